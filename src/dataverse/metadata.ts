@@ -1,0 +1,51 @@
+import type { CallContext, Table } from './records.ts'
+
+export type ColumnType =
+  | 'String'
+  | 'Memo'
+  | 'Integer'
+  | 'BigInt'
+  | 'Decimal'
+  | 'Double'
+  | 'Money'
+  | 'Boolean'
+  | 'Picklist'
+  | 'State'
+  | 'Status'
+  | 'DateTime'
+  | 'Lookup'
+  | 'Customer'
+  | 'Owner'
+  | 'Uniqueidentifier'
+  /** Anything else that Dataverse has (MultiSelectPicklist, Image, …): shown, never written. */
+  | 'Other'
+
+/** One column of the live table. Source: EntityDefinitions(...)/Attributes and its casts. */
+export interface Column {
+  logicalName: string
+  type: ColumnType
+  requiredLevel: 'None' | 'Recommended' | 'ApplicationRequired' | 'SystemRequired'
+  validForCreate: boolean
+  validForUpdate: boolean
+  /** Characters; String and Memo. */
+  maxLength?: number
+  /** String: Text, Email, Phone, Url, …; DateTime: DateOnly or DateAndTime. */
+  format?: string
+  /** Integer, Decimal, Double, Money. */
+  min?: number
+  max?: number
+  /** Picklist, State, Status; Boolean has its two labels here as 0 and 1. */
+  options?: readonly { value: number; label: string; state?: number }[]
+  /** Look-ups: target tables with the navigation property and entity set to bind with. */
+  targets?: readonly { table: string; navigationProperty: string; entitySet: string }[]
+}
+
+export interface TableDefinition {
+  table: Table
+  columns: ReadonlyMap<string, Column>
+}
+
+export interface Metadata {
+  /** From cache when fresh, from a stale cache when Dataverse cannot be asked, else throws. */
+  table(table: Table, call: CallContext): Promise<TableDefinition>
+}

@@ -1,0 +1,62 @@
+/**
+ * What can go wrong between a campaign and Dynamics, named for what happened.
+ * A vendor's reply becomes one of these in that vendor's room; a door turns it into an answer.
+ */
+
+export interface FailureDetail {
+  /** Stable machine code, kebab-case, documented in README ("Failure codes"). */
+  code: string
+  /** Dataverse logical column name or Marketo REST name, when one field is at fault. */
+  field?: string
+  /** One sentence: what the person in charge should do next. Never contains a person's data. */
+  advice: string
+  /** The vendor's own code, such as 0x80040220. */
+  vendorCode?: string
+  /** Dataverse's REQ_ID of the reply. */
+  vendorRequestId?: string
+}
+
+/** Our credentials or privileges are not accepted. Nobody's data is at fault; an operator must act. */
+export class Unauthorized extends Error {
+  override readonly name = 'Unauthorized'
+  readonly detail: FailureDetail
+  constructor(message: string, detail: FailureDetail, options?: ErrorOptions) {
+    super(message, options)
+    this.detail = detail
+  }
+}
+
+/** The vendor understood the request and refuses it for good: sending the same again cannot help. */
+export class Rejected extends Error {
+  override readonly name = 'Rejected'
+  readonly detail: FailureDetail
+  constructor(message: string, detail: FailureDetail, options?: ErrorOptions) {
+    super(message, options)
+    this.detail = detail
+  }
+}
+
+/** The record changed since it was read (a stale If-Match). Read again and decide again. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict'
+}
+
+/** Told to wait; certainly nothing was executed. `retryAfterMs` counts from now. */
+export class Busy extends Error {
+  override readonly name = 'Busy'
+  readonly retryAfterMs: number
+  constructor(message: string, retryAfterMs: number, options?: ErrorOptions) {
+    super(message, options)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** No usable answer. A write may or may not have been executed, now or later: the outcome is unknown. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+  readonly vendorRequestId: string | undefined
+  constructor(message: string, options?: ErrorOptions & { vendorRequestId?: string | undefined }) {
+    super(message, options)
+    this.vendorRequestId = options?.vendorRequestId
+  }
+}

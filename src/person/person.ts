@@ -1,0 +1,12 @@
+export type RecordType = 'lead' | 'contact'
+
+/** A Marketo value: absent from the map = not said, null = empty on purpose, else the value. */
+export type FieldValue = string | number | boolean | null
+
+/** What both sides hold. Keys of `fields` are Marketo REST names (`firstName`, `email`, …). */
+export interface Person {
+  marketoId?: number
+  /** Trimmed, as the caller wrote it; null and absent when the person has none. */
+  email?: string
+  fields: Readonly<Record<string, FieldValue>>
+}
