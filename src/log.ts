@@ -1,0 +1,102 @@
+import pino, { type ChildLoggerOptions, type DestinationStream, type LogFn, type Logger } from 'pino'
+
+/** Members whose value never reaches the log, wherever they are, whatever their case and punctuation. */
+const SECRET_MEMBERS: ReadonlySet<string> = new Set([
+  ...['authorization', 'proxyauthorization', 'cookie', 'setcookie', 'apikey', 'xapikey', 'apikeys'],
+  ...['secret', 'clientsecret', 'clientassertion', 'password', 'certificate', 'privatekey', 'credential'],
+  ...['token', 'accesstoken', 'refreshtoken', 'idtoken', 'callbacktoken'],
+  ...['email', 'emailaddress', 'emailaddress1', 'internalemailaddress', 'assignto', 'username'],
+  ...['firstname', 'middlename', 'lastname', 'fullname', 'salutation', 'company', 'companyname'],
+  ...['phone', 'mobilephone', 'telephone1', 'address', 'street', 'dateofbirth', 'birthdate'],
+  ...['person', 'lead', 'contact', 'fields', 'columns', 'members', 'shadow'],
+  ...['body', 'payload', 'query', 'querystring', 'params', 'headers', 'rawheaders', 'url', 'originalurl'],
+])
+const REDACTED = '[redacted]'
+const DEPTH_MAX = 6
+
+const EMAIL = /[^\s"'<>\\/:;,=()[\]{}]+(?:@|%40)[^\s"'<>\\/:;,=()[\]{}]+/gi
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** JSON lines. Say what happened as `{ event, …ids }`; what may identify a person does not get through. */
+export function createLog(options: { level: LogLevel; destination?: DestinationStream }): Logger {
+  const log = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: cleanMembers },
+      serializers: { req: describeRequest, res: describeReply, err: (error) => clean(error) },
+      hooks: { logMethod: nameErrors, streamWrite: (line) => line.replace(EMAIL, '[e-mail]') },
+    },
+    options.destination ?? pino.destination({ sync: true }),
+  )
+  const { child } = log
+  // pino's formatters do not see the bindings of a child; children inherit this method.
+  return Object.assign(log, {
+    child(this: Logger, bindings: object, childOptions?: ChildLoggerOptions): Logger {
+      return Reflect.apply(child, this, [cleanMembers(bindings), childOptions])
+    },
+  })
+}
+
+/** Without a message pino would take the error's own, with all that it quotes. */
+function nameErrors(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, message]: readonly unknown[] = args
+  const error = first instanceof Error ? first : asMembers(first).err
+  if (error instanceof Error && message === undefined) {
+    method.call(this, first instanceof Error ? { err: error } : first, error.name)
+  } else method.apply(this, args)
+}
+
+function cleanMembers(members: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).map(([key, value]) => [key, cleanMember(key, value, 1)]))
+}
+
+function cleanMember(key: string, value: unknown, depth: number): unknown {
+  if (key === 'req') return describeRequest(value)
+  if (key === 'res') return describeReply(value)
+  return SECRET_MEMBERS.has(key.toLowerCase().replace(/[^a-z\d]/g, '')) ? REDACTED : clean(value, depth)
+}
+
+function clean(value: unknown, depth = 1): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Error) return describeError(value, depth)
+  if (depth > DEPTH_MAX) return '[deep]'
+  if (Array.isArray(value)) return value.map((one: unknown) => clean(one, depth + 1))
+  if (value instanceof Date) return value.toISOString()
+  const members = Object.entries(value)
+  return Object.fromEntries(members.map(([key, member]) => [key, cleanMember(key, member, depth + 1)]))
+}
+
+/** Type, codes and stack frames. Of the message what stands before the first quote and after the last. */
+function describeError(error: Error, depth: number): Record<string, unknown> {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const message = error.message.replace(/["'`].*["'`]/s, '…')
+  const described: Record<string, unknown> = { type: error.name, message }
+  for (const key of ['code', 'detail', 'status', 'retryAfterMs', 'vendorRequestId']) {
+    if (key in error) described[key] = clean(Reflect.get(error, key), depth + 1)
+  }
+  if (error.cause !== undefined && depth < DEPTH_MAX) described.cause = clean(error.cause, depth + 1)
+  described.stack = frames.map((line) => line.trim()).join('\n')
+  return described
+}
+
+/** Method and route pattern; a raw URL may hold a person's data. Gives its own result back unchanged. */
+function describeRequest(request: unknown): Record<string, unknown> {
+  const { method, route, routeOptions } = asMembers(request)
+  return { method, route: route ?? asMembers(routeOptions).url }
+}
+
+function describeReply(reply: unknown): Record<string, unknown> {
+  const { status, statusCode } = asMembers(reply)
+  return { status: status ?? statusCode }
+}
+
+type Known = 'err' | 'method' | 'route' | 'routeOptions' | 'url' | 'status' | 'statusCode'
+
+function asMembers(value: unknown): Partial<Record<Known, unknown>> {
+  return typeof value === 'object' && value !== null ? value : {}
+}
