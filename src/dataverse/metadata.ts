@@ -31,6 +31,10 @@ export interface Column {
   maxLength?: number
   /** String: Text, Email, Phone, Url, …; DateTime: DateOnly or DateAndTime. */
   format?: string
+  /** DateTime: UserLocal, DateOnly or TimeZoneIndependent. Only DateOnly is an Edm.Date on the wire. */
+  behavior?: string
+  /** Picklist: Dynamics fills an absent value itself (DefaultFormValue). Absent = not known. */
+  hasDefault?: boolean
   /** Integer, Decimal, Double, Money. */
   min?: number
   max?: number

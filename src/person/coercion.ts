@@ -1,0 +1,117 @@
+import type { Column } from '../dataverse/metadata.ts'
+import { dayOf, readInstant } from './instant.ts'
+import { optionsMeant } from './option.ts'
+import { type FieldValue, isBlank } from './person.ts'
+import type { FailureCode } from './problem.ts'
+
+/** A value as the column takes it; `nothing` = the value says nothing; else what is wrong with it. */
+export type Coerced =
+  | { kind: 'value'; value: FieldValue }
+  | { kind: 'nothing' }
+  | { kind: 'wrong'; code: FailureCode; advice: string }
+
+/** Marketo sends words and numbers for booleans, depending on the token and its encoding. */
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+])
+
+const guid = /^\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$/
+const decimal = /^[+-]?(?:\d{1,32}(?:\.\d{0,32})?|\.\d{1,32})(?:e[+-]?\d{1,3})?$/i
+
+const value = (made: FieldValue): Coerced => ({ kind: 'value', value: made })
+const wrong = (code: FailureCode, advice: string): Coerced => ({ kind: 'wrong', code, advice })
+
+/**
+ * Makes a Marketo value fit the type of a column; lengths, ranges and formats are validation's business.
+ * A look-up becomes the bare id. Never throws.
+ */
+export function coerce(given: FieldValue, column: Column, inverted = false): Coerced {
+  if (given === null) return value(null)
+  if (isBlank(given)) return { kind: 'nothing' }
+  const text = String(given).trim()
+  switch (column.type) {
+    case 'String':
+    case 'Memo':
+      return value(column.format === 'Email' ? text : String(given))
+    case 'Integer':
+    case 'BigInt':
+      return toNumber(text, true)
+    case 'Decimal':
+    case 'Double':
+    case 'Money':
+      return toNumber(text, false)
+    case 'Boolean':
+      return toBoolean(text, column, inverted)
+    case 'Picklist':
+    case 'State':
+    case 'Status':
+      return toOption(given, column)
+    case 'DateTime':
+      return toDate(text, column)
+    case 'Lookup':
+    case 'Customer':
+    case 'Uniqueidentifier':
+      return toId(text)
+    case 'Owner':
+    case 'Other':
+      return wrong(
+        'mapping-invalid',
+        `Remove ${column.logicalName} from the field selection: it is not mappable.`,
+      )
+    default:
+      return column.type satisfies never
+  }
+}
+
+/** On the wire an Edm.Date has no time; a column that only looks like a date may still be a date-time. */
+export function isDateOnly(column: Column): boolean {
+  return (column.behavior ?? column.format) === 'DateOnly'
+}
+
+function toNumber(text: string, whole: boolean): Coerced {
+  const made = decimal.test(text) ? Number(text) : Number.NaN
+  if (!Number.isFinite(made)) return wrong('type-mismatch', 'Send a number without separators or units.')
+  if (whole && !Number.isInteger(made)) return wrong('type-mismatch', 'Send a whole number.')
+  if (whole && !Number.isSafeInteger(made)) return wrong('value-out-of-range', 'Send a number below 2^53.')
+  return value(made === 0 ? 0 : made)
+}
+
+function toBoolean(text: string, column: Column, inverted: boolean): Coerced {
+  const meant = optionsMeant(text, column.options ?? [])
+  const made = booleans.get(text.toLowerCase()) ?? (meant.length === 1 ? meant[0] === 1 : undefined)
+  return made === undefined
+    ? wrong('type-mismatch', 'Send true or false, 1 or 0, yes or no, or a label of the column.')
+    : value(made !== inverted)
+}
+
+/** A number is an option's number before it is a label; a text may be either. */
+function toOption(given: string | number | boolean, column: Column): Coerced {
+  const options = column.options ?? []
+  const isNumber = options.some((one) => one.value === given)
+  const [option, ...others] = isNumber ? [Number(given)] : optionsMeant(String(given), options)
+  if (option === undefined) {
+    return wrong('option-unknown', 'Use a choice of the column, by label or number, or add it in Dynamics.')
+  }
+  if (others.length > 0) {
+    return wrong('option-ambiguous', 'Send the number of the choice, or give the choices different labels.')
+  }
+  return value(option)
+}
+
+function toDate(text: string, column: Column): Coerced {
+  const instant = readInstant(text)
+  if (instant === undefined) {
+    return wrong('type-mismatch', 'Send a date as yyyy-MM-dd, with a time as yyyy-MM-ddTHH:mm:ssZ.')
+  }
+  return value(isDateOnly(column) ? dayOf(instant) : instant)
+}
+
+function toId(text: string): Coerced {
+  const id = guid.exec(text.toLowerCase())?.[1]
+  return id === undefined ? wrong('type-mismatch', 'Send the id (GUID) of the row in Dynamics.') : value(id)
+}

@@ -1,0 +1,56 @@
+import { v5 } from 'uuid'
+import type { Person, RecordType } from './person.ts'
+
+/** One thing by which a person is known; unique over all links. */
+export interface Identifier {
+  kind: 'email' | 'marketo'
+  value: string
+}
+
+/** Ours for ever: another value would give every person a second record. */
+const namespace = '5f3f0b5e-6a0d-4a6c-9a1b-0d6f2c7e4b91'
+
+/**
+ * The form in which e-mails are compared: both vendors ignore case, and Dataverse's collation also ignores
+ * the width of letters, hence NFKC. Dots and plus tags stay: only the mail provider knows what they mean.
+ */
+export function normaliseEmail(email: string): string {
+  return email.normalize('NFKC').toLowerCase().normalize('NFKC').trim()
+}
+
+/** Something, an @, something without space: "n/a" or "none" in an e-mail field names nobody. */
+export function isPlausibleEmail(email: string): boolean {
+  const at = email.lastIndexOf('@')
+  return at > 0 && at < email.length - 1 && !/\s/.test(email.slice(at)) && !/[\r\n]/.test(email)
+}
+
+/** Sorted by kind, then value: the order in which rows are claimed. Empty when nothing identifies the person. */
+export function identifiersOf(person: Pick<Person, 'marketoId' | 'email'>): Identifier[] {
+  const identifiers: Identifier[] = []
+  const email = normaliseEmail(person.email ?? '')
+  if (isPlausibleEmail(email)) identifiers.push({ kind: 'email', value: email })
+  if (person.marketoId !== undefined) identifiers.push({ kind: 'marketo', value: String(person.marketoId) })
+  return identifiers
+}
+
+/** `email:…` where there is a plausible e-mail, else `marketo:…`; undefined when nothing identifies the person. */
+export function canonicalKeyOf(person: Pick<Person, 'marketoId' | 'email'>): string | undefined {
+  const first = identifiersOf(person)[0]
+  return first && `${first.kind}:${first.value}`
+}
+
+/**
+ * The id under which Dynamics gets the record: the same for the same person on every replica, after every crash.
+ * `organisation` names the Dataverse organisation and is compared without case; `generation` counts from 0.
+ */
+export function recordIdOf(
+  organisation: string,
+  recordType: RecordType,
+  canonicalKey: string,
+  generation: number,
+): string {
+  if (!Number.isSafeInteger(generation) || generation < 0) {
+    throw new RangeError('generation is a whole number from 0')
+  }
+  return v5(JSON.stringify([organisation.toLowerCase(), recordType, canonicalKey, generation]), namespace)
+}

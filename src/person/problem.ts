@@ -1,0 +1,37 @@
+/** Codes of what is wrong with one person's values: the sentence for each is written where it is found. */
+export const failureCodes = [
+  'field-too-long',
+  'field-required',
+  'option-unknown',
+  'option-ambiguous',
+  'value-out-of-range',
+  'type-mismatch',
+  'format-invalid',
+  'state-invalid',
+  'mapping-invalid',
+] as const
+
+export type FailureCode = (typeof failureCodes)[number]
+
+/** The person cannot be sent like this. Fits `FailureDetail` of errors.ts. */
+export interface Failure {
+  code: FailureCode
+  /** Dataverse logical column name; the Marketo REST name while no column is known. */
+  field: string
+  /** Absent when no field of the selection leads to the column. */
+  marketoField?: string
+  /** One sentence without a person's data. */
+  advice: string
+}
+
+/** A value that is not sent although the person has it: the set-up is at fault, not the person. */
+export interface SetAside extends Omit<Failure, 'code'> {
+  code:
+    | 'column-missing'
+    | 'column-read-only'
+    | 'column-unsupported'
+    | 'lookup-target-unclear'
+    | 'default-invalid'
+}
+
+export type Problem = (Failure & { severity: 'refused' }) | (SetAside & { severity: 'set-aside' })

@@ -1,0 +1,143 @@
+import { type DefaultField, type Direction, defaultFields, type MarketoType } from './fields.ts'
+import type { RecordType } from './person.ts'
+import { type Addition, readSelectionFile, type SelectionFile } from './selection-file.ts'
+
+export interface SelectedField {
+  /** Marketo REST name. */
+  marketo: string
+  type: MarketoType
+  /** Dataverse logical name. */
+  column: string
+  direction: Direction
+  /** Booleans of opposite sense: true in Marketo is false in Dynamics. */
+  inverted: boolean
+  /** Table that a look-up with several targets points to. */
+  target?: string
+}
+
+export type DefaultValue = string | number | boolean
+
+/** Which fields travel, per record type, and what fills a column that would be empty on create. */
+export interface FieldSelection {
+  fields: Readonly<Record<RecordType, readonly SelectedField[]>>
+  /** By Dataverse logical name. */
+  defaults: Readonly<Record<RecordType, Readonly<Record<string, DefaultValue>>>>
+}
+
+/** Stock Dynamics demands a topic of every lead and Marketo has none to give. */
+const builtInDefaults = { lead: { subject: 'From Marketo' }, contact: {} }
+
+/** What a direction may be narrowed to; widening needs a field of one's own. */
+const narrower: Readonly<Record<Direction, readonly Direction[]>> = {
+  both: ['both', 'to-dynamics', 'to-marketo', 'on-create'],
+  'to-dynamics': ['to-dynamics', 'on-create'],
+  'to-marketo': ['to-marketo'],
+  'on-create': ['on-create'],
+}
+
+/** Adobe's default mapping of stock columns. */
+export function defaultSelection(): FieldSelection {
+  return assemble({ select: ['standard'], add: [], restrict: [], defaults: { lead: {}, contact: {} } }, [])
+}
+
+/** A FIELDS_FILE (docs/fields.md). Every problem is a sentence that begins with the path of the JSON member. */
+export function parseSelection(
+  text: string,
+): { selection: FieldSelection; problems?: never } | { selection?: never; problems: string[] } {
+  const { file, problems } = readSelectionFile(text)
+  const selection = assemble(file, problems)
+  return problems.length === 0 ? { selection } : { problems: [...new Set(problems)] }
+}
+
+function assemble(file: SelectionFile, problems: string[]): FieldSelection {
+  const chosen = chooseDefaults(file.select, problems)
+  const directionsOf = restrictions(file, chosen, problems)
+  const fieldsOf = (recordType: RecordType) => {
+    const fields = chosen.flatMap((field): SelectedField[] => {
+      const counterpart = field[recordType]
+      const direction = directionsOf(field, recordType)
+      if (counterpart === undefined || direction === 'exclude') return []
+      return [
+        { marketo: field.marketo, type: field.type, column: counterpart.column, direction, inverted: false },
+      ]
+    })
+    file.add.forEach((addition, index) => {
+      addField(fields, addition, recordType, `add[${index}]`, problems)
+    })
+    return fields
+  }
+  return {
+    fields: { lead: fieldsOf('lead'), contact: fieldsOf('contact') },
+    defaults: { lead: defaultsOf(file, 'lead'), contact: defaultsOf(file, 'contact') },
+  }
+}
+
+function chooseDefaults(select: readonly string[], problems: string[]): DefaultField[] {
+  const chosen = new Set<DefaultField>()
+  select.forEach((name, index) => {
+    const group = defaultFields.filter((field) =>
+      name === 'standard' || name === 'sales-insight'
+        ? field.standard === (name === 'standard')
+        : field.marketo === name,
+    )
+    if (group.length === 0) problems.push(`select[${index}]: ${unknownField(name)}`)
+    for (const field of group) chosen.add(field)
+  })
+  return defaultFields.filter((field) => chosen.has(field))
+}
+
+function restrictions(file: SelectionFile, chosen: readonly DefaultField[], problems: string[]) {
+  for (const { marketo, recordType, to, path } of file.restrict) {
+    const field = chosen.find((candidate) => candidate.marketo === marketo)
+    const native = field?.[recordType]?.direction
+    if (field === undefined) {
+      const exists = defaultFields.some((candidate) => candidate.marketo === marketo)
+      problems.push(`${path}: ${exists ? `${marketo} is not selected.` : unknownField(marketo)}`)
+    } else if (native !== undefined && to !== 'exclude' && !narrower[native].includes(to)) {
+      problems.push(`${path}: ${marketo} travels ${native} on a ${recordType} and cannot become ${to}.`)
+    }
+  }
+  return (field: DefaultField, recordType: RecordType): Direction | 'exclude' =>
+    file.restrict.findLast((one) => one.marketo === field.marketo && one.recordType === recordType)?.to ??
+    field[recordType]?.direction ??
+    'exclude'
+}
+
+/** One field has one place per record type, and one column has one field that writes it. */
+function addField(
+  fields: SelectedField[],
+  addition: Addition,
+  recordType: RecordType,
+  path: string,
+  problems: string[],
+): void {
+  const column = addition[recordType]
+  if (column === undefined) return
+  const { marketo, type, direction, inverted, target } = addition
+  const writes = (one: Direction) => one === 'both' || one === 'to-dynamics'
+  if (fields.some((field) => field.marketo === marketo)) {
+    problems.push(
+      `${path}.marketo: ${marketo} is already selected for a ${recordType}; exclude it in "restrict".`,
+    )
+  }
+  const rival = fields.find((field) => field.column === column && writes(field.direction))
+  if (rival !== undefined && writes(direction)) {
+    problems.push(`${path}.${recordType}: ${column} is already written by ${rival.marketo}.`)
+  }
+  fields.push({ marketo, type, column, direction, inverted, ...(target === undefined ? {} : { target }) })
+}
+
+/** null in the file takes a built-in default away. */
+function defaultsOf(file: SelectionFile, recordType: RecordType): Record<string, DefaultValue> {
+  const merged: [string, DefaultValue | null][] = Object.entries({
+    ...builtInDefaults[recordType],
+    ...file.defaults[recordType],
+  })
+  return Object.fromEntries(merged.filter((entry): entry is [string, DefaultValue] => entry[1] !== null))
+}
+
+function unknownField(name: string): string {
+  const near = defaultFields.find((field) => field.marketo.toLowerCase() === name.toLowerCase())
+  const hint = near === undefined ? 'put a field of your own under "add"' : `did you mean ${near.marketo}?`
+  return `there is no default field named ${JSON.stringify(name)}; ${hint}`
+}

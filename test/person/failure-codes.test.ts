@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { it } from 'node:test'
+import { explainRefusal, type RefusalCode } from '../../src/dataverse/refusal.ts'
+import { type FailureCode, failureCodes } from '../../src/person/problem.ts'
+
+/** Both sides of the call can find these; the type says that both spell them alike. */
+const shared: Record<FailureCode & RefusalCode, string> = {
+  'field-too-long': '0x80044331',
+  'field-required': '0x80040200',
+  'option-unknown': '0x8004431a',
+  'value-out-of-range': '0x8004432f',
+  'type-mismatch': '0x80044354',
+  'format-invalid': '0x80044192',
+  'state-invalid': '0x80048408',
+  'mapping-invalid': '0x80048d19',
+}
+
+it('what the check before the call says, Dynamics says in the same words, save what it cannot see', () => {
+  const fromDynamics = Object.values(shared).map((vendorCode) => explainRefusal(vendorCode, '', 400).code)
+  const onlyBefore: FailureCode[] = ['option-ambiguous']
+  assert.deepEqual(fromDynamics, Object.keys(shared))
+  assert.deepEqual([...fromDynamics, ...onlyBefore].sort(), [...failureCodes].sort())
+})
+
+it('every code is documented', () => {
+  const docs = readFileSync(new URL('../../docs/fields.md', import.meta.url), 'utf8')
+  const refusals: Record<Exclude<RefusalCode, FailureCode>, true> = {
+    'value-refused': true,
+    'business-rule': true,
+    'lookup-not-found': true,
+    'duplicate-detected': true,
+    'owner-not-found': true,
+    'owner-not-permitted': true,
+    'privilege-missing': true,
+    'application-user-missing': true,
+    'too-large': true,
+    'refused-by-dynamics': true,
+  }
+  const missing = [...failureCodes, ...Object.keys(refusals)].filter((code) => !docs.includes(`\`${code}\``))
+  assert.deepEqual(missing, [])
+})
