@@ -1,0 +1,31 @@
+/** Durable reminders to finish a request. Correctness never rests on them: a job run twice changes nothing. */
+
+export interface Job {
+  requestId: string
+  /** How often it was started before. */
+  attempts: number
+}
+
+export interface NewJob {
+  requestId: string
+  /** Lower comes first: real-time work before batch work. */
+  priority: number
+  /** Epoch ms until which its maker works on it and no worker takes it, unless the maker's process is gone. */
+  leasedUntil: number
+}
+
+/** Work on jobs from outside a store transaction. */
+export interface Jobs {
+  /** Up to `limit` due jobs, kept from other workers until `until` (epoch ms). */
+  claim(limit: number, until: number, now: number): Promise<Job[]>
+  /** The attempt did not finish the request: again at `runAt`. `reason` is a code, never a person's data. */
+  reschedule(requestId: string, runAt: number, reason: string): Promise<void>
+  /** Requests that wait, and the epoch ms when the oldest one was accepted. */
+  backlog(): Promise<{ waiting: number; oldestAt?: number }>
+}
+
+/** The part that runs inside the store's own transaction, so that a claim and its job are one. */
+export interface JobsInTransaction {
+  enqueue(job: NewJob, now: number): void
+  complete(requestId: string): void
+}

@@ -1,0 +1,66 @@
+import type { Database } from '../store/sqlite/database.ts'
+import type { Job, Jobs, JobsInTransaction, NewJob } from './port.ts'
+
+/** Jobs as a table beside the store's own, so that a claim and its job share one transaction. */
+export class SqliteJobs implements Jobs, JobsInTransaction {
+  readonly #db: Database
+  readonly #sql: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database) {
+    this.#db = database
+    this.#sql = prepareStatements(database)
+  }
+
+  /** One process has the file, so what a former one held is free. Call before work starts. */
+  releaseAll(): Promise<void> {
+    return this.#db.write(() => void this.#sql.releaseAll.run())
+  }
+
+  enqueue({ requestId, priority, leasedUntil }: NewJob, now: number): void {
+    this.#sql.insert.run({ requestId, priority, leasedUntil, now })
+  }
+
+  complete(requestId: string): void {
+    this.#sql.remove.run(requestId)
+  }
+
+  claim(limit: number, until: number, now: number): Promise<Job[]> {
+    return this.#db.write(() =>
+      this.#sql.claim
+        .all({ limit, until, now })
+        .map((row) => ({ requestId: String(row.request_id), attempts: Number(row.attempts) - 1 })),
+    )
+  }
+
+  reschedule(requestId: string, runAt: number, reason: string): Promise<void> {
+    return this.#db.write(() => void this.#sql.reschedule.run({ requestId, runAt, reason }))
+  }
+
+  async backlog(): Promise<{ waiting: number; oldestAt?: number }> {
+    const row = this.#sql.backlog.get()
+    const waiting = Number(row?.waiting)
+    return waiting === 0 ? { waiting } : { waiting, oldestAt: Number(row?.oldest_at) }
+  }
+}
+
+function prepareStatements(db: Database) {
+  return {
+    insert: db.prepare(
+      `insert into job (request_id, run_at, priority, leased_until, created_at)
+       values (:requestId, :now, :priority, :leasedUntil, :now)`,
+    ),
+    releaseAll: db.prepare('update job set leased_until = 0'),
+    remove: db.prepare('delete from job where request_id = ?'),
+    claim: db.prepare(
+      `update job set leased_until = :until, attempts = attempts + 1
+        where request_id in (select request_id from job
+                              where run_at <= :now and leased_until <= :now
+                              order by priority, run_at limit :limit)
+       returning request_id, attempts`,
+    ),
+    reschedule: db.prepare(
+      'update job set run_at = :runAt, leased_until = 0, last_reason = :reason where request_id = :requestId',
+    ),
+    backlog: db.prepare('select count(*) as waiting, min(created_at) as oldest_at from job'),
+  }
+}

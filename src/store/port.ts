@@ -1,0 +1,174 @@
+/**
+ * What the service remembers. Every verb is one whole transaction; none throws for an expected case.
+ * A driver that cannot reach its database throws, and nothing of that verb has happened.
+ */
+
+export type RecordType = 'lead' | 'contact'
+
+/** One name of a person. Each (kind, value) points to exactly one link. */
+export interface Identifier {
+  kind: 'marketo' | 'email' | 'record'
+  /** Marketo id in digits, normalised e-mail, or `lead:<guid>` / `contact:<guid>`. */
+  value: string
+}
+
+/**
+ * `claimed`: the record id is reserved, no record is proven yet · `linked`: proven in Dynamics ·
+ * `tombstoned`: the record was deleted there · `orphaned`: the person was deleted in Marketo ·
+ * `merged`: another link took over (its identifiers point there).
+ */
+export type LinkState = 'claimed' | 'linked' | 'tombstoned' | 'orphaned' | 'merged'
+
+export interface Link {
+  linkId: number
+  state: LinkState
+  canonicalKey: string
+  recordType: RecordType
+  recordId: string
+  generation: number
+  /** The first Marketo person of this link; others with the same e-mail are aliases. */
+  marketoId?: number
+  /** Epoch ms of the last proof that the record is there. */
+  provenAt?: number
+}
+
+export interface Outcome {
+  outcome: 'created' | 'exists' | 'failed'
+  recordType?: RecordType
+  recordId?: string
+  code?: string
+  field?: string
+  advice?: string
+  vendorCode?: string
+  vendorRequestId?: string
+}
+
+export interface Campaign {
+  id?: string
+  name?: string
+  type?: 'trigger' | 'batch'
+}
+
+/** The exact bytes that answered a keyed request. */
+export interface Answer {
+  status: number
+  body: string
+}
+
+export interface NewRequest {
+  requestId: string
+  door: 'rest' | 'webhook'
+  /** Name of the API key: the scope of `idempotency.key`. */
+  caller: string
+  idempotency?: { key: string; bodyHash: string }
+  /** Without kind `record`; sorted. */
+  identifiers: readonly Identifier[]
+  marketoId?: number
+  canonicalKey: string
+  recordType: RecordType
+  /** What finishing the request needs, as JSON. Erased when the request is settled. */
+  payload: string
+  campaign?: Campaign
+  /** Batch work: logged as queued, left to the worker, behind real-time work. */
+  batch: boolean
+  /** Until when (epoch ms) the one who made the request works on the link and others keep away. */
+  leaseUntil: number
+  now: number
+}
+
+/** A request on its way. `leased`: the link is claimed and this request may make its record. */
+export interface Work {
+  requestId: string
+  payload: string
+  acceptedAt: number
+  link: Link
+  leased: boolean
+  /** Set once the request is settled: nothing is left to do. */
+  outcome?: Outcome
+}
+
+export type Acceptance =
+  | { kind: 'accepted'; work: Work }
+  /** Same key, same body: the earlier request, answered or not. */
+  | { kind: 'seen'; requestId: string; outcome?: Outcome; answer?: Answer }
+  /** Same key, another body. */
+  | { kind: 'mismatch' }
+
+export type IntentResult =
+  /** What to send. `resumed`: an earlier try may have sent it already, so it may have landed. */
+  | { kind: 'stored'; columns: string; resumed: boolean }
+  /** The link was linked, merged or re-generated meanwhile: take the request up again. */
+  | { kind: 'moved' }
+
+export type Settlement =
+  /** The record is proven. Created or exists follows from whose intent made it. */
+  | {
+      kind: 'linked'
+      recordType: RecordType
+      recordId: string
+      /** Epoch ms of the moment in which Dynamics showed the record. */
+      provenAt: number
+      vendorRequestId?: string
+    }
+  /** Several records match: the person exists, which one is for people to say. */
+  | { kind: 'ambiguous'; code: string; advice: string; vendorRequestId?: string }
+  | {
+      kind: 'failed'
+      code: string
+      field?: string
+      advice: string
+      vendorCode?: string
+      vendorRequestId?: string
+    }
+
+export interface Activity {
+  activityId: number
+  at: number
+  requestId: string
+  door: string
+  outcome: Outcome['outcome'] | 'queued'
+  marketoId?: number
+  campaign?: Campaign
+  recordType?: RecordType
+  recordId?: string
+  code?: string
+  field?: string
+  advice?: string
+  vendorCode?: string
+  vendorRequestId?: string
+}
+
+export interface RequestState {
+  requestId: string
+  acceptedAt: number
+  outcome?: Outcome
+  answer?: Answer
+}
+
+export interface Store extends AsyncDisposable {
+  /** Makes the claim: request, link, identifiers and job, durable on return. */
+  acceptRequest(request: NewRequest): Promise<Acceptance>
+  /** Takes the link's lease if it is free, expired or this request's own. undefined = unknown request. */
+  takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined>
+  /** Gives this request's lease back without a result. */
+  release(requestId: string): Promise<void>
+  /** Durable on return, before the create is sent. `columns` is JSON. */
+  storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult>
+  /** Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome. */
+  settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome>
+  /** 404 for the linked id: the next generation is reserved and the link is claimed again. */
+  confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void>
+  /** Remembers the answer of a keyed request (the first one wins and is returned); logs `queued` once. */
+  recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer>
+  readRequest(requestId: string): Promise<RequestState | undefined>
+  readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined>
+  /** Newest first, at most `limit`, older than `before` (an activityId). */
+  readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>
+  /** Forgets settled requests and activities older than `before` (epoch ms). Links stay. */
+  prune(before: number): Promise<{ requests: number; activities: number }>
+  /** Throws when the database cannot be used. */
+  ping(): Promise<void>
+}
+
+/** UUIDv5 of organisation, record type, canonical key and generation: see person/identity.ts. */
+export type DeriveRecordId = (recordType: RecordType, canonicalKey: string, generation: number) => string

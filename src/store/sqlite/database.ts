@@ -1,0 +1,118 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { migrate } from './migrations.ts'
+
+export type Row = Record<string, SQLOutputValue>
+
+interface Pending {
+  run(): void
+  settle(error?: unknown): void
+}
+
+export interface DatabaseOptions {
+  /** A file, or `:memory:`. */
+  path: string
+  /** How long a lock of another process is waited for. Short: the wait holds the event loop. */
+  busyTimeoutMs?: number
+  /** When queued writes are committed. Default: together, once the current I/O events are handled. */
+  defer?: (flush: () => void) => void
+}
+
+/**
+ * One SQLite file for one process. Writes that arrive together share one transaction and so one fsync;
+ * each is a savepoint, so one that throws takes nothing else with it.
+ */
+export class Database implements Disposable {
+  readonly #db: DatabaseSync
+  readonly #defer: (flush: () => void) => void
+  #queue: Pending[] = []
+  #open = true
+
+  constructor(options: DatabaseOptions) {
+    if (options.path !== ':memory:') mkdirSync(dirname(options.path), { recursive: true })
+    this.#defer = options.defer ?? ((flush) => void setImmediate(flush))
+    this.#db = openExclusively(options.path, options.busyTimeoutMs ?? 100)
+    migrate(this.#db)
+  }
+
+  prepare(sql: string) {
+    return this.#db.prepare(sql)
+  }
+
+  /** Durable when the promise resolves. */
+  write<T>(run: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let value: T
+      this.#queue.push({
+        run: () => {
+          value = run()
+        },
+        settle: (error) => (error === undefined ? resolve(value) : reject(error)),
+      })
+      if (this.#queue.length === 1) this.#defer(() => this.#flush())
+    })
+  }
+
+  #flush(): void {
+    const batch = this.#queue
+    this.#queue = []
+    const failed = new Map<Pending, unknown>()
+    let fatal: unknown
+    try {
+      this.#db.exec('begin immediate')
+      for (const pending of batch) {
+        const error = this.#inSavepoint(pending)
+        if (error !== undefined) failed.set(pending, error)
+      }
+      this.#db.exec('commit')
+    } catch (error) {
+      fatal = error
+      if (this.#open && this.#db.isTransaction) this.#db.exec('rollback')
+    }
+    for (const pending of batch) pending.settle(fatal ?? failed.get(pending))
+  }
+
+  /** Returns the error of the verb, undefined when it went through. */
+  #inSavepoint(pending: Pending): unknown {
+    this.#db.exec('savepoint verb')
+    try {
+      pending.run()
+      this.#db.exec('release verb')
+      return undefined
+    } catch (error) {
+      this.#db.exec('rollback to verb')
+      this.#db.exec('release verb')
+      return error
+    }
+  }
+
+  /** Commits what is queued, then closes. */
+  [Symbol.dispose](): void {
+    if (!this.#open) return
+    if (this.#queue.length > 0) this.#flush()
+    this.#open = false
+    this.#db.close()
+  }
+}
+
+function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  try {
+    db.exec('pragma locking_mode = exclusive')
+    db.exec('pragma journal_mode = wal')
+    db.exec('pragma synchronous = full')
+    db.exec('pragma foreign_keys = on')
+    db.exec('begin immediate; commit')
+    return db
+  } catch (error) {
+    db.close()
+    if (error instanceof Error && /locked|busy/i.test(error.message)) {
+      throw new Error(
+        `${path} is in use by another process. One SQLite store serves one process: stop the other one, give this one its own DATA_DIR, or use PostgreSQL (DATABASE_URL) for several.`,
+        { cause: error },
+      )
+    }
+    throw error
+  }
+}

@@ -1,0 +1,101 @@
+import type { DatabaseSync } from 'node:sqlite'
+
+/** Forward only: a released entry is never edited, new ones are appended. */
+const migrations: readonly string[] = [
+  `create table link (
+     link_id integer primary key,
+     state text not null check (state in ('claimed', 'linked', 'tombstoned', 'orphaned', 'merged')),
+     canonical_key text not null,
+     record_type text not null check (record_type in ('lead', 'contact')),
+     record_id text not null,
+     generation integer not null,
+     marketo_id integer,
+     proven_at integer,
+     merged_into integer references link,
+     lease_owner text,
+     lease_until integer not null default 0,
+     created_at integer not null
+   ) strict;
+   create index link_leased on link (lease_owner) where lease_owner is not null;
+
+   create table identifier (
+     kind text not null check (kind in ('marketo', 'email', 'record')),
+     value text not null,
+     link_id integer not null references link,
+     primary key (kind, value)
+   ) strict, without rowid;
+   create index identifier_of_link on identifier (link_id);
+
+   create table request (
+     request_id text primary key,
+     link_id integer not null references link,
+     door text not null,
+     caller text not null,
+     idempotency_key text,
+     body_hash text,
+     marketo_id integer,
+     payload text not null,
+     campaign text,
+     accepted_at integer not null,
+     settled_at integer,
+     outcome text,
+     answer_status integer,
+     answer_body text,
+     unique (caller, idempotency_key)
+   ) strict, without rowid;
+   create index request_of_link on request (link_id) where settled_at is null;
+   create index request_settled on request (settled_at) where settled_at is not null;
+
+   create table intent (
+     link_id integer not null references link,
+     generation integer not null,
+     request_id text not null,
+     columns text not null,
+     stored_at integer not null,
+     primary key (link_id, generation)
+   ) strict, without rowid;
+
+   create table activity (
+     activity_id integer primary key autoincrement,
+     link_id integer not null references link,
+     marketo_id integer,
+     request_id text not null,
+     at integer not null,
+     outcome text not null,
+     detail text not null
+   ) strict;
+   create index activity_of_person on activity (marketo_id, activity_id);
+   create index activity_of_link on activity (link_id, activity_id);
+   create index activity_at on activity (at);
+
+   create table job (
+     request_id text primary key,
+     run_at integer not null,
+     priority integer not null,
+     attempts integer not null default 0,
+     leased_until integer not null default 0,
+     last_reason text,
+     created_at integer not null
+   ) strict, without rowid;
+   create index job_due on job (priority, run_at);`,
+]
+
+export function migrate(db: DatabaseSync): void {
+  db.exec(
+    'create table if not exists migration (number integer primary key, applied_at text not null) strict',
+  )
+  const latest = db.prepare('select coalesce(max(number), 0) as number from migration').get()
+  const applied = Number(latest?.number)
+  if (applied > migrations.length) {
+    throw new Error(
+      `The store was written by a newer version (migration ${applied}, this one knows ${migrations.length}). Start the newer version.`,
+    )
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index < applied) continue
+    db.exec('begin immediate')
+    db.exec(sql)
+    db.prepare("insert into migration values (?, datetime('now'))").run(index + 1)
+    db.exec('commit')
+  }
+}

@@ -1,0 +1,68 @@
+import type { SQLOutputValue } from 'node:sqlite'
+import type { Activity, Answer, Link, LinkState, Outcome, RecordType } from '../port.ts'
+import type { Row } from './database.ts'
+
+/** Typed readers of a row: a column of another type is a fault of the store and throws. */
+
+export function text(row: Row, column: string): string {
+  const value = row[column]
+  if (typeof value !== 'string') throw wrongType(column, value)
+  return value
+}
+
+export function integer(row: Row, column: string): number {
+  const value = row[column]
+  if (typeof value !== 'number') throw wrongType(column, value)
+  return value
+}
+
+export function optionalText(row: Row, column: string): string | undefined {
+  return row[column] === null ? undefined : text(row, column)
+}
+
+export function optionalInteger(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : integer(row, column)
+}
+
+function wrongType(column: string, value: SQLOutputValue | undefined): Error {
+  return new Error(
+    `Column ${column} of the store holds ${value === undefined ? 'nothing' : `a ${typeof value}`}`,
+  )
+}
+
+export function toLink(row: Row): Link {
+  const marketoId = optionalInteger(row, 'marketo_id')
+  const provenAt = optionalInteger(row, 'proven_at')
+  return {
+    linkId: integer(row, 'link_id'),
+    state: text(row, 'state') as LinkState,
+    canonicalKey: text(row, 'canonical_key'),
+    recordType: text(row, 'record_type') as RecordType,
+    recordId: text(row, 'record_id'),
+    generation: integer(row, 'generation'),
+    ...(marketoId === undefined ? {} : { marketoId }),
+    ...(provenAt === undefined ? {} : { provenAt }),
+  }
+}
+
+export function toOutcome(row: Row): Outcome | undefined {
+  const json = optionalText(row, 'outcome')
+  return json === undefined ? undefined : (JSON.parse(json) as Outcome)
+}
+
+export function toActivity(row: Row): Activity {
+  const marketoId = optionalInteger(row, 'marketo_id')
+  return {
+    activityId: integer(row, 'activity_id'),
+    at: integer(row, 'at'),
+    requestId: text(row, 'request_id'),
+    outcome: text(row, 'outcome') as Activity['outcome'],
+    ...(marketoId === undefined ? {} : { marketoId }),
+    ...(JSON.parse(text(row, 'detail')) as Omit<Activity, 'activityId' | 'at' | 'requestId' | 'outcome'>),
+  }
+}
+
+export function toAnswer(row: Row): Answer | undefined {
+  const status = optionalInteger(row, 'answer_status')
+  return status === undefined ? undefined : { status, body: text(row, 'answer_body') }
+}

@@ -1,0 +1,105 @@
+import type { Database } from './database.ts'
+
+export type Statements = ReturnType<typeof prepareStatements>
+
+/** Every statement of the store, once, by name. */
+export function prepareStatements(db: Database) {
+  return {
+    findRequestByKey: db.prepare(
+      `select request_id, body_hash, outcome, answer_status, answer_body
+         from request where caller = ? and idempotency_key = ?`,
+    ),
+    findRequest: db.prepare('select * from request where request_id = ?'),
+    insertRequest: db.prepare(
+      `insert into request (request_id, link_id, door, caller, idempotency_key, body_hash, marketo_id,
+                            payload, campaign, accepted_at)
+       values (:requestId, :linkId, :door, :caller, :key, :bodyHash, :marketoId, :payload, :campaign, :now)`,
+    ),
+    settleRequest: db.prepare(
+      `update request set outcome = :outcome, settled_at = :now, payload = ''
+        where request_id = :requestId and settled_at is null`,
+    ),
+    storeAnswer: db.prepare(
+      `update request set answer_status = :status, answer_body = :body
+        where request_id = :requestId and idempotency_key is not null and answer_status is null`,
+    ),
+    moveRequests: db.prepare('update request set link_id = :to where link_id = :from and settled_at is null'),
+
+    findLink: db.prepare('select * from link where link_id = ?'),
+    findLinkByIdentifier: db.prepare(
+      'select link.* from identifier join link using (link_id) where kind = ? and value = ?',
+    ),
+    insertLink: db.prepare(
+      `insert into link (state, canonical_key, record_type, record_id, generation, marketo_id, created_at)
+       values ('claimed', :canonicalKey, :recordType, :recordId, :generation, :marketoId, :now)
+       returning *`,
+    ),
+    ownLink: db.prepare(
+      'update link set marketo_id = :marketoId where link_id = :linkId and marketo_id is null',
+    ),
+    proveLink: db.prepare(
+      `update link set state = 'linked', record_type = :recordType, record_id = :recordId,
+                       proven_at = max(coalesce(proven_at, 0), :provenAt),
+                       lease_owner = null, lease_until = 0
+        where link_id = :linkId`,
+    ),
+    raiseLink: db.prepare(
+      `update link set state = 'claimed', record_type = :recordType, record_id = :newRecordId,
+                       generation = :generation, proven_at = null
+        where link_id = :linkId and record_id = :oldRecordId and state = 'linked'`,
+    ),
+    mergeLink: db.prepare(
+      `update link set state = 'merged', merged_into = :to, lease_owner = null, lease_until = 0 where link_id = :from`,
+    ),
+    takeLease: db.prepare(
+      `update link set lease_owner = :requestId, lease_until = :until
+        where link_id = :linkId and state = 'claimed'
+          and (lease_owner is null or lease_owner = :requestId or lease_until <= :now)`,
+    ),
+    releaseLease: db.prepare('update link set lease_owner = null, lease_until = 0 where lease_owner = ?'),
+
+    insertIdentifier: db.prepare(
+      'insert into identifier (kind, value, link_id) values (:kind, :value, :linkId) on conflict do nothing',
+    ),
+    moveIdentifiers: db.prepare('update identifier set link_id = :to where link_id = :from'),
+    dropOtherEmails: db.prepare(
+      "delete from identifier where link_id = :linkId and kind = 'email' and value <> :email",
+    ),
+    identifiersOfLink: db.prepare(
+      'select kind, value from identifier where link_id = ? order by kind, value',
+    ),
+
+    /** Keeps the first request that may have made the record, unless that request has ended. */
+    insertIntent: db.prepare(
+      `insert into intent (link_id, generation, request_id, columns, stored_at)
+       values (:linkId, :generation, :requestId, :columns, :now)
+       on conflict (link_id, generation) do update
+          set request_id = excluded.request_id, columns = excluded.columns, stored_at = excluded.stored_at
+        where intent.request_id not in (select request_id from request where settled_at is null)`,
+    ),
+    findIntent: db.prepare('select request_id, columns from intent where link_id = ? and generation = ?'),
+    dropIntents: db.prepare('delete from intent where link_id = ?'),
+    dropIntentOf: db.prepare('delete from intent where link_id = ? and request_id = ?'),
+
+    insertActivity: db.prepare(
+      `insert into activity (link_id, marketo_id, request_id, at, outcome, detail)
+       values (:linkId, :marketoId, :requestId, :now, :outcome, :detail)`,
+    ),
+    findQueuedActivity: db.prepare(
+      "select 1 from activity where link_id = ? and request_id = ? and outcome = 'queued'",
+    ),
+    moveActivities: db.prepare('update activity set link_id = :to where link_id = :from'),
+    activitiesOfPerson: db.prepare(
+      `select * from activity
+        where (marketo_id = :marketoId
+               or (marketo_id is null
+                   and link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
+          and activity_id < :before
+        order by activity_id desc limit :limit`,
+    ),
+
+    pruneRequests: db.prepare('delete from request where settled_at < ?'),
+    pruneActivities: db.prepare('delete from activity where at < ?'),
+    ping: db.prepare('select 1 from migration'),
+  }
+}

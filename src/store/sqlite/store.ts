@@ -1,0 +1,229 @@
+import type { JobsInTransaction } from '../../jobs/port.ts'
+import type {
+  Acceptance,
+  Activity,
+  Answer,
+  DeriveRecordId,
+  Identifier,
+  IntentResult,
+  Link,
+  NewRequest,
+  Outcome,
+  RecordType,
+  RequestState,
+  Settlement,
+  Store,
+  Work,
+} from '../port.ts'
+import { Claims } from './claim.ts'
+import type { Database, Row } from './database.ts'
+import { Endings } from './endings.ts'
+import { integer, optionalInteger, text, toActivity, toAnswer, toLink, toOutcome } from './rows.ts'
+import { prepareStatements, type Statements } from './statements.ts'
+
+export interface SqliteStoreOptions {
+  database: Database
+  jobs: JobsInTransaction
+  deriveRecordId: DeriveRecordId
+}
+
+/** The embedded driver. One process; its durability is the database's. */
+export class SqliteStore implements Store {
+  readonly #db: Database
+  readonly #jobs: JobsInTransaction
+  readonly #sql: Statements
+  readonly #claims: Claims
+  readonly #endings: Endings
+
+  constructor({ database, jobs, deriveRecordId }: SqliteStoreOptions) {
+    this.#db = database
+    this.#jobs = jobs
+    this.#sql = prepareStatements(database)
+    this.#claims = new Claims(this.#sql, deriveRecordId)
+    this.#endings = new Endings(this.#sql, this.#claims)
+  }
+
+  acceptRequest(request: NewRequest): Promise<Acceptance> {
+    return this.#db.write(() => this.#findSeen(request) ?? this.#accept(request))
+  }
+
+  takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined> {
+    return this.#db.write(() => {
+      const row = this.#sql.findRequest.get(requestId)
+      if (row === undefined) return undefined
+      const outcome = toOutcome(row)
+      const link = this.#linkOf(row)
+      return {
+        requestId,
+        payload: text(row, 'payload'),
+        acceptedAt: integer(row, 'accepted_at'),
+        link,
+        leased: outcome === undefined && this.#takeLease(link, requestId, leaseUntil, now),
+        ...(outcome && { outcome }),
+      }
+    })
+  }
+
+  release(requestId: string): Promise<void> {
+    return this.#db.write(() => void this.#sql.releaseLease.run(requestId))
+  }
+
+  storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult> {
+    return this.#db.write(() => {
+      const row = this.#requireRequest(requestId)
+      const { linkId, generation, state, recordId: reserved } = this.#linkOf(row)
+      const settled = optionalInteger(row, 'settled_at') !== undefined
+      if (settled || state !== 'claimed' || reserved !== recordId) return { kind: 'moved' }
+      const resumed = this.#sql.findIntent.get(linkId, generation) !== undefined
+      this.#sql.insertIntent.run({ linkId, generation, requestId, columns, now })
+      const intent = this.#sql.findIntent.get(linkId, generation)
+      const mine = intent !== undefined && text(intent, 'request_id') === requestId
+      return { kind: 'stored', columns: mine ? text(intent, 'columns') : columns, resumed }
+    })
+  }
+
+  settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome> {
+    return this.#db.write(() => {
+      const row = this.#requireRequest(requestId)
+      const before = toOutcome(row)
+      if (before) return before
+      const outcome = this.#endings.apply(this.#linkOf(row), requestId, settlement)
+      this.#sql.settleRequest.run({ requestId, outcome: JSON.stringify(outcome), now })
+      this.#endings.log(this.#requireRequest(requestId), outcome.outcome, outcome, now)
+      this.#jobs.complete(requestId)
+      return outcome
+    })
+  }
+
+  confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
+    return this.#db.write(() => {
+      const link = this.#linkOf(this.#requireRequest(requestId))
+      if (link.state !== 'linked' || link.recordId !== recordId) return
+      const next = this.#claims.reserveRecordId(recordType, link.canonicalKey, link.generation + 1)
+      this.#sql.dropIntents.run(link.linkId)
+      this.#sql.raiseLink.run({
+        linkId: link.linkId,
+        oldRecordId: recordId,
+        newRecordId: next.recordId,
+        generation: next.generation,
+        recordType,
+      })
+      this.#claims.nameRecord(link.linkId, recordType, next.recordId)
+    })
+  }
+
+  recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer> {
+    return this.#db.write(() => {
+      const row = this.#requireRequest(requestId)
+      const open = optionalInteger(row, 'settled_at') === undefined
+      if (
+        queued &&
+        open &&
+        this.#sql.findQueuedActivity.get(integer(row, 'link_id'), requestId) === undefined
+      ) {
+        this.#endings.log(row, 'queued', {}, now)
+      }
+      this.#sql.storeAnswer.run({ requestId, status: answer.status, body: answer.body })
+      return toAnswer(this.#requireRequest(requestId)) ?? answer
+    })
+  }
+
+  async readRequest(requestId: string): Promise<RequestState | undefined> {
+    const row = this.#sql.findRequest.get(requestId)
+    if (row === undefined) return undefined
+    const outcome = toOutcome(row)
+    const answer = toAnswer(row)
+    return {
+      requestId,
+      acceptedAt: integer(row, 'accepted_at'),
+      ...(outcome && { outcome }),
+      ...(answer && { answer }),
+    }
+  }
+
+  async readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined> {
+    const row = this.#sql.findLinkByIdentifier.get('marketo', String(marketoId))
+    if (row === undefined) return undefined
+    const link = toLink(row)
+    const identifiers = this.#sql.identifiersOfLink.all(link.linkId).map((identifier) => ({
+      kind: text(identifier, 'kind') as Identifier['kind'],
+      value: text(identifier, 'value'),
+    }))
+    return { link, identifiers }
+  }
+
+  async readActivities(
+    marketoId: number,
+    limit: number,
+    before = Number.MAX_SAFE_INTEGER,
+  ): Promise<Activity[]> {
+    const value = String(marketoId)
+    return this.#sql.activitiesOfPerson.all({ marketoId, value, before, limit }).map(toActivity)
+  }
+
+  prune(before: number): Promise<{ requests: number; activities: number }> {
+    return this.#db.write(() => ({
+      requests: Number(this.#sql.pruneRequests.run(before).changes),
+      activities: Number(this.#sql.pruneActivities.run(before).changes),
+    }))
+  }
+
+  async ping(): Promise<void> {
+    this.#sql.ping.get()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#db[Symbol.dispose]()
+  }
+
+  #findSeen({ caller, idempotency }: NewRequest): Acceptance | undefined {
+    const row = idempotency && this.#sql.findRequestByKey.get(caller, idempotency.key)
+    if (row === undefined) return undefined
+    if (text(row, 'body_hash') !== idempotency?.bodyHash) return { kind: 'mismatch' }
+    const outcome = toOutcome(row)
+    const answer = toAnswer(row)
+    return {
+      kind: 'seen',
+      requestId: text(row, 'request_id'),
+      ...(outcome && { outcome }),
+      ...(answer && { answer }),
+    }
+  }
+
+  #accept(request: NewRequest): Acceptance {
+    const { requestId, now, leaseUntil, payload, batch } = request
+    const link = this.#claims.resolve(request)
+    this.#sql.insertRequest.run({
+      requestId,
+      linkId: link.linkId,
+      door: request.door,
+      caller: request.caller,
+      key: request.idempotency?.key ?? null,
+      bodyHash: request.idempotency?.bodyHash ?? null,
+      marketoId: request.marketoId ?? null,
+      payload,
+      campaign: request.campaign ? JSON.stringify(request.campaign) : null,
+      now,
+    })
+    this.#jobs.enqueue({ requestId, priority: batch ? 1 : 0, leasedUntil: batch ? now : leaseUntil }, now)
+    if (batch) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
+    const leased = !batch && this.#takeLease(link, requestId, leaseUntil, now)
+    return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link, leased } }
+  }
+
+  #takeLease(link: Link, requestId: string, until: number, now: number): boolean {
+    return this.#sql.takeLease.run({ linkId: link.linkId, requestId, until, now }).changes === 1
+  }
+
+  #requireRequest(requestId: string): Row {
+    const row = this.#sql.findRequest.get(requestId)
+    if (row === undefined) throw new Error(`The store has no request ${requestId}`)
+    return row
+  }
+
+  #linkOf(request: Row): Link {
+    const row = this.#sql.findLink.get(integer(request, 'link_id'))
+    if (row === undefined) throw new Error('A request points to no link')
+    return toLink(row)
+  }
+}

@@ -1,0 +1,426 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Jobs } from '../../src/jobs/port.ts'
+import { recordIdOf } from '../../src/person/identity.ts'
+import type { Acceptance, DeriveRecordId, Identifier, NewRequest, Store, Work } from '../../src/store/port.ts'
+
+export interface StoreUnderTest extends AsyncDisposable {
+  store: Store
+  jobs: Jobs
+}
+
+export const deriveRecordId: DeriveRecordId = (recordType, canonicalKey, generation) =>
+  recordIdOf('contract.example', recordType, canonicalKey, generation)
+
+const NOW = 1_000_000
+const LEASE_UNTIL = NOW + 60_000
+const SETTLE = { kind: 'linked', recordType: 'lead', provenAt: NOW } as const
+
+let requests = 0
+
+/** A request as a door makes it; `who` is a Marketo id, an e-mail, or both. */
+export function newRequest(
+  who: { marketoId?: number; email?: string },
+  more: Partial<NewRequest> = {},
+): NewRequest {
+  requests += 1
+  const identifiers: Identifier[] = []
+  if (who.email !== undefined) identifiers.push({ kind: 'email', value: who.email })
+  if (who.marketoId !== undefined) identifiers.push({ kind: 'marketo', value: String(who.marketoId) })
+  const first = identifiers[0]
+  assert.ok(first)
+  return {
+    requestId: `request-${requests}`,
+    door: 'rest',
+    caller: 'tests',
+    identifiers,
+    canonicalKey: `${first.kind}:${first.value}`,
+    recordType: 'lead',
+    payload: '{}',
+    batch: false,
+    leaseUntil: LEASE_UNTIL,
+    now: NOW,
+    ...(who.marketoId !== undefined && { marketoId: who.marketoId }),
+    ...more,
+  }
+}
+
+export async function accept(store: Store, request: NewRequest): Promise<Work> {
+  const acceptance: Acceptance = await store.acceptRequest(request)
+  assert.ok(acceptance.kind === 'accepted', `the request was ${acceptance.kind}`)
+  return acceptance.work
+}
+
+/** Accepts a request, stores its intent and settles it as if its create had gone through. */
+async function create(store: Store, request: NewRequest): Promise<Work> {
+  const work = await accept(store, request)
+  await store.storeIntent(work.requestId, work.link.recordId, '{}', NOW)
+  await store.settle(work.requestId, { ...SETTLE, recordId: work.link.recordId }, NOW)
+  return work
+}
+
+/** What every driver of the store must do. One suite for all of them. */
+export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  const test = (title: string, run: (under: StoreUnderTest) => Promise<void>) =>
+    it(title, async () => {
+      await using under = await open()
+      await run(under)
+    })
+
+  describe(`the store on ${name}: claims`, () => {
+    test('a person seen for the first time gets a link with the derived record id and the lease', async ({
+      store,
+    }) => {
+      const { link, leased } = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const { linkId, ...rest } = link
+      assert.deepEqual(rest, {
+        state: 'claimed',
+        canonicalKey: 'email:a@x',
+        recordType: 'lead',
+        recordId: deriveRecordId('lead', 'email:a@x', 0),
+        generation: 0,
+        marketoId: 1,
+      })
+      assert.equal(leased, true)
+    })
+
+    test('a twin gets the same link, not the lease, and the record type of the first', async ({ store }) => {
+      const first = await accept(store, newRequest({ email: 'a@x' }))
+      const twin = await accept(store, newRequest({ email: 'a@x' }, { recordType: 'contact' }))
+      assert.deepEqual(twin.link, first.link)
+      assert.equal(twin.leased, false)
+    })
+
+    test('an expired lease goes to the next who asks, and back to nobody else', async ({ store }) => {
+      await accept(store, newRequest({ email: 'a@x' }))
+      const twin = await accept(store, newRequest({ email: 'a@x' }))
+      const early = await store.takeUp(twin.requestId, LEASE_UNTIL * 2, LEASE_UNTIL - 1)
+      const late = await store.takeUp(twin.requestId, LEASE_UNTIL * 2, LEASE_UNTIL)
+      assert.deepEqual([early?.leased, late?.leased], [false, true])
+    })
+
+    test('a released lease is free at once', async ({ store }) => {
+      const first = await accept(store, newRequest({ email: 'a@x' }))
+      const twin = await accept(store, newRequest({ email: 'a@x' }))
+      await store.release(first.requestId)
+      assert.equal((await store.takeUp(twin.requestId, LEASE_UNTIL, NOW))?.leased, true)
+    })
+
+    test('a person first seen by id, then by id and e-mail, is one link with both names', async ({
+      store,
+    }) => {
+      const byId = await accept(store, newRequest({ marketoId: 1 }))
+      const both = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const byEmail = await accept(store, newRequest({ email: 'a@x' }))
+      assert.deepEqual([both.link.linkId, byEmail.link.linkId], [byId.link.linkId, byId.link.linkId])
+      assert.equal(byEmail.link.canonicalKey, 'marketo:1')
+    })
+
+    test('two links that turn out to be one person become one while nothing was sent for one of them', async ({
+      store,
+    }) => {
+      const byId = await accept(store, newRequest({ marketoId: 1 }))
+      const byEmail = await create(store, newRequest({ email: 'a@x' }))
+      const both = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      assert.equal(both.link.linkId, byEmail.link.linkId)
+      const earlier = await store.takeUp(byId.requestId, LEASE_UNTIL, NOW)
+      assert.equal(earlier?.link.linkId, byEmail.link.linkId, 'the open request moved along')
+    })
+
+    test('a link whose create may be under way is never merged away', async ({ store }) => {
+      const byId = await accept(store, newRequest({ marketoId: 1 }))
+      await store.storeIntent(byId.requestId, byId.link.recordId, '{}', NOW)
+      await create(store, newRequest({ email: 'a@x' }))
+      const both = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      assert.equal(both.link.linkId, byId.link.linkId)
+    })
+
+    test('a second person with the same e-mail shares the record, and the link stays with the first', async ({
+      store,
+    }) => {
+      const first = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const second = await accept(store, newRequest({ marketoId: 2, email: 'a@x' }))
+      assert.equal(second.link.linkId, first.link.linkId)
+      assert.equal(second.link.marketoId, 1)
+      const aliased = await store.readPerson(2)
+      assert.equal(aliased?.link.recordId, first.link.recordId)
+    })
+
+    test('an e-mail that its owner gave up is free, and its next user gets another record id', async ({
+      store,
+    }) => {
+      const first = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      await accept(store, newRequest({ marketoId: 1, email: 'b@x' }))
+      const next = await accept(store, newRequest({ marketoId: 2, email: 'a@x' }))
+      assert.notEqual(next.link.linkId, first.link.linkId)
+      assert.deepEqual(
+        [next.link.generation, next.link.recordId],
+        [1, deriveRecordId('lead', 'email:a@x', 1)],
+      )
+    })
+
+    test('an e-mail is kept while the first create of its owner is not settled', async ({ store }) => {
+      const first = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      await accept(store, newRequest({ marketoId: 1, email: 'b@x' }))
+      const other = await accept(store, newRequest({ email: 'a@x' }))
+      assert.equal(other.link.linkId, first.link.linkId)
+    })
+  })
+
+  describe(`the store on ${name}: requests and answers`, () => {
+    const keyed = (email: string, key: string, bodyHash: string) =>
+      newRequest({ email }, { idempotency: { key, bodyHash } })
+
+    test('a key with the same body gives the first request, its outcome and its answer', async ({
+      store,
+    }) => {
+      const first = await accept(store, keyed('a@x', 'k', 'h'))
+      const seen = { kind: 'seen', requestId: first.requestId }
+      assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), seen)
+      const outcome = await store.settle(first.requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), { ...seen, outcome })
+      const answer = { status: 422, body: 'bytes' }
+      await store.recordAnswer(first.requestId, answer, false, NOW)
+      assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), { ...seen, outcome, answer })
+    })
+
+    test('a key with another body is a mismatch and claims nothing', async ({ store }) => {
+      await accept(store, keyed('a@x', 'k', 'h'))
+      assert.deepEqual(await store.acceptRequest(keyed('b@x', 'k', 'other')), { kind: 'mismatch' })
+      assert.equal((await accept(store, newRequest({ email: 'b@x' }))).leased, true)
+    })
+
+    test('the same key of another caller is another request', async ({ store }) => {
+      await accept(store, keyed('a@x', 'k', 'h'))
+      await accept(store, { ...keyed('a@x', 'k', 'h'), caller: 'somebody else' })
+    })
+
+    test('the first recorded answer wins', async ({ store }) => {
+      const { requestId } = await accept(store, keyed('a@x', 'k', 'h'))
+      const first = { status: 202, body: 'queued' }
+      assert.deepEqual(await store.recordAnswer(requestId, first, true, NOW), first)
+      assert.deepEqual(await store.recordAnswer(requestId, { status: 200, body: 'late' }, false, NOW), first)
+    })
+
+    test('a settled request keeps its first outcome', async ({ store }) => {
+      const { requestId } = await accept(store, newRequest({ email: 'a@x' }))
+      const first = await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(await store.settle(requestId, { ...SETTLE, recordId: 'r' }, NOW), first)
+      assert.deepEqual((await store.readRequest(requestId))?.outcome, first)
+    })
+
+    test('what a person said is erased when the request is settled', async ({ store }) => {
+      const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { payload: '{"secret":1}' }))
+      assert.equal((await store.takeUp(requestId, LEASE_UNTIL, NOW))?.payload, '{"secret":1}')
+      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.equal((await store.takeUp(requestId, LEASE_UNTIL, NOW))?.payload, '')
+    })
+
+    test('an unknown request is undefined', async ({ store }) => {
+      assert.equal(await store.readRequest('nobody'), undefined)
+      assert.equal(await store.takeUp('nobody', LEASE_UNTIL, NOW), undefined)
+    })
+  })
+
+  describe(`the store on ${name}: intents and endings`, () => {
+    test('created goes to the request whose intent it was, exists to any other, in either order', async ({
+      store,
+    }) => {
+      const first = await accept(store, newRequest({ email: 'a@x' }))
+      const twin = await accept(store, newRequest({ email: 'a@x' }))
+      const { recordId } = first.link
+      await store.storeIntent(first.requestId, recordId, '{"by":"first"}', NOW)
+      const resumed = await store.storeIntent(twin.requestId, recordId, '{"by":"twin"}', NOW)
+      assert.deepEqual(resumed, { kind: 'stored', columns: '{"by":"twin"}', resumed: true })
+      const ofTwin = await store.settle(twin.requestId, { ...SETTLE, recordId }, NOW)
+      const ofFirst = await store.settle(first.requestId, { ...SETTLE, recordId }, NOW)
+      assert.deepEqual([ofFirst.outcome, ofTwin.outcome], ['created', 'exists'])
+    })
+
+    test('the same request sends the columns that it stored first', async ({ store }) => {
+      const { requestId, link } = await accept(store, newRequest({ email: 'a@x' }))
+      const first = await store.storeIntent(requestId, link.recordId, '{"v":1}', NOW)
+      const again = await store.storeIntent(requestId, link.recordId, '{"v":2}', NOW)
+      assert.deepEqual(
+        [first, again],
+        [
+          { kind: 'stored', columns: '{"v":1}', resumed: false },
+          { kind: 'stored', columns: '{"v":1}', resumed: true },
+        ],
+      )
+    })
+
+    test('an intent of a request that failed passes to the next one', async ({ store }) => {
+      const first = await accept(store, newRequest({ email: 'a@x' }))
+      await store.storeIntent(first.requestId, first.link.recordId, '{}', NOW)
+      await store.settle(first.requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      const next = await create(store, newRequest({ email: 'a@x' }))
+      assert.equal((await store.readRequest(next.requestId))?.outcome?.outcome, 'created')
+    })
+
+    test('no intent is stored for a link that was linked meanwhile', async ({ store }) => {
+      const first = await accept(store, newRequest({ email: 'a@x' }))
+      const twin = await accept(store, newRequest({ email: 'a@x' }))
+      await store.settle(first.requestId, { ...SETTLE, recordId: 'adopted' }, NOW)
+      const intent = await store.storeIntent(twin.requestId, twin.link.recordId, '{}', NOW)
+      assert.deepEqual(intent, { kind: 'moved' })
+    })
+
+    test('a record that another link names already joins the two, and exists', async ({ store }) => {
+      const owner = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const other = await accept(store, newRequest({ marketoId: 2, email: 'b@x' }))
+      const { recordId } = owner.link
+      assert.equal((await store.settle(other.requestId, { ...SETTLE, recordId }, NOW)).outcome, 'exists')
+      assert.equal((await store.readPerson(2))?.link.linkId, owner.link.linkId)
+      assert.equal((await store.readPerson(1))?.link.marketoId, 1)
+    })
+
+    test('a link remembers its latest proof, not the latest request', async ({ store }) => {
+      await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const later = await accept(store, newRequest({ marketoId: 1 }))
+      const { recordId } = later.link
+      await store.settle(later.requestId, { ...SETTLE, recordId, provenAt: NOW - 1 }, NOW + 5_000)
+      assert.equal((await store.readPerson(1))?.link.provenAt, NOW)
+    })
+
+    test('an ambiguous match exists and links nothing', async ({ store }) => {
+      const { requestId } = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const outcome = await store.settle(requestId, { kind: 'ambiguous', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(outcome, { outcome: 'exists', code: 'c', advice: 'a' })
+      assert.equal((await store.readPerson(1))?.link.state, 'claimed')
+    })
+
+    test('a confirmed deletion raises the generation once', async ({ store }) => {
+      const { requestId, link } = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const next = await accept(store, newRequest({ marketoId: 1 }))
+      await store.confirmDeleted(next.requestId, link.recordId, 'contact')
+      await store.confirmDeleted(requestId, link.recordId, 'lead')
+      const raised = (await store.readPerson(1))?.link
+      assert.deepEqual(
+        [raised?.state, raised?.generation, raised?.recordType, raised?.recordId],
+        ['claimed', 1, 'contact', deriveRecordId('contact', 'email:a@x', 1)],
+      )
+    })
+
+    test('a record id that another link reserved is skipped', async ({ store }) => {
+      await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      await accept(store, newRequest({ marketoId: 1, email: 'b@x' }))
+      await create(store, newRequest({ marketoId: 2, email: 'a@x' }))
+      const first = (await store.readPerson(1))?.link
+      assert.ok(first)
+      const again = await accept(store, newRequest({ marketoId: 1 }))
+      await store.confirmDeleted(again.requestId, first.recordId, 'lead')
+      assert.equal((await store.readPerson(1))?.link.generation, 2)
+    })
+  })
+
+  describe(`the store on ${name}: log and keeping`, () => {
+    test("a person's activities come newest first, page by page, and nobody else's", async ({ store }) => {
+      for (const marketoId of [1, 2, 1, 1]) {
+        const { requestId } = await accept(store, newRequest({ marketoId }))
+        await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a', field: 'lastname' }, NOW)
+      }
+      const page = await store.readActivities(1, 2)
+      const last = page.at(-1)
+      assert.ok(last)
+      const rest = await store.readActivities(1, 2, last.activityId)
+      assert.deepEqual([page.length, rest.length], [2, 1])
+      const [first, second] = page
+      assert.ok(first && second && first.activityId > second.activityId)
+      assert.deepEqual(
+        { ...first, activityId: 0, requestId: '' },
+        {
+          activityId: 0,
+          requestId: '',
+          at: NOW,
+          door: 'rest',
+          marketoId: 1,
+          outcome: 'failed',
+          code: 'c',
+          advice: 'a',
+          field: 'lastname',
+        },
+      )
+    })
+
+    test('queued is logged once, with the campaign, and not after the outcome', async ({ store }) => {
+      const campaign = { id: '7', name: 'Fair', type: 'batch' } as const
+      const { requestId } = await accept(store, newRequest({ marketoId: 1 }, { batch: true, campaign }))
+      const answer = { status: 202, body: '' }
+      await store.recordAnswer(requestId, answer, true, NOW)
+      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      await store.recordAnswer(requestId, answer, true, NOW)
+      const log = await store.readActivities(1, 10)
+      assert.deepEqual(
+        log.map(({ outcome, campaign: of }) => [outcome, of]),
+        [
+          ['failed', campaign],
+          ['queued', campaign],
+        ],
+      )
+    })
+
+    test('what is settled and old is forgotten; links and open requests stay', async ({ store }) => {
+      const old = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const open = await accept(store, newRequest({ marketoId: 2 }))
+      assert.deepEqual(await store.prune(NOW), { requests: 0, activities: 0 })
+      assert.deepEqual(await store.prune(NOW + 1), { requests: 1, activities: 1 })
+      assert.equal(await store.readRequest(old.requestId), undefined)
+      assert.ok(await store.readRequest(open.requestId))
+      assert.equal((await store.readPerson(1))?.link.state, 'linked')
+    })
+
+    test('a verb that throws takes nothing else with it', async ({ store }) => {
+      const request = newRequest({ email: 'a@x' })
+      const [first, again, other] = await Promise.allSettled([
+        store.acceptRequest(request),
+        store.acceptRequest(request),
+        store.acceptRequest(newRequest({ email: 'b@x' })),
+      ])
+      assert.deepEqual([first.status, again.status, other.status], ['fulfilled', 'rejected', 'fulfilled'])
+    })
+  })
+
+  describe(`jobs on ${name}`, () => {
+    const claimAll = (jobs: Jobs, now: number) => jobs.claim(10, now + 1_000, now)
+
+    test("a request's job is its maker's until the lease ends, and gone when it is settled", async ({
+      store,
+      jobs,
+    }) => {
+      const { requestId } = await accept(store, newRequest({ email: 'a@x' }))
+      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL - 1), [])
+      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL), [{ requestId, attempts: 0 }])
+      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL), [], 'it is leased again')
+      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL * 2), [])
+      assert.deepEqual(await jobs.backlog(), { waiting: 0 })
+    })
+
+    test('a rescheduled job comes back at its time and counts its attempts', async ({ store, jobs }) => {
+      const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { batch: true }))
+      await claimAll(jobs, NOW)
+      await jobs.reschedule(requestId, NOW + 5_000, 'dynamics-busy')
+      assert.deepEqual(await claimAll(jobs, NOW + 4_999), [])
+      assert.deepEqual(await claimAll(jobs, NOW + 5_000), [{ requestId, attempts: 1 }])
+    })
+
+    test('real-time work comes before batch work, older before newer, up to the limit', async ({
+      store,
+      jobs,
+    }) => {
+      const accepted: string[] = []
+      for (const [email, batch, now] of [
+        ['a@x', true, NOW],
+        ['b@x', true, NOW + 1],
+        ['c@x', false, NOW + 2],
+      ] as const) {
+        const work = await accept(store, newRequest({ email }, { batch, now, leaseUntil: now }))
+        accepted.push(work.requestId)
+      }
+      const taken = await jobs.claim(2, NOW + 1_000, NOW + 10)
+      assert.deepEqual(new Set(taken.map(({ requestId }) => requestId)), new Set([accepted[2], accepted[0]]))
+      assert.deepEqual(await jobs.backlog(), { waiting: 3, oldestAt: NOW })
+    })
+  })
+}
