@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs'
+import { type EntraConfig, readEntra } from './entra-config.ts'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { type Problems, readApiKeys, readChoice, readInteger, readOrigin, suggestName } from './setting.ts'
+
+/** Whole numbers with their bounds; the name carries the unit where the meaning needs one. */
+const NUMBERS = {
+  PORT: { default: 8080, min: 0, max: 65_535 },
+  REST_DEADLINE_MS: { default: 15_000, min: 100, max: 60_000 },
+  // Marketo gives up after 30 s.
+  WEBHOOK_DEADLINE_MS: { default: 25_000, min: 100, max: 28_000 },
+  DATAVERSE_CALL_TIMEOUT_MS: { default: 20_000, min: 100, max: 120_000 },
+  DATAVERSE_CONCURRENCY: { default: 52, min: 1, max: 1_000 },
+  // Enough to never ask: a century.
+  LINK_TRUST_SECONDS: { default: 60, min: 0, max: 3_155_760_000 },
+  RECOVERY_INTERVAL_SECONDS: { default: 5, min: 1, max: 3_600 },
+  GIVE_UP_AFTER_HOURS: { default: 72, min: 1, max: 8_760 },
+  RETENTION_DAYS: { default: 90, min: 1, max: 3_650 },
+  SHUTDOWN_GRACE_MS: { default: 20_000, min: 0, max: 600_000 },
+  REST_BODY_BYTES: { default: 65_536, min: 1_024, max: 16_777_216 },
+  WEBHOOK_BODY_BYTES: { default: 1_048_576, min: 1_024, max: 16_777_216 },
+} as const
+
+/** Every variable there is, in the order of .env.example and of README's table. */
+export const VARIABLES = [
+  'HOST',
+  'PORT',
+  'PUBLIC_URL',
+  'API_KEYS',
+  'DATABASE_URL',
+  'DATA_DIR',
+  'DATAVERSE_URL',
+  'ENTRA_AUTHORITY',
+  'ENTRA_TENANT_ID',
+  'ENTRA_CLIENT_ID',
+  'ENTRA_CLIENT_SECRET',
+  'ENTRA_CLIENT_CERTIFICATE',
+  'ENTRA_MANAGED_IDENTITY',
+  'ENTRA_USERNAME',
+  'ENTRA_PASSWORD',
+  'FIELDS_FILE',
+  'LOG_LEVEL',
+  'REST_DEADLINE_MS',
+  'WEBHOOK_DEADLINE_MS',
+  'DATAVERSE_CALL_TIMEOUT_MS',
+  'DATAVERSE_CONCURRENCY',
+  'DUPLICATE_DETECTION',
+  'LINK_TRUST_SECONDS',
+  'RECOVERY_INTERVAL_SECONDS',
+  'GIVE_UP_AFTER_HOURS',
+  'RETENTION_DAYS',
+  'SHUTDOWN_GRACE_MS',
+  'REST_BODY_BYTES',
+  'WEBHOOK_BODY_BYTES',
+] as const
+export type Variable = (typeof VARIABLES)[number]
+
+/** A file that a variable names, as it was found. `error` is Node's code, such as ENOENT. */
+export type NamedFile = { path: string; text: string } | { path: string; error: string }
+
+/** The environment as text: set and not empty, nothing interpreted yet. */
+export interface RawConfig {
+  values: Partial<Record<Variable, string>>
+  files: Partial<Record<Variable, NamedFile>>
+  /** Names in the environment that look like ours and are not. */
+  strangers: readonly string[]
+}
+
+export interface Config {
+  host: string
+  port: number
+  publicUrl?: string
+  apiKeys: readonly { name: string; secret: string }[]
+  store: { kind: 'sqlite'; directory: string }
+  dataverseUrl: string
+  entra: EntraConfig
+  fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
+  logLevel: LogLevel
+  restDeadlineMs: number
+  webhookDeadlineMs: number
+  dataverseCallTimeoutMs: number
+  dataverseConcurrencyMax: number
+  duplicateDetection: boolean
+  linkTrustSeconds: number
+  recoveryIntervalSeconds: number
+  giveUpAfterHours: number
+  retentionDays: number
+  shutdownGraceMs: number
+  restBodyBytes: number
+  webhookBodyBytes: number
+  /** Sentences for the log: accepted, but not wise. */
+  warnings: readonly string[]
+}
+
+const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
+const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|API_KEY|WEBHOOK|REST|FIELDS)_?/
+
+/** Reads the environment and the files that it names. The only place that does. */
+export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
+  const values: Partial<Record<Variable, string>> = {}
+  for (const name of VARIABLES) {
+    const value = env[name]?.trim()
+    if (value) values[name] = value
+  }
+  const files: Partial<Record<Variable, NamedFile>> = {}
+  for (const name of FILE_VARIABLES) {
+    const path = values[name]
+    if (path !== undefined) files[name] = readNamedFile(path)
+  }
+  const known: ReadonlySet<string> = new Set(VARIABLES)
+  return {
+    values,
+    files,
+    strangers: Object.keys(env).filter((name) => OUR_PREFIX.test(name) && !known.has(name)),
+  }
+}
+
+function readNamedFile(path: string): NamedFile {
+  try {
+    return { path, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    return { path, error: error instanceof Error && 'code' in error ? String(error.code) : 'unreadable' }
+  }
+}
+
+/** The meaning of the environment, or one sentence for each variable that is missing, wrong or contradictory. */
+export function toConfig(
+  raw: RawConfig,
+): { config: Config; problems?: never } | { config?: never; problems: string[] } {
+  const { values } = raw
+  const problems: Problems = []
+  const number = (name: keyof typeof NUMBERS) => readInteger(name, values[name], NUMBERS[name], problems)
+  const onOff = (name: Variable) => readChoice(name, values[name], ['on', 'off'], 'on', problems) === 'on'
+  const entra = readEntra(values, raw.files.ENTRA_CLIENT_CERTIFICATE, problems)
+  const config: Config = {
+    host: values.HOST ?? '127.0.0.1',
+    port: number('PORT'),
+    ...(values.PUBLIC_URL ? { publicUrl: readOrigin('PUBLIC_URL', values.PUBLIC_URL, problems) } : {}),
+    apiKeys: readKeys(values.API_KEYS, problems),
+    store: readStore(values, problems),
+    dataverseUrl: readDataverseUrl(values.DATAVERSE_URL, problems),
+    entra,
+    fields: readFields(raw.files.FIELDS_FILE, problems),
+    logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
+    restDeadlineMs: number('REST_DEADLINE_MS'),
+    webhookDeadlineMs: number('WEBHOOK_DEADLINE_MS'),
+    dataverseCallTimeoutMs: number('DATAVERSE_CALL_TIMEOUT_MS'),
+    dataverseConcurrencyMax: number('DATAVERSE_CONCURRENCY'),
+    duplicateDetection: onOff('DUPLICATE_DETECTION'),
+    linkTrustSeconds: number('LINK_TRUST_SECONDS'),
+    recoveryIntervalSeconds: number('RECOVERY_INTERVAL_SECONDS'),
+    giveUpAfterHours: number('GIVE_UP_AFTER_HOURS'),
+    retentionDays: number('RETENTION_DAYS'),
+    shutdownGraceMs: number('SHUTDOWN_GRACE_MS'),
+    restBodyBytes: number('REST_BODY_BYTES'),
+    webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
+    warnings: entra.credential.kind === 'password' ? [ROPC_WARNING] : [],
+  }
+  problems.push(...misspellings(raw.strangers))
+  if (problems.length === 0) return { config }
+  return { problems: [...problems, SANDBOX_HINT] }
+}
+
+const ROPC_WARNING =
+  'ENTRA_USERNAME and ENTRA_PASSWORD sign in as a user (ROPC), which Microsoft is retiring and which fails with multi-factor sign-in; prefer a certificate, a managed identity or a secret.'
+const SANDBOX_HINT = 'To try the service without any account or configuration, use: npm run sandbox'
+
+function readKeys(text: string | undefined, problems: Problems): Config['apiKeys'] {
+  if (text !== undefined) return readApiKeys(text, problems)
+  problems.push(
+    'API_KEYS is missing: name:secret pairs, comma separated, such as marketo:$(openssl rand -hex 32).',
+  )
+  return []
+}
+
+function readDataverseUrl(text: string | undefined, problems: Problems): string {
+  if (text !== undefined) return readOrigin('DATAVERSE_URL', text, problems)
+  problems.push(
+    'DATAVERSE_URL is missing: the origin of your organisation, such as https://contoso.crm.dynamics.com.',
+  )
+  return ''
+}
+
+function readStore(values: RawConfig['values'], problems: Problems): Config['store'] {
+  if (values.DATABASE_URL !== undefined) {
+    problems.push(
+      'DATABASE_URL is set, but PostgreSQL comes with a later version: remove it, and set DATA_DIR to a directory for SQLite.',
+    )
+  }
+  return { kind: 'sqlite', directory: values.DATA_DIR ?? './data' }
+}
+
+function readFields(file: NamedFile | undefined, problems: Problems): Config['fields'] {
+  if (file === undefined) return { kind: 'default' }
+  if ('text' in file) return { kind: 'file', ...file }
+  problems.push(`FIELDS_FILE names a file that cannot be read (${file.error}): ${file.path}`)
+  return { kind: 'default' }
+}
+
+function misspellings(strangers: readonly string[]): string[] {
+  return strangers.flatMap((name) => {
+    const meant = suggestName(name, VARIABLES)
+    return meant === undefined ? [] : [`${name} is not a variable of this service; ${meant} is.`]
+  })
+}

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { type Config, readEnv, toConfig, VARIABLES } from '../src/config.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'config-'))
+after(() => rmSync(directory, { recursive: true }))
+
+function file(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+const SECRET = 'k'.repeat(32)
+const GUID = '6f1c0d5e-0c1f-4c43-9d0a-3b8c5f1b2a10'
+const MINIMAL = {
+  API_KEYS: `marketo:${SECRET}`,
+  DATAVERSE_URL: 'https://contoso.crm.dynamics.com',
+  ENTRA_TENANT_ID: 'contoso.onmicrosoft.com',
+  ENTRA_CLIENT_ID: GUID,
+  ENTRA_CLIENT_SECRET: 'shh',
+}
+const PEM =
+  '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n'
+
+function accepted(env: NodeJS.ProcessEnv): Config {
+  const { config, problems } = toConfig(readEnv(env))
+  assert.deepEqual(problems, undefined)
+  assert(config)
+  return config
+}
+
+/** Without the last sentence, which is always the hint at the sandbox. */
+function problems(env: NodeJS.ProcessEnv): string[] {
+  const { problems } = toConfig(readEnv(env))
+  assert(problems, 'the environment was accepted')
+  assert.match(problems.at(-1) ?? '', /npm run sandbox/)
+  return problems.slice(0, -1)
+}
+
+test('the required variables alone give a configuration of defaults', () => {
+  assert.deepEqual(accepted(MINIMAL), {
+    host: '127.0.0.1',
+    port: 8080,
+    apiKeys: [{ name: 'marketo', secret: SECRET }],
+    store: { kind: 'sqlite', directory: './data' },
+    dataverseUrl: 'https://contoso.crm.dynamics.com',
+    entra: {
+      authority: 'https://login.microsoftonline.com',
+      tenantId: 'contoso.onmicrosoft.com',
+      clientId: GUID,
+      credential: { kind: 'secret', secret: 'shh' },
+    },
+    fields: { kind: 'default' },
+    logLevel: 'info',
+    restDeadlineMs: 15_000,
+    webhookDeadlineMs: 25_000,
+    dataverseCallTimeoutMs: 20_000,
+    dataverseConcurrencyMax: 52,
+    duplicateDetection: true,
+    linkTrustSeconds: 60,
+    recoveryIntervalSeconds: 5,
+    giveUpAfterHours: 72,
+    retentionDays: 90,
+    shutdownGraceMs: 20_000,
+    restBodyBytes: 65_536,
+    webhookBodyBytes: 1_048_576,
+    warnings: [],
+  })
+})
+
+test('every variable arrives where it belongs', () => {
+  const fieldsFile = file('fields.json', '{"fields":[]}')
+  const config = accepted({
+    ...MINIMAL,
+    HOST: '0.0.0.0',
+    PORT: '0',
+    PUBLIC_URL: 'https://sync.example.com/',
+    API_KEYS: `old:${SECRET}, new:${SECRET}2`,
+    DATA_DIR: '/data',
+    DATAVERSE_URL: 'http://127.0.0.1:5000',
+    ENTRA_AUTHORITY: 'http://localhost:5001',
+    FIELDS_FILE: fieldsFile,
+    LOG_LEVEL: 'debug',
+    REST_DEADLINE_MS: '60000',
+    WEBHOOK_DEADLINE_MS: '28000',
+    DATAVERSE_CALL_TIMEOUT_MS: '1000',
+    DATAVERSE_CONCURRENCY: '4',
+    DUPLICATE_DETECTION: 'off',
+    LINK_TRUST_SECONDS: '0',
+    RECOVERY_INTERVAL_SECONDS: '1',
+    GIVE_UP_AFTER_HOURS: '2',
+    RETENTION_DAYS: '3',
+    SHUTDOWN_GRACE_MS: '0',
+    REST_BODY_BYTES: '2048',
+    WEBHOOK_BODY_BYTES: '4096',
+  })
+  assert.deepEqual(config, {
+    host: '0.0.0.0',
+    port: 0,
+    publicUrl: 'https://sync.example.com',
+    apiKeys: [
+      { name: 'old', secret: SECRET },
+      { name: 'new', secret: `${SECRET}2` },
+    ],
+    store: { kind: 'sqlite', directory: '/data' },
+    dataverseUrl: 'http://127.0.0.1:5000',
+    entra: { ...config.entra, authority: 'http://localhost:5001' },
+    fields: { kind: 'file', path: fieldsFile, text: '{"fields":[]}' },
+    logLevel: 'debug',
+    restDeadlineMs: 60_000,
+    webhookDeadlineMs: 28_000,
+    dataverseCallTimeoutMs: 1_000,
+    dataverseConcurrencyMax: 4,
+    duplicateDetection: false,
+    linkTrustSeconds: 0,
+    recoveryIntervalSeconds: 1,
+    giveUpAfterHours: 2,
+    retentionDays: 3,
+    shutdownGraceMs: 0,
+    restBodyBytes: 2048,
+    webhookBodyBytes: 4096,
+    warnings: [],
+  })
+})
+
+test('an empty environment gets one sentence for each missing variable, all at once', () => {
+  assert.deepEqual(
+    problems({}).map((sentence) => /[A-Z]+_[A-Z_]+/.exec(sentence)?.[0]),
+    ['ENTRA_CLIENT_SECRET', 'ENTRA_TENANT_ID', 'ENTRA_CLIENT_ID', 'API_KEYS', 'DATAVERSE_URL'],
+  )
+})
+
+test('an empty variable counts as missing', () => {
+  assert.match(problems({ ...MINIMAL, DATAVERSE_URL: '  ' }).join(), /^DATAVERSE_URL is missing/)
+})
+
+const { ENTRA_CLIENT_SECRET: _, ...WITHOUT_CREDENTIAL } = MINIMAL
+const ROPC = { ENTRA_USERNAME: 'sync@contoso.com', ENTRA_PASSWORD: 'pw' }
+
+test('each kind of credential becomes a tagged value', () => {
+  const credential = (env: NodeJS.ProcessEnv) => accepted({ ...WITHOUT_CREDENTIAL, ...env }).entra.credential
+  assert.deepEqual(credential({ ENTRA_CLIENT_CERTIFICATE: file('both.pem', PEM) }), {
+    kind: 'certificate',
+    pem: PEM,
+  })
+  assert.deepEqual(credential({ ENTRA_MANAGED_IDENTITY: 'system' }), { kind: 'managed-identity' })
+  assert.deepEqual(credential({ ENTRA_MANAGED_IDENTITY: GUID }), { kind: 'managed-identity', clientId: GUID })
+  assert.deepEqual(credential(ROPC), { kind: 'password', username: 'sync@contoso.com', password: 'pw' })
+})
+
+test('a managed identity needs neither tenant nor application', () => {
+  const { API_KEYS, DATAVERSE_URL } = MINIMAL
+  const { entra } = accepted({ API_KEYS, DATAVERSE_URL, ENTRA_MANAGED_IDENTITY: 'system' })
+  assert.deepEqual([entra.tenantId, entra.clientId], ['', ''])
+})
+
+test('a user name and password are accepted with a warning', () => {
+  assert.match(accepted({ ...WITHOUT_CREDENTIAL, ...ROPC }).warnings.join(), /retiring/)
+})
+
+const MISSING_FILE = join(directory, 'nowhere')
+const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
+  ['PostgreSQL', { DATABASE_URL: 'postgres://x' }, /^DATABASE_URL .*later version/],
+  ['a port beyond the last', { PORT: '65536' }, /^PORT .* 0 to 65535/],
+  ['a port that is no number', { PORT: '0x50' }, /^PORT /],
+  ['a REST deadline over its maximum', { REST_DEADLINE_MS: '60001' }, /^REST_DEADLINE_MS .* 60000/],
+  ['a webhook deadline over its maximum', { WEBHOOK_DEADLINE_MS: '28001' }, /^WEBHOOK_DEADLINE_MS .* 28000/],
+  ['a limit with a sign', { RETENTION_DAYS: '-1' }, /^RETENTION_DAYS /],
+  [
+    'a switch that is neither on nor off',
+    { DUPLICATE_DETECTION: 'true' },
+    /^DUPLICATE_DETECTION is none of on, off/,
+  ],
+  ['an unknown log level', { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is none of/],
+  ['plain http to another host', { DATAVERSE_URL: 'http://contoso.example' }, /^DATAVERSE_URL .*loopback/],
+  ['plain http to a host called 127.example', { DATAVERSE_URL: 'http://127.0.0.1.example' }, /loopback/],
+  ['plain http to Entra', { ENTRA_AUTHORITY: 'http://10.0.0.1' }, /^ENTRA_AUTHORITY .*loopback/],
+  [
+    'an organisation with a path',
+    { DATAVERSE_URL: 'https://a.example/api' },
+    /^DATAVERSE_URL is not an origin/,
+  ],
+  ['an organisation without a scheme', { DATAVERSE_URL: 'contoso.crm.dynamics.com' }, /is not an origin/],
+  ['an organisation with a user', { DATAVERSE_URL: 'https://u:p@a.example' }, /is not an origin/],
+  ['a public URL over ftp', { PUBLIC_URL: 'ftp://a.example' }, /^PUBLIC_URL is not an origin/],
+  ['a client id that is no GUID', { ENTRA_CLIENT_ID: 'my-app' }, /^ENTRA_CLIENT_ID .*GUID/],
+  ['a key without a name', { API_KEYS: SECRET }, /^API_KEYS, pair 1 is not name:secret/],
+  ['a short key', { API_KEYS: `a:${SECRET},b:short` }, /^API_KEYS, pair 2 \(b\) .*32 characters/],
+  ['a key name twice', { API_KEYS: `a:${SECRET},a:${SECRET}2` }, /pair 2 repeats the name a/],
+  ['a secret under two names', { API_KEYS: `a:${SECRET},b:${SECRET}` }, /pair 2 \(b\) repeats the secret/],
+  ['a trailing comma in the keys', { API_KEYS: `a:${SECRET},` }, /pair 2 is not name:secret/],
+  [
+    'two credentials',
+    { ENTRA_MANAGED_IDENTITY: 'system' },
+    /_SECRET and ENTRA_MANAGED_IDENTITY are set together/,
+  ],
+  [
+    'a strange identity',
+    { ENTRA_CLIENT_SECRET: '', ENTRA_MANAGED_IDENTITY: 'yes' },
+    /^ENTRA_MANAGED_IDENTITY /,
+  ],
+  ['a user without a password', { ENTRA_CLIENT_SECRET: '', ENTRA_USERNAME: 'u' }, /without ENTRA_PASSWORD/],
+  ['a password without a user', { ENTRA_CLIENT_SECRET: '', ENTRA_PASSWORD: 'p' }, /without ENTRA_USERNAME/],
+  [
+    'a certificate that is not there',
+    { ENTRA_CLIENT_SECRET: '', ENTRA_CLIENT_CERTIFICATE: MISSING_FILE },
+    /^ENTRA_CLIENT_CERTIFICATE .*ENOENT/,
+  ],
+  [
+    'a certificate without its private key',
+    {
+      ENTRA_CLIENT_SECRET: '',
+      ENTRA_CLIENT_CERTIFICATE: file('cert.pem', PEM.replaceAll('PRIVATE', 'PUBLIC')),
+    },
+    /^ENTRA_CLIENT_CERTIFICATE .*PRIVATE KEY/,
+  ],
+  ['a field selection that is not there', { FIELDS_FILE: MISSING_FILE }, /^FIELDS_FILE .*ENOENT/],
+  ['a field selection that is a directory', { FIELDS_FILE: directory }, /^FIELDS_FILE .*EISDIR/],
+  ['a misspelt variable', { DATAVERSE_ULR: 'x' }, /^DATAVERSE_ULR is not .*DATAVERSE_URL is/],
+  ['a misspelt optional variable', { DATAVERSE_CONCURENCY: '1' }, /DATAVERSE_CONCURRENCY is/],
+]
+for (const [what, env, sentence] of REFUSED) {
+  test(`refuses ${what} with one sentence that names the variable`, () => {
+    const found = problems({ ...MINIMAL, ...env })
+    assert.equal(found.length, 1, found.join('\n'))
+    assert.match(found[0] ?? '', sentence)
+  })
+}
+
+test('no sentence quotes a secret', () => {
+  const said = problems({
+    ...MINIMAL,
+    API_KEYS: 'a:hush,hush',
+    ENTRA_CLIENT_SECRET: 'hush',
+    ENTRA_PASSWORD: 'hush',
+    DATAVERSE_URL: 'https://u:hush@x',
+  })
+  assert(said.length >= 4)
+  assert.doesNotMatch(said.join(), /hush/)
+})
+
+test('variables of other programs are left alone', () => {
+  accepted({ ...MINIMAL, HOME: '/root', POST: '1', REST_OF_THE_DAY: 'x', DATABASE: 'x', ENTRAIL: 'x' })
+})
+
+test('.env.example names the same variables in the same order, with the same defaults', () => {
+  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
+  const assignments = [...example.matchAll(/^#?([A-Z][A-Z_]+)=(.*)$/gm)]
+  assert.deepEqual(
+    assignments.map(([, name]) => name),
+    [...VARIABLES],
+  )
+  const shown = Object.fromEntries(assignments.map(([, name, value]) => [name, value]))
+  const { PUBLIC_URL: _example, ...defaults } = shown
+  assert.deepEqual(accepted({ ...defaults, ...MINIMAL }), accepted(MINIMAL))
+})
