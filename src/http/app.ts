@@ -1,0 +1,129 @@
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  LogController,
+} from 'fastify'
+import type { Random } from '../clock.ts'
+import { parseJson } from '../json.ts'
+import { Problem } from '../problem.ts'
+import { type ApiKey, requireApiKey } from './auth.ts'
+import { answerClientError } from './client-error.ts'
+import { registerDocs } from './docs.ts'
+import { type HealthCheck, registerHealth } from './health.ts'
+import { type Metrics, measureRequests, registerMetrics } from './metrics.ts'
+import { answerUnknownRoutes } from './not-found.ts'
+import { handleError } from './problem.ts'
+import { buildValidator } from './validation.ts'
+
+/** Bounds on what a caller may cost us before a door has seen the request. */
+export interface HttpLimits {
+  /** For the whole request, headers and body, to arrive; the answer takes what its door allows. */
+  requestTimeoutMs: number
+  headersTimeoutMs: number
+  /** How often the two above are looked at. */
+  connectionsCheckingIntervalMs: number
+  /** How long an idle connection stays open for the next request. */
+  keepAliveTimeoutMs: number
+  /** For doors that name no bodyLimit of their own. */
+  bodyLimitBytes: number
+  /** Of one path parameter, in characters. */
+  pathParameterLengthMax: number
+  jsonDepthMax: number
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  requestTimeoutMs: 10_000,
+  headersTimeoutMs: 5_000,
+  connectionsCheckingIntervalMs: 1_000,
+  keepAliveTimeoutMs: 72_000,
+  bodyLimitBytes: 64 * 1024,
+  pathParameterLengthMax: 100,
+  jsonDepthMax: 32,
+}
+
+export interface AppOptions {
+  logger: FastifyBaseLogger
+  keys: readonly ApiKey[]
+  limits: HttpLimits
+  version: string
+  publicUrl?: string | undefined
+  health: () => Promise<readonly HealthCheck[]>
+  metrics: Metrics
+  /** What routes refer to as `{ $ref: '<$id>#' }`; named by `$id` in the API description. */
+  schemas: readonly object[]
+  /** Each registers its routes behind the API key, in a scope of its own. */
+  doors: readonly FastifyPluginAsync[]
+  random: Random
+}
+
+/** The whole edge, ready and not listening. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { limits, random } = options
+  const app: FastifyInstance = Fastify({
+    loggerInstance: options.logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: () => random.uuid(),
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.connectionsCheckingIntervalMs,
+    },
+    bodyLimit: limits.bodyLimitBytes,
+    routerOptions: { maxParamLength: limits.pathParameterLengthMax },
+    // A request that came in before the socket closed is answered by its door, not refused.
+    return503OnClosing: false,
+    schemaController: { compilersFactory: { buildValidator } },
+    frameworkErrors: (error, request, reply) => void handleError(error, request, reply),
+    clientErrorHandler: ({ code }, socket) => answerClientError(code, socket, random.uuid(), options.logger),
+  })
+  app.setErrorHandler(handleError)
+  answerUnknownRoutes(app)
+  for (const schema of [Problem, ...options.schemas]) app.addSchema(schema)
+  acceptStrictJsonOnly(app, limits)
+  nameRequests(app)
+  measureRequests(app, options.metrics)
+  logAnswers(app)
+  await registerDocs(app, options)
+  registerHealth(app, options.health)
+  await app.register(async (scope) => {
+    requireApiKey(scope, options.keys)
+    registerMetrics(scope, options.metrics)
+    for (const door of options.doors) await scope.register(door)
+  })
+  await app.ready()
+  return app
+}
+
+function acceptStrictJsonOnly(app: FastifyInstance, limits: HttpLimits): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => parseJson(body, { depthMax: limits.jsonDepthMax }),
+  )
+}
+
+/** A caller's own request id is echoed, never used as ours: ours must be unique in the log. */
+function nameRequests(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
+    const theirs = request.headers['x-request-id']
+    if (typeof theirs === 'string' && /^[\w.-]{1,128}$/.test(theirs))
+      reply.header('x-client-request-id', theirs)
+  })
+}
+
+/** One line an answer. The route's pattern stands for the URL, which may hold a person's data. */
+function logAnswers(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info({
+      event: 'request-answered',
+      method: request.method,
+      route: request.routeOptions.url ?? 'unmatched',
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime),
+    })
+  })
+}

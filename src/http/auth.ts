@@ -1,0 +1,89 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { problemResponse } from '../problem.ts'
+import { PROBLEM_TYPE } from './problem.ts'
+
+/** One caller's key. Several live at once, so that a key can be rotated without a gap. */
+export interface ApiKey {
+  name: string
+  secret: string
+}
+
+/** The request decorator that holds the caller's key name: `request.getDecorator<string>(API_KEY_NAME)`. */
+export const API_KEY_NAME = 'apiKeyName'
+
+/** The same bytes whatever was wrong, so that a prober learns nothing; the request id is in the header. */
+const UNAUTHORIZED_BODY = JSON.stringify({
+  type: 'about:blank',
+  title: STATUS_CODES[401],
+  status: 401,
+  detail: 'Send a valid API key.',
+  code: 'unauthorized',
+  advice: 'Use the header x-api-key, Authorization: Bearer, or Basic with the key as password.',
+})
+const CHALLENGES = [
+  'Bearer realm="sync-person-to-microsoft"',
+  'Basic realm="sync-person-to-microsoft", charset="UTF-8"',
+]
+
+/** Guards every route of this scope, before a byte of the body is read. */
+export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[]): void {
+  const identify = createIdentify(keys)
+  scope.decorateRequest(API_KEY_NAME, '')
+  scope.addHook('onRequest', async (request, reply) => {
+    const name = identify(request.headers)
+    if (name === undefined) return refuse(request, reply)
+    request.setDecorator(API_KEY_NAME, name)
+  })
+  scope.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, response: { ...declared(route.schema?.response), ...UNAUTHORIZED } }
+  })
+}
+
+const UNAUTHORIZED = { 401: problemResponse('No valid API key.') }
+
+function declared(response: unknown): object {
+  return typeof response === 'object' && response !== null ? response : {}
+}
+
+function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  request.log.info({ event: 'request-unauthorized', status: 401 })
+  return reply.code(401).header('www-authenticate', CHALLENGES).type(PROBLEM_TYPE).send(UNAUTHORIZED_BODY)
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** Gives the name of the key that a request carries. Compares with every key, whichever matches. */
+export function createIdentify(keys: readonly ApiKey[]): (headers: Headers) => string | undefined {
+  const hashed = keys.map(({ name, secret }) => ({ name, hash: sha256(secret) }))
+  return (headers) => {
+    const presented = sha256(secretOf(headers))
+    let found: string | undefined
+    for (const { name, hash } of hashed) {
+      if (timingSafeEqual(hash, presented)) found = name
+    }
+    return found
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** The empty string when there is none: it is compared like any other and matches no key. */
+function secretOf(headers: Headers): string {
+  const apiKey = headers['x-api-key']
+  if (typeof apiKey === 'string') return apiKey
+  const [, scheme = '', credentials = ''] = /^(\S+) +(\S+) *$/.exec(String(headers.authorization ?? '')) ?? []
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return credentials
+    case 'basic': {
+      const decoded = Buffer.from(credentials, 'base64').toString('utf8')
+      return decoded.includes(':') ? decoded.slice(decoded.indexOf(':') + 1) : ''
+    }
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,120 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { Busy, Conflict, Rejected, Unauthorized, Unavailable } from '../errors.ts'
+import { MalformedJson } from '../json.ts'
+import { type Problem, Refusal } from '../problem.ts'
+import { refusalOf } from './validation.ts'
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+/** What Fastify and Node say about a request, in our words. Anything else that is 4xx is `bad-request`. */
+const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [status: number, code: string, detail: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'unsupported-media-type', 'Send the body as application/json.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'body-too-large', 'The body is larger than this door accepts.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'wrong-content-length', 'Content-Length and the body disagree.'],
+  FST_ERR_BAD_URL: [
+    400,
+    'malformed-url',
+    'The path holds a percent sign that does not start a UTF-8 escape.',
+  ],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'url-too-long', 'A part of the path is too long.'],
+}
+
+interface Answer {
+  status: number
+  code: string
+  detail: string
+  field?: string | undefined
+  advice?: string | undefined
+  retryAfterMs?: number
+}
+
+/** The one place where an error becomes a status. Nothing that Dynamics said about us reaches the caller. */
+export function answerFor(error: unknown): Answer {
+  if (error instanceof Refusal) {
+    const { status, code, message, field, advice } = error
+    return { status, code, detail: message, field, advice }
+  }
+  if (error instanceof MalformedJson) return { status: 400, code: error.code, detail: error.message }
+  if (error instanceof Rejected) {
+    const { code, field, advice } = error.detail
+    return { status: 422, code, detail: error.message, field, advice }
+  }
+  if (error instanceof Busy) {
+    const { retryAfterMs } = error
+    return { status: 503, code: 'dynamics-busy', detail: 'Dynamics asks us to wait.', retryAfterMs }
+  }
+  if (error instanceof Unavailable) {
+    return { status: 503, code: 'dynamics-unavailable', detail: 'Dynamics gives no usable answer now.' }
+  }
+  if (error instanceof Unauthorized) {
+    const detail =
+      'Dynamics does not accept this service. The request is not at fault; its operator must act.'
+    return { status: 503, code: 'service-not-authorized', detail }
+  }
+  if (error instanceof Conflict) {
+    return {
+      status: 503,
+      code: 'record-changing',
+      detail: 'The record is changing right now. Send it again.',
+    }
+  }
+  return frameworkAnswer(error)
+}
+
+function frameworkAnswer(error: unknown): Answer {
+  if (isFastifyError(error)) {
+    if (error.validation) return answerFor(refusalOf(error.validation, error.validationContext))
+    const known = FRAMEWORK_ERRORS[error.code]
+    if (known) return { status: known[0], code: known[1], detail: known[2] }
+    const status = error.statusCode ?? 500
+    if (status >= 400 && status < 500) {
+      return { status, code: 'bad-request', detail: 'The request could not be read.' }
+    }
+  }
+  const detail = 'Something went wrong on our side. The request id finds it in the log.'
+  return { status: 500, code: 'internal-error', detail }
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && ('code' in error || 'validation' in error || 'statusCode' in error)
+}
+
+export function problemOf(answer: Answer, requestId: string): Problem {
+  const { status, code, detail, field, advice } = answer
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+    requestId,
+    ...(field === undefined ? {} : { field }),
+    ...(advice === undefined ? {} : { advice }),
+  }
+}
+
+/** Sent as text: an error answer must not fail on the schema that a route declares for it. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
+  if (answer.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(answer.retryAfterMs / 1000))
+  return reply
+    .code(answer.status)
+    .header('x-request-id', request.id)
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(problemOf(answer, request.id)))
+}
+
+export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const answer = answerFor(lacksBody(error, request) ? NO_BODY : error)
+  const { status, code } = answer
+  if (status >= 500) request.log.error({ event: 'request-failed', status, code, err: error })
+  else request.log.info({ event: 'request-refused', status, code })
+  return sendProblem(request, reply, answer)
+}
+
+const NO_BODY = new Refusal(400, 'empty-body', 'The body is empty.')
+
+/** To the validator a body that was not sent is one of the wrong type. */
+function lacksBody(error: unknown, request: FastifyRequest): boolean {
+  return isFastifyError(error) && error.validationContext === 'body' && request.body === undefined
+}
