@@ -18,6 +18,8 @@ export interface FoundRecord extends RecordRef {
   originatingLeadId?: string
   /** Lead only: the contact it was qualified into or belongs to. */
   parentContactId?: string
+  /** REQ_ID of the reply that showed it. */
+  vendorRequestId?: string
 }
 
 export type CreateResult =
@@ -58,7 +60,7 @@ export interface Owner {
 export interface Owners {
   /**
    * `who` is a system user's id or e-mail (internalemailaddress, else domainname), or a team's id.
-   * Throws Rejected `owner-not-found` or `owner-disabled`.
+   * Throws Rejected `owner-not-found`, `owner-disabled` or `owner-ambiguous` (several enabled users match).
    */
   resolve(who: string, call: CallContext): Promise<Owner>
 }

@@ -1,0 +1,98 @@
+import type { Clock, Random } from '../clock.ts'
+import { createClient } from './client.ts'
+import { createAgent } from './exchange.ts'
+import { Limiter } from './limiter.ts'
+import type { Log } from './log.ts'
+import type { Metadata } from './metadata.ts'
+import { createMsal, type EntraOptions } from './msal.ts'
+import { isGuid } from './odata.ts'
+import { createOwners } from './owners.ts'
+import type { CallContext, Owners, Records } from './records.ts'
+import { createRecords } from './records-over-http.ts'
+import { createSender } from './sender.ts'
+import { type DataverseSettings, defaultSettings } from './settings.ts'
+import { asString, parseObject } from './shape.ts'
+import { createMetadata } from './table-metadata.ts'
+import { createTokens } from './token.ts'
+import { unavailable } from './verdict.ts'
+
+export interface DataverseOptions {
+  /** Origin of the organisation, without a path: https://contoso.crm4.dynamics.com. */
+  url: string
+  entra: Omit<EntraOptions, 'resource'>
+  settings?: Partial<DataverseSettings>
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+export interface DataverseStats {
+  /** HTTP requests sent to Dataverse, a $batch counting as one. */
+  calls: number
+  /** 429 replies, as a whole or in a part of a batch. */
+  throttled: number
+  inFlight: number
+  queued: number
+  concurrency: number
+  spacingMs: number
+  /** What is left of a Retry-After; 0 when calls may start. */
+  pausedForMs: number
+}
+
+export interface Dataverse extends AsyncDisposable {
+  records: Records
+  owners: Owners
+  metadata: Metadata
+  /** Who our application user is. Source: Microsoft Learn, "WhoAmI function". */
+  whoAmI(call: CallContext): Promise<{ userId: string; organisationId: string }>
+  /** How many operations a $batch should carry at this moment. */
+  batchSize(): number
+  stats(): DataverseStats
+  /** Ends every call as Unavailable and closes the connections. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Builds this room; opens nothing until the first call. Throws an Error when the credential is unusable. */
+export function createDataverse(options: DataverseOptions): Dataverse {
+  const { clock, random, log, entra } = options
+  const settings = { ...defaultSettings, ...options.settings }
+  const { origin } = new URL(options.url)
+  const closing = new AbortController()
+  const dispatcher = createAgent(settings)
+  const acquire = createMsal({ ...entra, resource: origin }, { dispatcher, settings, clock, log })
+  const tokens = createTokens({ acquire, settings, clock, log, closing: closing.signal })
+  const limiter = new Limiter({ settings, clock, closing: closing.signal })
+  const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
+  const client = createClient({ sender, tokens, settings, clock, random })
+  const close = () => {
+    closing.abort(new Error('the connection to Dataverse was closed'))
+    return dispatcher.destroy()
+  }
+
+  return {
+    records: createRecords({ client, settings }),
+    owners: createOwners({ client, settings, clock }),
+    metadata: createMetadata({ client, settings, clock, log, closing: closing.signal }),
+    async whoAmI(call) {
+      const reply = await client.send({ method: 'GET', path: 'WhoAmI', name: 'who am I' }, call)
+      const answer = parseObject(reply.body)
+      const userId = asString(answer?.UserId)
+      const organisationId = asString(answer?.OrganizationId)
+      if (userId === undefined || organisationId === undefined || !isGuid(organisationId)) {
+        throw unavailable(reply, 'WhoAmI is not readable')
+      }
+      return { userId: userId.toLowerCase(), organisationId: organisationId.toLowerCase() }
+    },
+    batchSize: () => limiter.pace.batchSize,
+    stats: () => ({
+      ...sender.stats,
+      inFlight: limiter.inFlight,
+      queued: limiter.queued,
+      concurrency: limiter.pace.concurrency,
+      spacingMs: limiter.pace.spacingMs,
+      pausedForMs: Math.max(0, limiter.pace.pausedUntilMs - clock.now()),
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,30 @@
+import { Rejected } from '../errors.ts'
+
+/**
+ * A string as an OData literal inside a URL: quotes doubled, then percent-encoded.
+ * A lone surrogate becomes U+FFFD, which is what UTF-8 would make of it anyway.
+ * Source: Microsoft Learn, "Filter rows using OData".
+ */
+export function stringLiteral(text: string): string {
+  return `'${encodeURIComponent(text.toWellFormed().replaceAll("'", "''"))}'`
+}
+
+const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+export function isGuid(text: string): boolean {
+  return guid.test(text)
+}
+
+/** A GUID as Dataverse wants it in URLs: bare and in lower case. Throws Rejected for anything else. */
+export function guidLiteral(id: string): string {
+  if (isGuid(id)) return id.toLowerCase()
+  throw new Rejected('not a record id', {
+    code: 'record-id-invalid',
+    advice: 'Send a record id as a GUID, such as 6d81597f-0f9f-e711-8122-000d3aa2331c.',
+  })
+}
+
+/** Terms joined with `or`, ready for `$filter=`. */
+export function anyOf(terms: readonly { column: string; literal: string }[]): string {
+  return terms.map((term) => `${term.column}%20eq%20${term.literal}`).join('%20or%20')
+}

@@ -1,0 +1,108 @@
+import type { DataverseSettings } from './settings.ts'
+import type { ThrottleCause } from './verdict.ts'
+
+/** How hard we may push at this moment. */
+export interface Pace {
+  /** Calls at a time. */
+  concurrency: number
+  /** Least time between the starts of two calls. */
+  spacingMs: number
+  /** Operations to put into one $batch. */
+  batchSize: number
+  /** Epoch ms; no call starts before. */
+  pausedUntilMs: number
+  /** Until the first 429 the way up is quick, afterwards it is a step for each quiet interval. */
+  proven: boolean
+  /** Epoch ms of the last lowering, and of the last step up since. */
+  loweredAtMs: number
+  raisedAtMs: number
+}
+
+export type PaceEvent =
+  /** x-ms-dop-hint of the first reply that carries one. */
+  | { kind: 'hint'; concurrency: number }
+  /** A call was served; `saturated` when every allowed slot was in use. */
+  | { kind: 'served'; saturated: boolean }
+  | { kind: 'throttled'; cause: ThrottleCause; startedAtMs: number; retryAfterMs: number }
+  /** Told to wait without being throttled: a 503 with Retry-After. */
+  | { kind: 'pause'; retryAfterMs: number }
+
+export function startingPace(settings: DataverseSettings): Pace {
+  return {
+    concurrency: Math.min(settings.concurrencyStart, settings.concurrencyMax),
+    spacingMs: 0,
+    batchSize: settings.batchSizeMax,
+    pausedUntilMs: 0,
+    proven: false,
+    loweredAtMs: Number.NEGATIVE_INFINITY,
+    raisedAtMs: 0,
+  }
+}
+
+/**
+ * Additive increase, multiplicative decrease, told apart by the three service protection limits.
+ * The hint is a place to start and no ceiling; nothing but a 429 lowers.
+ * Source: Microsoft Learn, "Service protection API limits" and "Send parallel requests".
+ */
+export function nextPace(pace: Pace, event: PaceEvent, nowMs: number, settings: DataverseSettings): Pace {
+  switch (event.kind) {
+    case 'hint':
+      return pace.proven
+        ? pace
+        : {
+            ...pace,
+            concurrency: Math.min(Math.max(pace.concurrency, event.concurrency), settings.concurrencyMax),
+          }
+    case 'served':
+      return raise(pace, event.saturated, nowMs, settings)
+    case 'pause':
+      return pausedFor(pace, event.retryAfterMs, nowMs)
+    case 'throttled': {
+      const paused = pausedFor(pace, event.retryAfterMs, nowMs)
+      // The calls in flight at a lowering all come back refused; together they are one refusal.
+      if (event.startedAtMs <= pace.loweredAtMs) return paused
+      const lowered = { ...paused, proven: true, loweredAtMs: nowMs, raisedAtMs: paused.pausedUntilMs }
+      return { ...lowered, ...lower(pace, event.cause, settings) }
+    }
+    default:
+      return event satisfies never
+  }
+}
+
+function pausedFor(pace: Pace, retryAfterMs: number, nowMs: number): Pace {
+  return { ...pace, pausedUntilMs: Math.max(pace.pausedUntilMs, nowMs + retryAfterMs) }
+}
+
+function lower(pace: Pace, cause: ThrottleCause, settings: DataverseSettings): Partial<Pace> {
+  const concurrency = Math.max(1, Math.floor(pace.concurrency / 2))
+  switch (cause) {
+    case 'requests':
+      return {
+        spacingMs: Math.min(settings.spacingMaxMs, Math.max(settings.spacingFirstMs, pace.spacingMs * 2)),
+      }
+    case 'execution-time':
+      return { concurrency, batchSize: Math.max(1, Math.floor(pace.batchSize / 2)) }
+    case 'concurrency':
+    case 'other':
+      return { concurrency }
+    default:
+      return cause satisfies never
+  }
+}
+
+function raise(pace: Pace, saturated: boolean, nowMs: number, settings: DataverseSettings): Pace {
+  if (!pace.proven) {
+    return saturated && pace.concurrency < settings.concurrencyMax
+      ? { ...pace, concurrency: pace.concurrency + 1 }
+      : pace
+  }
+  const steps = Math.floor((nowMs - pace.raisedAtMs) / settings.recoverEveryMs)
+  if (steps < 1) return pace
+  return {
+    ...pace,
+    concurrency: Math.min(settings.concurrencyMax, pace.concurrency + steps),
+    spacingMs: Math.max(0, pace.spacingMs - steps * settings.spacingStepMs),
+    batchSize: Math.min(settings.batchSizeMax, pace.batchSize + steps * settings.batchSizeStep),
+    raisedAtMs: pace.raisedAtMs + steps * settings.recoverEveryMs,
+  }
+}

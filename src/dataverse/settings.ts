@@ -1,0 +1,77 @@
+/** Every bound of this room, with its unit. Plain values: whoever builds the room may lower or raise them. */
+export interface DataverseSettings {
+  /** One call from token to last byte of the reply, waiting for a slot included. */
+  callTimeoutMs: number
+  connectTimeoutMs: number
+  headersTimeoutMs: number
+  /** Longest silence inside a reply's body; a steady drip is bounded by callTimeoutMs only. */
+  bodyGapTimeoutMs: number
+  replyBytesMax: number
+  /** Calls at a time before the first x-ms-dop-hint is seen. */
+  concurrencyStart: number
+  /** The documented service protection limit of one user on one web server. */
+  concurrencyMax: number
+  /** Calls that may wait for a slot; one more is told Busy. */
+  queueMax: number
+  /** Told to callers who find the queue full. */
+  queueFullRetryMs: number
+  /** First spacing between two starts after a request-count 429; 300 s / 6,000 requests. */
+  spacingFirstMs: number
+  spacingMaxMs: number
+  spacingStepMs: number
+  /** Operations that one $batch should carry at most. */
+  batchSizeMax: number
+  batchSizeStep: number
+  /** After a 429, one step of recovery for each such interval without another. */
+  recoverEveryMs: number
+  /** A 429 without a readable Retry-After. */
+  retryAfterDefaultMs: number
+  /** A Retry-After of 0 or in the past. */
+  retryAfterMinMs: number
+  /** Rows that an e-mail look-up reads from each table. */
+  lookupRowsMax: number
+  /** Ask Dynamics to apply the organisation's published duplicate rules to a create. */
+  duplicateDetection: boolean
+  metadataTtlMs: number
+  /** After a refresh that failed, how long the old definition is served unasked. */
+  metadataRetryMs: number
+  ownerTtlMs: number
+  ownerCacheMax: number
+  tokenTimeoutMs: number
+  /** How long before its end a token is replaced in the background. */
+  refreshEarlyMs: number
+  /** How long before its end a token is no longer sent. */
+  expirySafetyMs: number
+  /** How long a failure to get a token is repeated to callers instead of asking Entra again. */
+  tokenRetryMs: number
+}
+
+export const defaultSettings: DataverseSettings = {
+  callTimeoutMs: 60_000,
+  connectTimeoutMs: 5_000,
+  headersTimeoutMs: 60_000,
+  bodyGapTimeoutMs: 15_000,
+  replyBytesMax: 16 * 1024 * 1024,
+  concurrencyStart: 4,
+  concurrencyMax: 52,
+  queueMax: 1_000,
+  queueFullRetryMs: 1_000,
+  spacingFirstMs: 50,
+  spacingMaxMs: 1_000,
+  spacingStepMs: 5,
+  batchSizeMax: 100,
+  batchSizeStep: 10,
+  recoverEveryMs: 5_000,
+  retryAfterDefaultMs: 10_000,
+  retryAfterMinMs: 1_000,
+  lookupRowsMax: 50,
+  duplicateDetection: true,
+  metadataTtlMs: 3_600_000,
+  metadataRetryMs: 30_000,
+  ownerTtlMs: 600_000,
+  ownerCacheMax: 1_000,
+  tokenTimeoutMs: 10_000,
+  refreshEarlyMs: 300_000,
+  expirySafetyMs: 30_000,
+  tokenRetryMs: 1_000,
+}

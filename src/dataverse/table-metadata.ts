@@ -1,0 +1,134 @@
+import type { Clock } from '../clock.ts'
+import { Unavailable } from '../errors.ts'
+import { createSingleFlight } from './abort.ts'
+import type { Client } from './client.ts'
+import { columnOf } from './columns.ts'
+import type { Log } from './log.ts'
+import type { Column, Metadata, TableDefinition } from './metadata.ts'
+import type { CallContext, Table } from './records.ts'
+import type { DataverseSettings } from './settings.ts'
+import { asObjects, asString, type JsonObject, parseObject } from './shape.ts'
+import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
+
+/**
+ * Facts of one type live behind a cast. Source: Microsoft Learn, "Query table definitions using the Web API".
+ */
+const casts = [
+  'StringAttributeMetadata?$select=LogicalName,MaxLength,FormatName',
+  'MemoAttributeMetadata?$select=LogicalName,MaxLength',
+  'IntegerAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
+  'DecimalAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
+  'DoubleAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
+  'MoneyAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
+  'DateTimeAttributeMetadata?$select=LogicalName,Format',
+  'BooleanAttributeMetadata?$select=LogicalName&$expand=OptionSet',
+  'PicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet,GlobalOptionSet',
+  'StateAttributeMetadata?$select=LogicalName&$expand=OptionSet',
+  'StatusAttributeMetadata?$select=LogicalName&$expand=OptionSet',
+]
+const common = 'LogicalName,AttributeType,RequiredLevel,IsValidForCreate,IsValidForUpdate'
+const relationship = 'ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName'
+
+/** The relationships name the abstract table `owner`; rows are bound to one of these two. */
+const ownerTargets = [
+  { table: 'systemuser', navigationProperty: 'ownerid', entitySet: 'systemusers' },
+  { table: 'team', navigationProperty: 'ownerid', entitySet: 'teams' },
+] as const
+
+interface Kept {
+  definition: TableDefinition
+  /** Epoch ms; from then on Dataverse is asked again. */
+  freshUntilMs: number
+}
+
+/** Definitions from memory for an hour, from one $batch after that, from an old copy when that fails. */
+export function createMetadata(options: {
+  client: Client
+  settings: DataverseSettings
+  clock: Clock
+  log: Log
+  closing: AbortSignal
+}): Metadata {
+  const { client, settings, clock, log, closing } = options
+  const kept = new Map<Table, Kept>()
+
+  const load = (table: Table) => async (signal: AbortSignal) => {
+    const old = kept.get(table)
+    try {
+      const definition = await readDefinition(client, table, { signal })
+      kept.set(table, { definition, freshUntilMs: clock.now() + settings.metadataTtlMs })
+      return definition
+    } catch (error) {
+      if (old === undefined) throw error
+      log.warn({ event: 'old-definition', table, error: error instanceof Error ? error.name : 'unknown' })
+      kept.set(table, { ...old, freshUntilMs: clock.now() + settings.metadataRetryMs })
+      return old.definition
+    }
+  }
+  const flights = {
+    lead: createSingleFlight(load('lead'), closing),
+    contact: createSingleFlight(load('contact'), closing),
+  }
+
+  return {
+    async table(table, call) {
+      const known = kept.get(table)
+      if (known !== undefined && clock.now() < known.freshUntilMs) return known.definition
+      return flights[table].join(call.signal).catch((error: unknown) => {
+        if (error !== call.signal.reason) throw error
+        throw new Unavailable('given up while the table definition was read', { cause: error })
+      })
+    },
+  }
+}
+
+async function readDefinition(client: Client, table: Table, call: CallContext): Promise<TableDefinition> {
+  const entity = `EntityDefinitions(LogicalName='${table}')`
+  const paths = [
+    `${entity}/Attributes?$select=${common}`,
+    `${entity}/ManyToOneRelationships?$select=${relationship}`,
+    'EntityDefinitions?$select=LogicalName,EntitySetName',
+    ...casts.map((cast) => `${entity}/Attributes/Microsoft.Dynamics.CRM.${cast}`),
+  ]
+  const replies = await client.batch(
+    `describe ${table}`,
+    paths.map((path) => ({ method: 'GET', path })),
+    call,
+  )
+  const [attributes = [], relationships = [], entities = [], ...typed] = replies.map(rowsOf)
+  const entitySets = new Map(entities.map((row) => [asString(row.LogicalName), asString(row.EntitySetName)]))
+  const typedByName = new Map(typed.flat().map((row) => [asString(row.LogicalName), row]))
+  const columns = attributes
+    .map((row) => columnOf(row, typedByName.get(asString(row.LogicalName))))
+    .filter((column) => column !== undefined)
+    .map((column) => withTargets(column, relationships, entitySets))
+  return { table, columns: new Map(columns.map((column) => [column.logicalName, column])) }
+}
+
+function rowsOf(reply: Reply): JsonObject[] {
+  const error = errorOf(judge(reply), reply, 0)
+  if (error !== undefined) throw error
+  const rows = asObjects(parseObject(reply.body)?.value)
+  if (rows === undefined) throw unavailable(reply, 'a table definition is not readable')
+  return rows
+}
+
+function withTargets(
+  column: Column,
+  relationships: readonly JsonObject[],
+  entitySets: ReadonlyMap<string | undefined, string | undefined>,
+): Column {
+  if (column.type === 'Owner') return { ...column, targets: ownerTargets }
+  if (column.type !== 'Lookup' && column.type !== 'Customer') return column
+  const targets = relationships
+    .filter((row) => row.ReferencingAttribute === column.logicalName)
+    .flatMap((row) => {
+      const table = asString(row.ReferencedEntity)
+      // Case-sensitive: the schema name of the relationship or column, not its logical name.
+      const navigationProperty = asString(row.ReferencingEntityNavigationPropertyName)
+      const entitySet = entitySets.get(table)
+      if (table === undefined || navigationProperty === undefined || entitySet === undefined) return []
+      return [{ table, navigationProperty, entitySet }]
+    })
+  return { ...column, targets }
+}

@@ -1,0 +1,55 @@
+import type { Clock, Random } from '../../src/clock.ts'
+
+/** A clock that moves only when told; sleepers wake in order of time. */
+export function manualClock(startMs = 1_800_000_000_000) {
+  let now = startMs
+  let sleepers: { at: number; wake: () => void }[] = []
+  const clock: Clock = {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
+        const sleeper = { at: now + ms, wake: resolve }
+        sleepers.push(sleeper)
+        signal?.addEventListener('abort', () => {
+          sleepers = sleepers.filter((other) => other !== sleeper)
+          reject(signal.reason)
+        })
+      }),
+  }
+  return {
+    clock,
+    get sleeping() {
+      return sleepers.length
+    },
+    async advance(ms: number) {
+      const until = now + ms
+      for (;;) {
+        await settled()
+        const next = sleepers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
+        if (next === undefined) break
+        sleepers = sleepers.filter((other) => other !== next)
+        now = Math.max(now, next.at)
+        next.wake()
+      }
+      now = until
+      await settled()
+    },
+  }
+}
+
+/** Every promise that can settle without I/O has settled. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+export function countingRandom(): Random {
+  let count = 0
+  return {
+    next: () => 0.5,
+    uuid: () => {
+      count += 1
+      return `00000000-0000-4000-8000-${String(count).padStart(12, '0')}`
+    },
+  }
+}

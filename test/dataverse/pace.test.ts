@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { nextPace, type Pace, type PaceEvent, startingPace } from '../../src/dataverse/pace.ts'
+import { defaultSettings } from '../../src/dataverse/settings.ts'
+
+const now = 1_000_000
+const settings = { ...defaultSettings, concurrencyStart: 4, concurrencyMax: 52, batchSizeMax: 100 }
+const start: Pace = { ...startingPace(settings), concurrency: 40 }
+const throttled = (cause: 'concurrency' | 'requests' | 'execution-time' | 'other'): PaceEvent => ({
+  kind: 'throttled',
+  cause,
+  startedAtMs: now - 10,
+  retryAfterMs: 30_000,
+})
+const after = {
+  ...start,
+  proven: true,
+  pausedUntilMs: now + 30_000,
+  loweredAtMs: now,
+  raisedAtMs: now + 30_000,
+}
+const calm: Pace = {
+  ...start,
+  proven: true,
+  concurrency: 10,
+  spacingMs: 50,
+  batchSize: 50,
+  raisedAtMs: now - 10_000,
+  loweredAtMs: now - 40_000,
+}
+
+const table: [string, Pace, PaceEvent, Pace][] = [
+  ['a concurrency 429 halves parallelism', start, throttled('concurrency'), { ...after, concurrency: 20 }],
+  ['a 429 without a code halves parallelism', start, throttled('other'), { ...after, concurrency: 20 }],
+  ['a request-count 429 spaces the starts', start, throttled('requests'), { ...after, spacingMs: 50 }],
+  [
+    'a second request-count 429 doubles the spacing',
+    { ...start, spacingMs: 80 },
+    throttled('requests'),
+    { ...after, spacingMs: 160 },
+  ],
+  [
+    'spacing has a ceiling',
+    { ...start, spacingMs: 900 },
+    throttled('requests'),
+    { ...after, spacingMs: 1_000 },
+  ],
+  [
+    'an execution-time 429 asks for less per call and at a time',
+    start,
+    throttled('execution-time'),
+    { ...after, concurrency: 20, batchSize: 50 },
+  ],
+  [
+    'parallelism never falls below one',
+    { ...start, concurrency: 1 },
+    throttled('concurrency'),
+    { ...after, concurrency: 1 },
+  ],
+  [
+    'a 429 of a call that started before the last lowering only extends the pause',
+    { ...after, concurrency: 20, pausedUntilMs: now + 5_000 },
+    throttled('concurrency'),
+    { ...after, concurrency: 20, pausedUntilMs: now + 30_000 },
+  ],
+  [
+    'a shorter Retry-After never shortens a longer one',
+    { ...after, pausedUntilMs: now + 400_000 },
+    { kind: 'pause', retryAfterMs: 1_000 },
+    { ...after, pausedUntilMs: now + 400_000 },
+  ],
+  [
+    'a pause without a 429 lowers nothing',
+    start,
+    { kind: 'pause', retryAfterMs: 5_000 },
+    { ...start, pausedUntilMs: now + 5_000 },
+  ],
+  [
+    'a hint raises the start',
+    startingPace(settings),
+    { kind: 'hint', concurrency: 16 },
+    { ...startingPace(settings), concurrency: 16 },
+  ],
+  ['a hint is no ceiling', start, { kind: 'hint', concurrency: 4 }, start],
+  ['a hint is capped', start, { kind: 'hint', concurrency: 500 }, { ...start, concurrency: 52 }],
+  ['a hint after a 429 is not heard', calm, { kind: 'hint', concurrency: 50 }, calm],
+  [
+    'before the first 429 a served call in a full house opens one more slot',
+    start,
+    { kind: 'served', saturated: true },
+    { ...start, concurrency: 41 },
+  ],
+  ['an idle house opens no slot', start, { kind: 'served', saturated: false }, start],
+  [
+    'after a 429 each quiet interval gives one step back',
+    calm,
+    { kind: 'served', saturated: false },
+    { ...calm, concurrency: 12, spacingMs: 40, batchSize: 70, raisedAtMs: now },
+  ],
+  [
+    'a served call before the interval is over gives nothing back',
+    { ...calm, raisedAtMs: now - 4_999 },
+    { kind: 'served', saturated: true },
+    { ...calm, raisedAtMs: now - 4_999 },
+  ],
+  [
+    'recovery ends at the settings',
+    { ...calm, raisedAtMs: now - 5_000_000 },
+    { kind: 'served', saturated: true },
+    { ...calm, concurrency: 52, spacingMs: 0, batchSize: 100, raisedAtMs: now },
+  ],
+]
+
+for (const [name, pace, event, expected] of table) {
+  test(name, () => {
+    assert.deepEqual(nextPace(pace, event, now, settings), expected)
+  })
+}
