@@ -1,6 +1,7 @@
 import type { Clock, Random } from './clock.ts'
+import { Busy, Unavailable } from './errors.ts'
 
-/** How long to wait between tries: exponential, capped, with full jitter. */
+/** How long to wait between tries: exponential, capped, with jitter. */
 export interface Backoff {
   baseMs: number
   maxMs: number
@@ -15,19 +16,30 @@ export function waitMs(backoff: Backoff, attempt: number, random: Random, hintMs
   return Math.round(Math.max(hintMs, 0) + ceiling * (0.5 + random.next() / 2))
 }
 
-/** The one loop that waits. Gives up (rethrows) when the next wait would pass `deadline` (epoch ms). */
-export async function retry<T>(
-  attempt: () => Promise<T>,
-  decide: (error: unknown) => { retry: true; hintMs: number } | { retry: false },
-  options: { backoff: Backoff; deadline: number; clock: Clock; random: Random; signal?: AbortSignal },
-): Promise<T> {
+/** The server's hint in ms when waiting may help, undefined when it cannot. */
+export function retryHint(error: unknown): number | undefined {
+  if (error instanceof Busy) return error.retryAfterMs
+  return error instanceof Unavailable ? 0 : undefined
+}
+
+export interface RetryOptions {
+  backoff: Backoff
+  /** Epoch ms: gives up, rethrowing, when the next wait would pass it. */
+  deadline: number
+  signal: AbortSignal
+  clock: Clock
+  random: Random
+}
+
+/** The one loop that waits. What is tried must carry its own idempotency. */
+export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt()
     } catch (error) {
-      const decision = decide(error)
-      if (!decision.retry) throw error
-      const wait = waitMs(options.backoff, tries, options.random, decision.hintMs)
+      const hintMs = retryHint(error)
+      if (hintMs === undefined) throw error
+      const wait = waitMs(options.backoff, tries, options.random, hintMs)
       if (options.clock.now() + wait >= options.deadline) throw error
       await options.clock.sleep(wait, options.signal)
     }

@@ -1,0 +1,58 @@
+import type { Answer, Outcome, RecordType } from '../store/port.ts'
+
+/** The doors' words for an outcome. Pure: the same outcome of the same request gives the same bytes. */
+
+const QUEUED_ADVICE =
+  'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.'
+/** A webhook's answer stays under 1 KB. */
+const ADVICE_LENGTH_MAX = 400
+
+/** Opens a record in a browser. `organisation` is the origin of the Dataverse organisation. */
+export function recordUrl(organisation: string, recordType: RecordType, recordId: string): string {
+  return `${organisation}/main.aspx?pagetype=entityrecord&etn=${recordType}&id=${recordId}`
+}
+
+/** The members of an outcome that a caller sees, without what is only for our own log. */
+export function describe(organisation: string, outcome: Outcome) {
+  const { recordType, recordId, code, field, advice } = outcome
+  return {
+    outcome: outcome.outcome,
+    ...(recordType &&
+      recordId && { recordType, recordId, recordUrl: recordUrl(organisation, recordType, recordId) }),
+    ...(code !== undefined && { code }),
+    ...(field !== undefined && { field }),
+    ...(advice !== undefined && { advice: shorten(advice) }),
+  }
+}
+
+/** 200 with the outcome, 202 when queued, 422 problem+json when the person was refused. */
+export function restAnswer(organisation: string, requestId: string, outcome: Outcome | undefined): Answer {
+  if (!outcome) return json(202, { outcome: 'queued', advice: QUEUED_ADVICE, requestId })
+  if (outcome.outcome !== 'failed') return json(200, { ...describe(organisation, outcome), requestId })
+  return json(422, {
+    type: 'about:blank',
+    title: 'Unprocessable Content',
+    status: 422,
+    detail: 'Dynamics does not take this person as they are.',
+    ...describe(organisation, outcome),
+    requestId,
+  })
+}
+
+/** 200 whatever the outcome: Marketo maps the members of 2xx answers only. */
+export function webhookAnswer(organisation: string, requestId: string, outcome: Outcome | undefined): Answer {
+  if (!outcome) return json(200, { outcome: 'queued', requestId })
+  return json(200, { ...describe(organisation, outcome), requestId })
+}
+
+export function contentTypeOf(answer: Answer): string {
+  return answer.status < 400 ? 'application/json; charset=utf-8' : 'application/problem+json; charset=utf-8'
+}
+
+function json(status: number, value: object): Answer {
+  return { status, body: JSON.stringify(value) }
+}
+
+function shorten(advice: string): string {
+  return advice.length <= ADVICE_LENGTH_MAX ? advice : `${advice.slice(0, ADVICE_LENGTH_MAX - 1)}…`
+}

@@ -1,0 +1,119 @@
+import type { Logger } from 'pino'
+import type { Clock, Random } from '../clock.ts'
+import { Busy, Unauthorized, Unavailable } from '../errors.ts'
+import type { Jobs } from '../jobs/port.ts'
+import { type Backoff, retryHint, waitMs } from '../retry.ts'
+import type { Outcome, Store, Work } from '../store/port.ts'
+import type { SyncPerson } from './sync-person.ts'
+
+export interface AttemptsOptions {
+  syncPerson: SyncPerson
+  store: Store
+  jobs: Jobs
+  clock: Clock
+  random: Random
+  log: Logger
+  /** Told once for each request that an attempt settled. */
+  settled: (outcome: Outcome) => void
+  limits: {
+    /** One attempt, waits included. */
+    attemptMs: number
+    /** Between attempts. */
+    backoff: Backoff
+    /** From acceptance until an unfinished request is recorded as failed. */
+    giveUpMs: number
+  }
+}
+
+/** Cheaper than the DOMException that an abort without a reason makes. */
+const FINISHED = 'finished'
+
+/** Bounded attempts at a request, each of which ends in an outcome or in a later attempt. */
+export class Attempts {
+  readonly #options: AttemptsOptions
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options
+  }
+
+  /** undefined = not finished, a job will try again. Throws only when the store fails. */
+  run(work: Work, attemptsBefore: number): Promise<Outcome | undefined> {
+    const running = this.#attempt(work, attemptsBefore)
+    const tracked = running.then(
+      () => {},
+      () => {},
+    )
+    this.#running.add(tracked)
+    tracked.then(() => this.#running.delete(tracked))
+    return running
+  }
+
+  get active(): number {
+    return this.#running.size
+  }
+
+  /** Resolves when nothing is under way. */
+  async drain(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  async #attempt(work: Work, attemptsBefore: number): Promise<Outcome | undefined> {
+    const { clock, syncPerson, limits, settled } = this.#options
+    const deadline = clock.now() + limits.attemptMs
+    const expiry = new AbortController()
+    const finished = new AbortController()
+    clock.sleep(limits.attemptMs, finished.signal).then(
+      () => expiry.abort(new Unavailable('The attempt ran out of time')),
+      () => {},
+    )
+    try {
+      const outcome = await syncPerson.finish(work, { signal: expiry.signal, deadline })
+      settled(outcome)
+      return outcome
+    } catch (error) {
+      return await this.#later(work, attemptsBefore, error)
+    } finally {
+      finished.abort(FINISHED)
+    }
+  }
+
+  async #later(work: Work, attemptsBefore: number, error: unknown): Promise<Outcome | undefined> {
+    const { clock, random, store, jobs, limits, log, settled } = this.#options
+    const { requestId } = work
+    const now = clock.now()
+    const reason = reasonOf(error)
+    if (now - work.acceptedAt >= limits.giveUpMs) {
+      log.error({ event: 'gave-up', requestId, reason }, 'The request is recorded as failed')
+      const advice = giveUpAdvice(reason)
+      const outcome = await store.settle(requestId, { kind: 'failed', code: 'gave-up', advice }, now)
+      settled(outcome)
+      return outcome
+    }
+    const wait = waitMs(limits.backoff, attemptsBefore + 1, random, retryHint(error) ?? 0)
+    const unexpected = reason === 'internal-error'
+    log[unexpected || error instanceof Unauthorized ? 'error' : 'warn'](
+      {
+        event: 'attempt-unfinished',
+        requestId,
+        reason,
+        attempts: attemptsBefore + 1,
+        retryInMs: wait,
+        err: error,
+      },
+      'The request is tried again later',
+    )
+    await jobs.reschedule(requestId, now + wait, reason)
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Busy) return 'dynamics-busy'
+  if (error instanceof Unauthorized) return error.detail.code
+  return error instanceof Unavailable ? 'dynamics-unavailable' : 'internal-error'
+}
+
+function giveUpAdvice(reason: string): string {
+  return `Dynamics could not be reached in time (${reason}). Mend that, then send the person again: no duplicate can result.`
+}

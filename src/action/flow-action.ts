@@ -1,0 +1,132 @@
+import type { Clock } from '../clock.ts'
+import { canonicalKeyOf, identifiersOf } from '../person/identity.ts'
+import type { Person, RecordType } from '../person/person.ts'
+import type { Acceptance, Answer, Campaign, NewRequest, Outcome, Store } from '../store/port.ts'
+import type { Attempts } from './attempts.ts'
+import { writePayload } from './payload.ts'
+import type { Worker } from './worker.ts'
+
+export interface FlowActionOptions {
+  store: Store
+  attempts: Attempts
+  worker: Worker
+  clock: Clock
+  /** How long others keep away from a link whose maker may be working on it. */
+  leaseMs: number
+  /** How often a replay looks whether the first request is done. */
+  twinPollMs: number
+}
+
+/** What a campaign asks for, already checked by its door. */
+export interface FlowActionCall {
+  requestId: string
+  door: NewRequest['door']
+  /** Name of the API key. */
+  caller: string
+  idempotency?: { key: string; bodyHash: string }
+  person: Person
+  recordType: RecordType
+  assignTo?: string
+  campaign?: Campaign
+  /** Epoch ms by which the caller must have an answer. */
+  deadline: number
+  /** The door's words for a result; undefined = queued. Pure: a replay must give the same bytes. */
+  render: (requestId: string, outcome: Outcome | undefined) => Answer
+}
+
+/** The flow action Sync Person to Microsoft: claim, work, and an answer in time. */
+export class FlowAction {
+  readonly #options: FlowActionOptions
+
+  constructor(options: FlowActionOptions) {
+    this.#options = options
+  }
+
+  /** undefined = the Idempotency-Key was used with another body. */
+  async perform(call: FlowActionCall): Promise<Answer | undefined> {
+    const acceptance = await this.#options.store.acceptRequest(this.#toRequest(call))
+    switch (acceptance.kind) {
+      case 'mismatch':
+        return undefined
+      case 'seen':
+        return this.#replay(acceptance, call)
+      case 'accepted':
+        return this.#answer(acceptance, call)
+      default:
+        return acceptance satisfies never
+    }
+  }
+
+  #toRequest(call: FlowActionCall): NewRequest {
+    const { clock, leaseMs } = this.#options
+    const { requestId, door, caller, idempotency, person, recordType, assignTo, campaign } = call
+    const canonicalKey = canonicalKeyOf(person)
+    if (canonicalKey === undefined) throw new Error('A door let a person without marketoId and email pass')
+    const now = clock.now()
+    return {
+      requestId,
+      door,
+      caller,
+      identifiers: identifiersOf(person),
+      canonicalKey,
+      recordType,
+      payload: writePayload({ person, recordType, ...(assignTo !== undefined && { assignTo }) }),
+      batch: campaign?.type === 'batch',
+      leaseUntil: now + leaseMs,
+      now,
+      ...(idempotency && { idempotency }),
+      ...(person.marketoId !== undefined && { marketoId: person.marketoId }),
+      ...(campaign && { campaign }),
+    }
+  }
+
+  async #answer({ work }: Acceptance & { kind: 'accepted' }, call: FlowActionCall): Promise<Answer> {
+    const { attempts, worker } = this.#options
+    const { requestId } = work
+    if (call.campaign?.type === 'batch') {
+      worker.wake()
+      return this.#record(requestId, call.render(requestId, undefined), true)
+    }
+    const outcome = await this.#byDeadline(attempts.run(work, 0), call.deadline)
+    const answer = call.render(requestId, outcome)
+    return outcome && !call.idempotency ? answer : this.#record(requestId, answer, outcome === undefined)
+  }
+
+  /** The bytes of the first answer; when there is none yet, this one becomes it. */
+  async #replay(seen: Acceptance & { kind: 'seen' }, call: FlowActionCall): Promise<Answer> {
+    if (seen.answer) return seen.answer
+    const outcome = seen.outcome ?? (await this.#watch(seen.requestId, call.deadline))
+    return this.#record(seen.requestId, call.render(seen.requestId, outcome), outcome === undefined)
+  }
+
+  #record(requestId: string, answer: Answer, queued: boolean): Promise<Answer> {
+    const { store, clock } = this.#options
+    return store.recordAnswer(requestId, answer, queued, clock.now())
+  }
+
+  async #byDeadline<T>(work: Promise<T>, deadline: number): Promise<T | undefined> {
+    const { clock } = this.#options
+    const finished = new AbortController()
+    const timeout = clock.sleep(Math.max(deadline - clock.now(), 0), finished.signal).then(
+      () => undefined,
+      () => undefined,
+    )
+    try {
+      return await Promise.race([work, timeout])
+    } finally {
+      finished.abort('answered')
+      // After the deadline nobody waits for the work: a failing store is the worker's to report.
+      work.catch(() => {})
+    }
+  }
+
+  async #watch(requestId: string, deadline: number): Promise<Outcome | undefined> {
+    const { store, clock, twinPollMs } = this.#options
+    while (clock.now() < deadline) {
+      const state = await store.readRequest(requestId)
+      if (state?.answer || state?.outcome) return state.outcome
+      await clock.sleep(Math.min(twinPollMs, deadline - clock.now()))
+    }
+    return undefined
+  }
+}

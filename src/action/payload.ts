@@ -1,0 +1,17 @@
+import type { Person, RecordType } from '../person/person.ts'
+
+/** What finishing a request needs. Stored with the claim, erased when the request is settled. */
+export interface Payload {
+  person: Person
+  recordType: RecordType
+  /** System user's id or e-mail, or a team's id. */
+  assignTo?: string
+}
+
+export function writePayload(payload: Payload): string {
+  return JSON.stringify(payload)
+}
+
+export function readPayload(text: string): Payload {
+  return JSON.parse(text) as Payload
+}

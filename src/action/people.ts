@@ -1,0 +1,132 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { Type } from 'typebox'
+import { problemResponse, Refusal } from '../problem.ts'
+import type { Activity, Store } from '../store/port.ts'
+import { describe, recordUrl } from './answer.ts'
+
+export interface PeopleOptions {
+  store: Store
+  organisation: string
+}
+
+const ACTIVITIES_PER_PAGE_MAX = 300
+const Id = Type.Object({ marketoId: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+const Page = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: ACTIVITIES_PER_PAGE_MAX, default: 50 })),
+    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+  },
+  { additionalProperties: false },
+)
+
+/** What the service knows about a person, a person's log, and how a queued request ended. */
+export function peopleDoor({ store, organisation }: PeopleOptions): FastifyPluginAsync {
+  return async (scope) => {
+    scope.get<{ Params: { marketoId: number } }>(
+      '/v1/people/:marketoId',
+      { schema: personDocs },
+      async ({ params: { marketoId } }) => {
+        const found = await store.readPerson(marketoId)
+        if (!found) throw unknownPerson()
+        const { state, recordType, recordId, generation, provenAt } = found.link
+        const others = found.identifiers.filter(
+          ({ kind, value }) => kind === 'marketo' && value !== String(marketoId),
+        )
+        return {
+          marketoId,
+          state,
+          ...(state === 'claimed'
+            ? {}
+            : { recordType, recordId, recordUrl: recordUrl(organisation, recordType, recordId) }),
+          generation,
+          ...(provenAt !== undefined && { provenAt: toIso(provenAt) }),
+          sharedWith: others.map(({ value }) => Number(value)),
+        }
+      },
+    )
+
+    scope.get<{ Params: { marketoId: number }; Querystring: { limit: number; cursor?: string } }>(
+      '/v1/people/:marketoId/activities',
+      { schema: activitiesDocs },
+      async ({ params: { marketoId }, query: { limit, cursor } }) => {
+        const before = cursor === undefined ? undefined : Number(cursor)
+        const found = await store.readActivities(marketoId, limit, before)
+        if (found.length === 0 && !(await store.readPerson(marketoId))) throw unknownPerson()
+        const last = found.at(-1)
+        return {
+          activities: found.map((activity) => toEntry(organisation, activity)),
+          ...(last && found.length === limit && { nextCursor: String(last.activityId) }),
+        }
+      },
+    )
+
+    scope.get<{ Params: { requestId: string } }>(
+      '/v1/requests/:requestId',
+      { schema: requestDocs },
+      async ({ params: { requestId } }) => {
+        const state = await store.readRequest(requestId)
+        if (!state) {
+          throw new Refusal(
+            404,
+            'unknown-request',
+            'There is no such request, or it is older than RETENTION_DAYS.',
+          )
+        }
+        return {
+          requestId,
+          acceptedAt: toIso(state.acceptedAt),
+          ...(state.outcome ? describe(organisation, state.outcome) : { outcome: 'queued' }),
+        }
+      },
+    )
+  }
+}
+
+const personDocs = {
+  summary: 'The link of a person',
+  tags: ['people'],
+  params: Id,
+  response: {
+    200: { description: 'Which record the person has.', $ref: 'PersonAnswer#' },
+    404: problemResponse('No campaign has sent this person.'),
+  },
+}
+
+const activitiesDocs = {
+  summary: "A person's activity log, newest first",
+  tags: ['people'],
+  params: Id,
+  querystring: Page,
+  response: {
+    200: { description: 'One page.', $ref: 'ActivitiesAnswer#' },
+    404: problemResponse('No campaign has sent this person.'),
+  },
+}
+
+const requestDocs = {
+  summary: 'How a request ended, or that it is still queued',
+  tags: ['flow action'],
+  params: Type.Object({ requestId: Type.String({ format: 'uuid' }) }),
+  response: {
+    200: { description: 'Its outcome, or queued.', $ref: 'RequestAnswer#' },
+    404: problemResponse('There is no such request.'),
+  },
+}
+
+function unknownPerson(): Refusal {
+  return new Refusal(404, 'unknown-person', 'No campaign has sent a person with this Marketo id.')
+}
+
+function toEntry(organisation: string, { at, recordType, recordId, ...entry }: Activity) {
+  return {
+    ...entry,
+    at: toIso(at),
+    activity: 'Sync Person to Microsoft',
+    ...(recordType &&
+      recordId && { recordType, recordId, recordUrl: recordUrl(organisation, recordType, recordId) }),
+  }
+}
+
+function toIso(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}

@@ -1,0 +1,213 @@
+import type { Clock, Random } from '../clock.ts'
+import type { CallContext, Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
+import { Rejected, Unavailable } from '../errors.ts'
+import { identifiersOf } from '../person/identity.ts'
+import type { RecordType } from '../person/person.ts'
+import { type Backoff, retry } from '../retry.ts'
+import type { Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
+import { chooseRecord, survivor } from './choose-record.ts'
+import { Flights, type Landing } from './flights.ts'
+import { readPayload } from './payload.ts'
+import type { PrepareRecord } from './prepare-record.ts'
+
+export interface SyncPersonOptions {
+  store: Store
+  records: Records
+  prepare: PrepareRecord
+  recordIdOf: (recordType: RecordType, canonicalKey: string, generation: number) => string
+  clock: Clock
+  random: Random
+  limits: {
+    /** How long others keep away from a link that is being worked on. Longer than an attempt. */
+    leaseMs: number
+    /** How long a proven link is believed without asking Dynamics. */
+    linkTrustMs: number
+    /** How often a twin on another replica looks whether the first one is done. */
+    twinPollMs: number
+    backoff: Backoff
+  }
+}
+
+/** How long one attempt may take: a signal for the wire and the same moment as epoch ms for the waits. */
+export interface Attempt extends CallContext {
+  deadline: number
+}
+
+/**
+ * Makes sure that exactly one record exists for a person. Every step may be repeated at any time, by any
+ * process: the record's id is fixed by the claim, and the store decides who may make it.
+ */
+export class SyncPerson {
+  readonly #options: SyncPersonOptions
+  readonly #flights = new Flights()
+
+  constructor(options: SyncPersonOptions) {
+    this.#options = options
+  }
+
+  /** Settles the request. Throws Busy, Unavailable or Unauthorized when it must be tried again later. */
+  async finish(accepted: Work, attempt: Attempt): Promise<Outcome> {
+    for (let work = accepted; ; work = await this.#takeUp(work.requestId)) {
+      if (work.outcome) return work.outcome
+      const settlement = await this.#settlementOf(work, attempt)
+      if (settlement) return this.#options.store.settle(work.requestId, settlement, this.#options.clock.now())
+      if (attempt.signal.aborted) throw new Unavailable('The attempt ran out of time')
+    }
+  }
+
+  /** undefined: what is true has changed meanwhile, look again. */
+  async #settlementOf(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
+    const { link } = work
+    const { clock, limits } = this.#options
+    const isLinked = link.state === 'linked'
+    const provenAt = link.provenAt ?? 0
+    if (isLinked && clock.now() - provenAt <= limits.linkTrustMs) return linked(refOf(link), provenAt)
+    const flight = this.#flights.get(link.linkId)
+    if (flight) return this.#share(await flight, work)
+    if (isLinked) return this.#lead(work, () => this.#confirm(work, attempt))
+    if (work.leased) return this.#lead(work, () => this.#ensureRecord(work, attempt))
+    await clock.sleep(limits.twinPollMs, attempt.signal)
+    return undefined
+  }
+
+  /** A twin's result is ours too, unless it was refused for other data than ours. */
+  #share(landing: Landing, work: Work): Settlement | undefined {
+    if (landing.kind === 'error') throw landing.error
+    if (landing.kind === 'unsettled') return undefined
+    const { settlement, payload } = landing
+    return settlement.kind === 'failed' && payload !== work.payload ? undefined : settlement
+  }
+
+  async #lead(work: Work, run: () => Promise<Settlement | undefined>): Promise<Settlement | undefined> {
+    const landing = await this.#flights.run(work.link.linkId, async () => {
+      try {
+        const settlement = await run()
+        return settlement ? { kind: 'settled', payload: work.payload, settlement } : { kind: 'unsettled' }
+      } catch (error) {
+        return { kind: 'error', error }
+      }
+    })
+    if (landing.kind === 'error') {
+      await this.#options.store.release(work.requestId)
+      throw landing.error
+    }
+    return landing.kind === 'settled' ? landing.settlement : undefined
+  }
+
+  /** The proof of a link is old: ask whether the record is still there. */
+  async #confirm({ requestId, payload, link }: Work, attempt: Attempt): Promise<Settlement | undefined> {
+    const { store, records } = this.#options
+    const found = await this.#retry(attempt, () => records.read(refOf(link), attempt))
+    if (found) return this.#proven(survivor(found), found.vendorRequestId)
+    await store.confirmDeleted(requestId, link.recordId, readPayload(payload).recordType)
+    return undefined
+  }
+
+  /** Look first, then store the intent, then create. */
+  async #ensureRecord(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
+    const { store, records, prepare, clock } = this.#options
+    const payload = readPayload(work.payload)
+    const own: RecordRef = { table: work.link.recordType, id: work.link.recordId }
+
+    const email = identifiersOf(payload.person).find(({ kind }) => kind === 'email')?.value
+    const query = { ...(email && { email }), refs: this.#reservedRefs(work) }
+    const found = await this.#retry(attempt, () => records.find(query, attempt))
+    const vendorRequestId = found[0]?.vendorRequestId
+    const choice = chooseRecord(found, own)
+    if (choice.kind === 'one') return this.#proven(choice.record, vendorRequestId)
+    if (choice.kind === 'several') return ambiguous(choice.records.length, vendorRequestId)
+
+    const prepared = await this.#retry(attempt, () => prepare.prepare(payload, own.table, attempt))
+    if (prepared.kind === 'failed') return prepared
+
+    const columns = JSON.stringify(prepared.columns)
+    const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())
+    if (intent.kind === 'moved') return undefined
+    return this.#create(own, JSON.parse(intent.columns) as Columns, intent.resumed, attempt)
+  }
+
+  /** Sends the same create until its outcome is known. */
+  async #create(own: RecordRef, columns: Columns, resumed: boolean, attempt: Attempt): Promise<Settlement> {
+    const { records } = this.#options
+    let mayHaveLanded = resumed
+    const send = async (): Promise<CreateResult | Settlement> => {
+      try {
+        return await records.create(own, columns, attempt)
+      } catch (error) {
+        if (error instanceof Rejected) return { kind: 'failed', ...error.detail }
+        mayHaveLanded ||= error instanceof Unavailable
+        throw error
+      }
+    }
+    const result = await this.#retry(attempt, send)
+    if (result.kind === 'created') return this.#proven(own, result.vendorRequestId)
+    if (result.kind === 'failed' && !mayHaveLanded) return result
+    const found = await this.#retry(attempt, () => records.read(own, attempt))
+    if (found) return this.#proven(survivor(found), found.vendorRequestId)
+    if (result.kind === 'id-taken') throw new Unavailable('The row that had the id is gone again')
+    // Dynamics' duplicate rules also find the row that an earlier try of ours made: hence the read before.
+    return result.kind === 'duplicate' ? duplicateDetected(result) : result
+  }
+
+  /** Dynamics has just shown the record. */
+  #proven(ref: RecordRef, vendorRequestId?: string): Settlement {
+    return linked(ref, this.#options.clock.now(), vendorRequestId)
+  }
+
+  /** The ids that this person's record would have as a lead and as a contact. */
+  #reservedRefs({ link }: Work): RecordRef[] {
+    const { recordIdOf } = this.#options
+    const other: RecordType = link.recordType === 'lead' ? 'contact' : 'lead'
+    return [
+      { table: link.recordType, id: link.recordId },
+      { table: other, id: recordIdOf(other, link.canonicalKey, link.generation) },
+    ]
+  }
+
+  async #takeUp(requestId: string): Promise<Work> {
+    const { store, clock, limits } = this.#options
+    const work = await store.takeUp(requestId, clock.now() + limits.leaseMs, clock.now())
+    if (!work) throw new Error(`Request ${requestId} is gone from the store`)
+    return work
+  }
+
+  #retry<T>(attempt: Attempt, run: () => Promise<T>): Promise<T> {
+    const { clock, random, limits } = this.#options
+    return retry(run, { backoff: limits.backoff, ...attempt, clock, random })
+  }
+}
+
+function refOf(link: Link): RecordRef {
+  return { table: link.recordType, id: link.recordId }
+}
+
+function linked(ref: RecordRef, provenAt: number, vendorRequestId?: string): Settlement {
+  return {
+    kind: 'linked',
+    recordType: ref.table,
+    recordId: ref.id,
+    provenAt,
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+  }
+}
+
+function ambiguous(count: number, vendorRequestId?: string): Settlement {
+  return {
+    kind: 'ambiguous',
+    code: 'ambiguous-match',
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+    advice: `${count} records in Dynamics match this person. Merge them there, or give them different e-mail addresses.`,
+  }
+}
+
+function duplicateDetected(result: CreateResult & { kind: 'duplicate' }): Settlement {
+  const { vendorCode, vendorRequestId } = result
+  return {
+    kind: 'failed',
+    code: 'duplicate-detected',
+    advice:
+      'A duplicate-detection rule or a key in Dynamics found another record for this person. Merge or correct it there.',
+    vendorCode,
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+  }
+}

@@ -1,0 +1,57 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { problemResponse, Refusal } from '../problem.ts'
+import { webhookAnswer } from './answer.ts'
+import { type DoorOptions, perform } from './door.ts'
+import { type FlowActionBody, flowActionSchema } from './schemas.ts'
+import { readWebhookBody } from './webhook-body.ts'
+
+/** The door that a Marketo webhook knocks at. Its body is read by us: Marketo promises no content type. */
+export function webhookDoor(options: DoorOptions): FastifyPluginAsync {
+  const protocol = {
+    door: 'webhook' as const,
+    render: webhookAnswer.bind(undefined, options.organisation),
+  }
+  const bodySchema = flowActionSchema(options.selection)
+  const schema = {
+    summary: 'Sync Person to Microsoft, for a Marketo webhook',
+    description:
+      'Takes what Marketo sends: JSON with or without a content type, or form-urlencoded; flat, or nested as in the REST door; empty tokens count as absent. Answers 200 for every outcome, since Marketo maps only 2xx.',
+    operationId: 'syncPersonToMicrosoftByWebhook',
+    tags: ['flow action'],
+    response: {
+      200: { description: 'The outcome, flat.', $ref: 'WebhookAnswer#' },
+      400: problemResponse('The template is wrong; the answer explains where and how to mend it.'),
+      413: problemResponse('The body is larger than WEBHOOK_BODY_BYTES.'),
+      422: problemResponse('The Idempotency-Key was used with another body.'),
+      500: problemResponse('A fault of ours.'),
+    },
+  }
+  return async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.post(
+      '/webhooks/marketo/sync-person-to-microsoft',
+      { schema, bodyLimit: options.bodyLimitBytes },
+      async (request, reply) => {
+        const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+        const reading = readWebhookBody(raw, request.headers['content-type'])
+        if (!reading.ok) {
+          const { code, detail, advice } = reading.problem
+          throw new Refusal(400, code, detail, { advice })
+        }
+        const validate = request.compileValidationSchema(bodySchema, 'body')
+        if (!validate(reading.members)) throw badMembers(validate.errors ?? [])
+        return perform(request, reply, reading.members as FlowActionBody, protocol, options)
+      },
+    )
+  }
+}
+
+/** Fastify's own shape of a failed validation, so that one place words it. */
+function badMembers(errors: readonly object[]): Error {
+  return Object.assign(new Error('The webhook body does not fit'), {
+    statusCode: 400,
+    validation: errors,
+    validationContext: 'body',
+  })
+}

@@ -1,0 +1,19 @@
+import { readEnv, toConfig } from './config.ts'
+import { createService } from './service.ts'
+
+const { config, problems } = toConfig(readEnv())
+if (!config) {
+  for (const problem of problems) console.error(problem)
+  process.exit(1)
+}
+
+try {
+  const service = await createService(config)
+  const stop = () => void service.close()
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  await service.start()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+}

@@ -1,0 +1,72 @@
+import type { Person, RecordType } from '../../src/person/person.ts'
+import type { Scheduler } from './scheduler.ts'
+import { REFUSED_NAME } from './vendor.ts'
+
+export interface Trigger {
+  who: number
+  atMs: number
+  person: Person
+  recordType: RecordType
+  batch: boolean
+  key?: string
+}
+
+export interface SimulatedPerson {
+  index: number
+  canonicalKey: string
+  email?: string
+  refused: boolean
+  /** Entered by sales before any campaign ran. */
+  enteredByHand: boolean
+  deletedAtMs?: number
+  triggers: Trigger[]
+}
+
+/**
+ * People of every kind: known by id and e-mail, by e-mail alone, by id alone, two ids with one e-mail,
+ * some already in Dynamics, some that Dynamics refuses, some deleted there half-way.
+ */
+export function makePeople(scheduler: Scheduler, count: number, durationMs: number): SimulatedPerson[] {
+  return Array.from({ length: count }, (_, index) => makePerson(scheduler, index, durationMs))
+}
+
+function makePerson(scheduler: Scheduler, index: number, durationMs: number): SimulatedPerson {
+  const idOnly = scheduler.chance(0.1)
+  const shared = !idOnly && scheduler.chance(0.1)
+  const refused = scheduler.chance(0.03)
+  const email = idOnly ? undefined : `p${index}@sim.example`
+  const firstId = 2 * index + 1
+  const firstAt = scheduler.between(1, durationMs)
+  const triggers = Array.from({ length: scheduler.between(1, 4) }, (_, number): Trigger => {
+    const marketoId = shared && scheduler.chance(0.5) ? firstId + 1 : firstId
+    const withId = idOnly || scheduler.chance(0.7)
+    const keyed = scheduler.chance(0.2)
+    return {
+      who: index,
+      atMs: Math.min(durationMs, firstAt + delayOf(scheduler)),
+      person: {
+        ...(withId && { marketoId }),
+        ...(email !== undefined && { email }),
+        fields: { ...(email !== undefined && { email }), lastName: refused ? REFUSED_NAME : `P${index}` },
+      },
+      recordType: scheduler.chance(0.2) ? 'contact' : 'lead',
+      batch: scheduler.chance(0.1),
+      ...(keyed && { key: `${index}-${number}` }),
+    }
+  })
+  return {
+    index,
+    canonicalKey: email === undefined ? `marketo:${firstId}` : `email:${email}`,
+    ...(email !== undefined && { email }),
+    refused,
+    enteredByHand: email !== undefined && scheduler.chance(0.1),
+    ...(scheduler.chance(0.1) && { deletedAtMs: scheduler.between(1, durationMs) }),
+    triggers,
+  }
+}
+
+/** Mostly twins within a second, sometimes the same person again much later. */
+function delayOf(scheduler: Scheduler): number {
+  if (scheduler.chance(0.5)) return scheduler.between(0, 200)
+  return scheduler.chance(0.5) ? scheduler.between(0, 30_000) : scheduler.between(0, 1_800_000)
+}
