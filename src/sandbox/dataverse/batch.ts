@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { type MultipartPart, readMultipart } from './batch-parse.ts'
+import { DataverseError, payloadError, uriError } from './errors.ts'
+import { parseQuery, preferences, type Reply, type Request } from './request.ts'
+
+const OPERATIONS_MAX = 1000
+
+/** Carries out one operation; throws DataverseError. */
+type Operate = (request: Request) => Reply
+
+export interface BatchWork {
+  operate: Operate
+  atomically<T>(work: () => T): T
+}
+
+/** How many operations the body holds; 0 when it cannot be read. */
+export function countOperations(request: Request): number {
+  try {
+    return flatten(readMultipart(request.headers.get('content-type'), request.body)).length
+  } catch {
+    return 0
+  }
+}
+
+/** POST $batch. Without continue-on-error the first failure ends it and gives the whole reply its status. */
+export function runBatch(request: Request, work: BatchWork): Reply {
+  const parts = readMultipart(request.headers.get('content-type'), request.body)
+  if (flatten(parts).length > OPERATIONS_MAX) {
+    throw payloadError('$batch', `The batch holds more than the maximum of ${OPERATIONS_MAX} operations.`)
+  }
+  const goOn = preferences(request.headers).has('odata.continue-on-error')
+  const boundary = `batchresponse_${randomUUID()}`
+  const out: string[] = []
+  let status = 200
+  for (const part of parts) {
+    const done = part.kind === 'set' ? runSet(part.parts, request, work) : runOne(part, request, work)
+    out.push(`--${boundary}\r\n${done.text}\r\n`)
+    if (done.status >= 400 && !goOn) {
+      status = done.status
+      break
+    }
+  }
+  return {
+    status,
+    headers: {
+      'Content-Type': `multipart/mixed; boundary=${boundary}`,
+      'OData-Version': '4.0',
+      ...(goOn ? { 'Preference-Applied': 'odata.continue-on-error' } : {}),
+    },
+    body: `${out.join('')}--${boundary}--\r\n`,
+  }
+}
+
+type Single = Extract<MultipartPart, { kind: 'operation' }>
+
+function flatten(parts: readonly MultipartPart[]): Single[] {
+  return parts.flatMap((part) => (part.kind === 'set' ? flatten(part.parts) : [part]))
+}
+
+function runOne(part: Single, batch: Request, work: BatchWork): { status: number; text: string } {
+  const reply = attempt(() => work.operate(requestOf(part, batch, new Map())))
+  return { status: reply.status, text: partText(reply, undefined) }
+}
+
+/** All or nothing; a failure answers with a single part for the whole set. */
+function runSet(
+  parts: readonly MultipartPart[],
+  batch: Request,
+  work: BatchWork,
+): { status: number; text: string } {
+  const boundary = `changesetresponse_${randomUUID()}`
+  let failed: Reply | undefined
+  const texts: string[] = []
+  const references = new Map<string, string>()
+  try {
+    work.atomically(() => {
+      for (const part of flatten(parts)) {
+        if (part.method === 'GET') throw uriError('A GET request is not allowed in a change set.')
+        const reply = work.operate(requestOf(part, batch, references))
+        const made = reply.headers['OData-EntityId']
+        if (part.contentId && made) references.set(`$${part.contentId}`, made)
+        texts.push(`--${boundary}\r\n${partText(reply, part.contentId)}\r\n`)
+      }
+    })
+  } catch (error) {
+    failed = toReply(error)
+  }
+  if (failed) return { status: failed.status, text: partText(failed, undefined) }
+  const head = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
+  return { status: 200, text: `${head}${texts.join('')}--${boundary}--` }
+}
+
+function requestOf(part: Single, batch: Request, references: ReadonlyMap<string, string>): Request {
+  const [target = '', search = ''] = splitUrl(resolve(part.url, references))
+  return {
+    method: part.method,
+    path: target,
+    query: parseQuery(search),
+    headers: part.headers,
+    body: part.body,
+    userId: batch.userId,
+    references,
+  }
+}
+
+function resolve(url: string, references: ReadonlyMap<string, string>): string {
+  const name = /^\/?(\$\w+)/.exec(url)?.[1]
+  const made = name === undefined ? undefined : references.get(name)
+  return made === undefined ? url : url.replace(/^\/?\$\w+/, made)
+}
+
+function splitUrl(url: string): [string, string] {
+  const path = url.replace(/^https?:\/\/[^/]+/i, '').replace(/^\/?api\/data\/v9\.[0-2]\//, '')
+  const at = path.indexOf('?')
+  const [target, search] = at < 0 ? [path, ''] : [path.slice(0, at), path.slice(at + 1)]
+  return [target.replace(/^\//, ''), search]
+}
+
+function attempt(operate: () => Reply): Reply {
+  try {
+    return operate()
+  } catch (error) {
+    return toReply(error)
+  }
+}
+
+/** Anything but a refusal in the vendor's words is a defect of the sandbox, answered as the vendor answers its own. */
+export function toReply(problem: unknown): Reply {
+  const error =
+    problem instanceof DataverseError
+      ? problem
+      : new DataverseError(500, '0x80040216', `An unexpected error occurred. ${problem}`)
+  return {
+    status: error.status,
+    headers: {
+      'Content-Type': 'application/json; odata.metadata=minimal',
+      'OData-Version': '4.0',
+      ...error.headers,
+    },
+    body: error.body,
+  }
+}
+
+const REASONS: Record<number, string> = {
+  200: 'OK',
+  201: 'Created',
+  204: 'No Content',
+  304: 'Not Modified',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  412: 'Precondition Failed',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+}
+
+function partText(reply: Reply, contentId: string | undefined): string {
+  const lines = [
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary',
+    ...(contentId === undefined ? [] : [`Content-ID: ${contentId}`]),
+    '',
+    `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? 'Error'}`,
+    ...(reply.status >= 400 ? [`REQ_ID: ${randomUUID()}`] : []),
+    ...Object.entries(reply.headers).map(([name, value]) => `${name}: ${value}`),
+    '',
+    reply.body,
+  ]
+  return lines.join('\r\n')
+}

@@ -1,0 +1,89 @@
+import { DataverseError, unknownSegment, uriError } from './errors.ts'
+import { readMetadata } from './metadata.ts'
+import type { Organisation } from './organisation.ts'
+import { parsePath, type Segment } from './path.ts'
+import { qualifyLead } from './qualify.ts'
+import { countTable, queryTable } from './query.ts'
+import { create, methodNotAllowed, patch, property, remove, retrieve } from './records.ts'
+import { jsonReply, type Reply, type Request } from './request.ts'
+import { type Table, tableOfSet } from './table.ts'
+
+/** Carries out one operation in one synchronous step, or throws DataverseError. */
+export function operate(organisation: Organisation, request: Request): Reply {
+  checkContentType(request)
+  const [root, ...rest] = parsePath(request.path)
+  const name = root?.name ?? ''
+  if (name === 'WhoAmI') return whoAmI(organisation, request)
+  if (name === 'RetrieveVersion') {
+    const context = `${organisation.origin}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.RetrieveVersionResponse`
+    return jsonReply(200, { '@odata.context': context, Version: '9.2.25104.00177' })
+  }
+  if (name === 'EntityDefinitions') {
+    if (request.method !== 'GET') throw methodNotAllowed(request.method)
+    return readMetadata(organisation, request)
+  }
+  const table = tableOfSet(organisation.tables, name)
+  if (!root || !table) throw unknownSegment(name)
+  return root.args === undefined
+    ? onSet(organisation, table, request, rest)
+    : onRow(organisation, table, request, root.args, rest)
+}
+
+function checkContentType(request: Request): void {
+  const type = request.headers.get('content-type')
+  if (request.body === '' || type?.toLowerCase().startsWith('application/json')) return
+  if (type !== undefined)
+    throw new DataverseError(415, '0x80060888', `The content type '${type}' is not supported.`)
+  throw uriError(
+    'A missing or empty content type header was found when trying to read a message. The content type header is required.',
+  )
+}
+
+function onSet(organisation: Organisation, table: Table, request: Request, rest: readonly Segment[]): Reply {
+  const [next, more] = rest
+  if (next?.name === '$count' && !more && request.method === 'GET')
+    return countTable(organisation, table, request)
+  if (next) throw unknownSegment(next.name)
+  if (request.method === 'GET') return queryTable(organisation, table, request)
+  if (request.method === 'POST') return create(organisation, table, request)
+  throw methodNotAllowed(request.method)
+}
+
+function onRow(
+  organisation: Organisation,
+  table: Table,
+  request: Request,
+  args: string,
+  rest: readonly Segment[],
+): Reply {
+  const [next, last, more] = rest
+  if (!next) {
+    if (request.method === 'GET') return retrieve(organisation, table, request, args)
+    if (request.method === 'PATCH') return patch(organisation, table, request, args)
+    if (request.method === 'DELETE') return remove(organisation, table, request, args)
+    throw methodNotAllowed(request.method)
+  }
+  if (more || (last && last.name !== '$ref')) throw unknownSegment(last?.name ?? next.name)
+  if (
+    next.name === 'Microsoft.Dynamics.CRM.QualifyLead' &&
+    table.name === 'lead' &&
+    request.method === 'POST'
+  ) {
+    return qualifyLead(organisation, request, args)
+  }
+  const name = last ? `${next.name}/$ref` : next.name
+  if (!last && !table.columns.has(next.name)) throw unknownSegment(next.name)
+  if (last && request.method !== 'DELETE')
+    throw uriError('The sandbox empties look-ups by $ref and does nothing else.')
+  if (!['GET', 'PUT', 'DELETE'].includes(request.method)) throw methodNotAllowed(request.method)
+  return property(organisation, table, request, args, name)
+}
+
+function whoAmI(organisation: Organisation, request: Request): Reply {
+  return jsonReply(200, {
+    '@odata.context': `${organisation.origin}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`,
+    BusinessUnitId: organisation.ids.businessUnit,
+    UserId: request.userId,
+    OrganizationId: organisation.ids.organisation,
+  })
+}

@@ -1,0 +1,87 @@
+import { payloadError } from './errors.ts'
+
+/** One operation, whether it came alone or as a part of a $batch. */
+export interface Request {
+  method: string
+  /** Below the service root, still percent-encoded, without the query. */
+  path: string
+  query: ReadonlyMap<string, string>
+  /** Names in lower case. */
+  headers: ReadonlyMap<string, string>
+  body: string
+  /** Dataverse's id of the user that asks. */
+  userId: string
+  /** Change sets: `$1` to the URL of the row that part 1 made. */
+  references: ReadonlyMap<string, string>
+}
+
+export interface Reply {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+export const JSON_TYPE = 'application/json; odata.metadata=minimal'
+
+export function jsonReply(status: number, body: unknown, headers: Record<string, string> = {}): Reply {
+  return {
+    status,
+    headers: { 'Content-Type': JSON_TYPE, 'OData-Version': '4.0', ...headers },
+    body: JSON.stringify(body),
+  }
+}
+
+/** Real clients send the `$` of `$batch` encoded, too. */
+export function isBatch(path: string): boolean {
+  return /^(\$|%24)batch$/i.test(path)
+}
+
+/** Query options as real clients write them: `+` is a space and `%24` is `$`. */
+export function parseQuery(text: string): Map<string, string> {
+  const options = new Map<string, string>()
+  for (const part of text.split('&')) {
+    if (part === '') continue
+    const at = part.indexOf('=')
+    const [name, value] = at < 0 ? [part, ''] : [part.slice(0, at), part.slice(at + 1)]
+    options.set(unescapeQuery(name), unescapeQuery(value))
+  }
+  return options
+}
+
+function unescapeQuery(text: string): string {
+  const spaced = text.replaceAll('+', ' ')
+  try {
+    return decodeURIComponent(spaced)
+  } catch {
+    return spaced
+  }
+}
+
+export function parseBody(body: string, entitySet: string): Record<string, unknown> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body)
+  } catch {
+    throw payloadError(entitySet, 'The payload is not valid JSON.')
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw payloadError(entitySet, 'A JSON object was expected as the payload of an entity.')
+  }
+  return Object.fromEntries(Object.entries(parsed))
+}
+
+/** The preferences of a request, names in lower case, quotes removed. */
+export function preferences(headers: ReadonlyMap<string, string>): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const match of (headers.get('prefer') ?? '').matchAll(/([\w.-]+)(?:\s*=\s*("[^"]*"|[^,;]*))?/g)) {
+    const [, name, value = ''] = match
+    if (name) found.set(name.toLowerCase(), value.trim().replace(/^"|"$/g, ''))
+  }
+  return found
+}
+
+/** `If-None-Match: null` is what browsers' helpers send against caching; it means nothing. */
+export function conditionOf(headers: ReadonlyMap<string, string>, name: 'if-match' | 'if-none-match') {
+  const value = headers.get(name)
+  return value === undefined || value === 'null' || value === '' ? undefined : value
+}

@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Tokens } from '../entra/tokens.ts'
+import { readText } from '../listen.ts'
+import { countOperations, runBatch, toReply } from './batch.ts'
+import { Bends } from './bends.ts'
+import type { Call } from './call.ts'
+import { checkDuplicates } from './duplicates.ts'
+import { DataverseError, unknownSegment } from './errors.ts'
+import { vendorHeaders } from './headers.ts'
+import { identify, unauthorized } from './identify.ts'
+import type { ServiceProtection } from './limits.ts'
+import { deliver, misbehave, type Outcome } from './misbehave.ts'
+import { operate } from './operate.ts'
+import type { Organisation } from './organisation.ts'
+import { isBatch, parseQuery, type Reply, type Request } from './request.ts'
+import { tableOfSet } from './table.ts'
+
+const SERVICE_ROOT = /^\/api\/data\/v9\.[0-2]\/([^?]*)(?:\?(.*))?$/s
+
+export interface ServerParts {
+  organisation: Organisation
+  tokens: Tokens
+  /** For the challenge of a 401. */
+  tenantUrl: string
+  protection: ServiceProtection
+  replyDelayMs: number
+}
+
+/** The Web API over HTTP: who asks, may they now, does this reply misbehave, and the work itself. */
+export class DataverseServer {
+  readonly calls: Call[] = []
+  readonly bends = new Bends()
+  readonly #parts: ServerParts
+  readonly #late = new Set<NodeJS.Timeout>()
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts
+  }
+
+  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const at = Date.now()
+    const body = await readText(message)
+    if (body === undefined) {
+      message.destroy()
+      return
+    }
+    const { organisation, tokens, tenantUrl, protection } = this.#parts
+    const path = message.url ?? '/'
+    const headers = new Map(Object.entries(message.headers).map(([name, value]) => [name, String(value)]))
+    const caller = identify(organisation, tokens, tenantUrl, headers.get('authorization'))
+    const [, resource = '', search = ''] = SERVICE_ROOT.exec(path) ?? []
+    const userId = 'userId' in caller ? caller.userId : ''
+    const method = message.method ?? 'GET'
+    const request = {
+      method,
+      path: resource,
+      query: parseQuery(search),
+      headers,
+      body,
+      userId,
+      references: new Map(),
+    }
+
+    const refusal = 'refusal' in caller ? caller.refusal : undefined
+    const outcome = refusal ? deliver(toReply(refusal)) : await this.#admit(request, path)
+    this.calls.push({ at, method, path, status: outcome.status, ...this.#describe(request) })
+    response.setHeaders(new Map(Object.entries(vendorHeaders(protection.budget(userId)))))
+    outcome.send(response)
+  }
+
+  /** Forgets calls and bends, and writes that were still to be committed. */
+  reset(): void {
+    this.calls.length = 0
+    this.bends.clear()
+    this.#parts.protection.reset()
+    for (const timer of this.#late) clearTimeout(timer)
+    this.#late.clear()
+  }
+
+  async #admit(request: Request, path: string): Promise<Outcome> {
+    const leave = this.#parts.protection.enter(request.userId)
+    if (leave instanceof DataverseError) return deliver(toReply(leave))
+    try {
+      const how = this.bends.take({ method: request.method, path })
+      if (how) {
+        return await misbehave(how, {
+          commit: () => this.#work(request),
+          commitLater: (afterMs) => this.#workLater(request, afterMs),
+          unauthorized: () => unauthorized(this.#parts.organisation, this.#parts.tenantUrl),
+        })
+      }
+      const reply = await this.#work(request)
+      if (this.#parts.replyDelayMs > 0) await delay(this.#parts.replyDelayMs)
+      return deliver(reply)
+    } finally {
+      leave()
+    }
+  }
+
+  async #work(request: Request): Promise<Reply> {
+    const { organisation } = this.#parts
+    try {
+      if (request.path === '') throw unknownSegment('')
+      if (isBatch(request.path)) {
+        const atomically = <T>(work: () => T) => organisation.rows.atomically(work)
+        return runBatch(request, { operate: (part) => this.#checked(part), atomically })
+      }
+      const { delayMs } = organisation.duplicateRules
+      if (checkDuplicates(organisation, request) && delayMs > 0) await delay(delayMs)
+      return operate(organisation, request)
+    } catch (error) {
+      return toReply(error)
+    }
+  }
+
+  #checked(part: Request): Reply {
+    checkDuplicates(this.#parts.organisation, part)
+    return operate(this.#parts.organisation, part)
+  }
+
+  #workLater(request: Request, afterMs: number): void {
+    const timer = setTimeout(() => {
+      this.#late.delete(timer)
+      void this.#work(request)
+    }, afterMs)
+    this.#late.add(timer)
+  }
+
+  #describe(request: Request): Pick<Call, 'table' | 'operations'> {
+    const set = /^\w+/.exec(request.path)?.[0] ?? ''
+    const table = tableOfSet(this.#parts.organisation.tables, set)
+    const operations = isBatch(request.path) ? countOperations(request) : 1
+    return { operations, ...(table ? { table: table.name } : {}) }
+  }
+}

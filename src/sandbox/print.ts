@@ -1,0 +1,49 @@
+import type { Sandbox } from './index.ts'
+
+/** What a newcomer needs to see something happen. */
+export function welcome(sandbox: Sandbox, serviceUrl: string, apiKey: string, dataDirectory: string): string {
+  const person = {
+    marketoId: 4711,
+    email: 'ann@example.com',
+    firstName: 'Ann',
+    lastName: 'Ek',
+    company: 'Ek AB',
+  }
+  return `
+Sync Person to Microsoft is running against a sandbox. Nothing leaves this machine.
+
+  Swagger UI      ${serviceUrl}/docs
+  API key         ${apiKey}
+
+Sync a person as a campaign engine would:
+
+${curl(`${serviceUrl}/v1/flow-actions/sync-person-to-microsoft`, apiKey, { person })}
+
+Sync a person as a Marketo webhook would:
+
+${curl(`${serviceUrl}/webhooks/marketo/sync-person-to-microsoft`, apiKey, { ...person, marketoId: 4712, email: 'bo@example.com', firstName: 'Bo' })}
+
+See what was created:
+
+  in a browser    ${sandbox.dataverse.url}/
+  as JSON         curl -s ${sandbox.dataverse.url}/_sandbox/rows/leads
+  every write     curl -s ${sandbox.dataverse.url}/_sandbox/commits
+
+Make Dynamics misbehave once (here: it creates the lead, then cuts the connection):
+
+  curl -s -X POST ${sandbox.dataverse.url}/_sandbox/bend \\
+    -d '{"operation":"create","how":{"kind":"reset-after-commit"}}'
+
+  Sandbox Dynamics   ${sandbox.dataverse.url}
+  Sandbox Entra ID   ${sandbox.entra.url}
+  Service's data     ${dataDirectory}
+
+Ctrl+C stops everything.
+`
+}
+
+function curl(url: string, apiKey: string, body: unknown): string {
+  return `  curl -s -X POST ${url} \\
+    -H 'x-api-key: ${apiKey}' -H 'content-type: application/json' \\
+    -d '${JSON.stringify(body)}'`
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startSandbox } from '../../src/sandbox/index.ts'
+import { connect, toAnswer } from './client.ts'
+
+async function control(url: string, method: string, path: string, body?: unknown) {
+  const payload = body === undefined ? {} : { body: JSON.stringify(body) }
+  return toAnswer(await fetch(`${url}/_sandbox${path}`, { method, ...payload }))
+}
+
+test('another process can seed, look, edit, delete, bend and reset', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const { url } = dataverse
+  const seeded = await control(url, 'POST', '/seed', { table: 'lead', columns: { lastname: 'Ek' } })
+  const id = String(seeded.json?.id)
+  assert.equal(seeded.status, 201)
+  assert.match((await control(url, 'GET', '/rows/leads')).text, /"lastname":"Ek"/)
+  await control(url, 'PATCH', `/rows/leads(${id})`, { lastname: 'Alm' })
+  assert.equal(dataverse.row('lead', id)?.lastname, 'Alm')
+  assert.equal((await control(url, 'DELETE', `/rows/leads(${id})`)).status, 204)
+  assert.deepEqual(
+    dataverse.commits.map((commit) => [commit.operation, commit.userId]),
+    ['create', 'update', 'delete'].map((operation) => [operation, dataverse.ids.salesPerson]),
+  )
+  const how = { kind: 'throttle', code: '0x80072326', retryAfter: '5' }
+  assert.equal((await control(url, 'POST', '/bend', { path: 'WhoAmI', operation: 'read', how })).status, 204)
+  assert.equal((await client.send('GET', 'WhoAmI')).code, '0x80072326')
+  assert.match((await control(url, 'GET', '/calls')).text, /"status":429/)
+  assert.match((await control(url, 'GET', '/commits')).text, /"operation":"delete"/)
+  await control(url, 'POST', '/reset')
+  assert.deepEqual([dataverse.calls, dataverse.commits], [[], []])
+})
+
+const mistakes: [method: string, path: string, body: unknown][] = [
+  ['GET', '/rows/nope', undefined],
+  ['GET', '/nope', undefined],
+  ['DELETE', '/rows/leads(0b1d7c5e-6c0a-5f1e-9d56-0a2f3f6f8b11)', undefined],
+  ['POST', '/seed', { table: 'lead', columns: { nope: 1 } }],
+  ['POST', '/seed', { table: 'lead', columns: { leadsourcecode: 99 } }],
+  ['POST', '/bend', { how: { kind: 'nope' } }],
+  ['POST', '/bend', { operation: 'nope', how: { kind: 'deadlock' } }],
+  ['POST', '/bend', { path: '(', how: { kind: 'deadlock' } }],
+  ['POST', '/bend', { how: { kind: 'throttle', code: 'x' } }],
+  ['POST', '/bend', []],
+]
+for (const [method, path, body] of mistakes) {
+  test(`${method} ${path} ${JSON.stringify(body) ?? ''} is told what is wrong and changes nothing`, async () => {
+    await using client = await connect()
+    const answer = await control(client.sandbox.dataverse.url, method, path, body)
+    assert.ok(answer.status === 400 || answer.status === 404, String(answer.status))
+    assert.equal(typeof answer.json?.error, 'string')
+    assert.equal((await client.send('GET', 'WhoAmI')).status, 200)
+    assert.deepEqual(client.sandbox.dataverse.commits, [])
+  })
+}
+
+test('the page shows leads and contacts to a human, escaped', async () => {
+  await using sandbox = await startSandbox()
+  sandbox.dataverse.seed('lead', {
+    lastname: '<script>alert("1")</script>',
+    emailaddress1: "a'b@example.invalid",
+  })
+  sandbox.dataverse.seed('contact', { lastname: 'Bo & Co' })
+  const page = await fetch(sandbox.dataverse.url)
+  const html = await page.text()
+  assert.match(page.headers.get('content-type') ?? '', /^text\/html/)
+  assert.match(html, /&lt;script&gt;alert\(&quot;1&quot;\)&lt;\/script&gt;/)
+  assert.match(html, /a&#39;b@example\.invalid/)
+  assert.match(html, /Bo &amp; Co/)
+  assert.match(html, /Sam Sales/)
+  assert.doesNotMatch(html, /<script>/)
+})
+
+test('a link to a record shows its columns, escaped, or says that it is not there', async () => {
+  await using sandbox = await startSandbox()
+  const { url } = sandbox.dataverse
+  const id = sandbox.dataverse.seed('lead', { lastname: '<b>Ek</b>' })
+  const show = async (row: string) =>
+    (await fetch(`${url}/main.aspx?pagetype=entityrecord&etn=lead&id=${row}`)).text()
+  const html = await show(id)
+  assert.match(html, /<th>lastname<\/th><td>&lt;b&gt;Ek&lt;\/b&gt;<\/td>/)
+  assert.doesNotMatch(html, /<b>/)
+  assert.match(await show('x'), /There is no such record/)
+})
+
+test('closing twice is fine, frees the ports, and ends hung requests', async () => {
+  const sandbox = await startSandbox()
+  const port = Number(new URL(sandbox.dataverse.url).port)
+  await assert.rejects(startSandbox({ dataversePort: port }), { code: 'EADDRINUSE' })
+  sandbox.entra.bend({ kind: 'hang' })
+  const url = `${sandbox.entra.url}/${sandbox.entra.tenantId}/oauth2/v2.0/token`
+  const hung = fetch(url, { method: 'POST', body: 'x' })
+  while (sandbox.entra.tokenRequests.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  const ended = assert.rejects(hung)
+  await Promise.all([sandbox.close(), sandbox.close()])
+  await ended
+  await (await startSandbox({ dataversePort: port })).close()
+})
