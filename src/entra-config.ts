@@ -1,13 +1,6 @@
 import type { NamedFile, RawConfig } from './config.ts'
+import type { Credential } from './dataverse/msal.ts'
 import { type Problems, readOrigin } from './setting.ts'
-
-export type Credential =
-  | { kind: 'secret'; secret: string }
-  /** PEM text that holds the certificate and its private key. */
-  | { kind: 'certificate'; pem: string }
-  /** Without a client id: the host's own identity. */
-  | { kind: 'managed-identity'; clientId?: string }
-  | { kind: 'password'; username: string; password: string }
 
 export interface EntraConfig {
   authority: string

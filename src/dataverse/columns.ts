@@ -54,12 +54,17 @@ function typedFacts(typed: JsonObject): Partial<Column> {
   const format = asString(asObject(typed.FormatName)?.Value) ?? asString(typed.Format)
   const min = asNumber(typed.MinValue)
   const max = asNumber(typed.MaxValue)
+  const behavior = asString(asObject(typed.DateTimeBehavior)?.Value)
+  const defaultValue = typed.DefaultFormValue
   const options = optionsOf(typed)
   return {
     ...(maxLength === undefined ? {} : { maxLength }),
     ...(format === undefined ? {} : { format }),
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
+    ...(behavior === undefined ? {} : { behavior }),
+    // -1 and null stand for no default.
+    ...(defaultValue === undefined ? {} : { hasDefault: (asNumber(defaultValue) ?? -1) !== -1 }),
     ...(options === undefined ? {} : { options }),
   }
 }

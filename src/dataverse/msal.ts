@@ -42,12 +42,6 @@ export function createMsal(
   entra: EntraOptions,
   parts: { dispatcher: Dispatcher; settings: DataverseSettings; clock: Clock; log: Log },
 ): AcquireToken {
-  if (entra.credential.kind === 'password') {
-    parts.log.warn({
-      event: 'entra-password',
-      why: 'Microsoft is retiring sign-in by user name and password',
-    })
-  }
   const ask = asker(entra)
   return async (signal) => {
     const wire = createEntraWire({ ...parts, signal })

@@ -95,7 +95,7 @@ export function createSender(options: {
         log.warn({ event: 'dataverse-no-answer', ...about(), cause: causeCode(cause) })
         throw cause
       } finally {
-
+        limiter.release()
       }
     },
     learn,

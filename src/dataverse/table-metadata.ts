@@ -20,9 +20,9 @@ const casts = [
   'DecimalAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
   'DoubleAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
   'MoneyAttributeMetadata?$select=LogicalName,MinValue,MaxValue',
-  'DateTimeAttributeMetadata?$select=LogicalName,Format',
+  'DateTimeAttributeMetadata?$select=LogicalName,Format,DateTimeBehavior',
   'BooleanAttributeMetadata?$select=LogicalName&$expand=OptionSet',
-  'PicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet,GlobalOptionSet',
+  'PicklistAttributeMetadata?$select=LogicalName,DefaultFormValue&$expand=OptionSet,GlobalOptionSet',
   'StateAttributeMetadata?$select=LogicalName&$expand=OptionSet',
   'StatusAttributeMetadata?$select=LogicalName&$expand=OptionSet',
 ]

@@ -35,6 +35,14 @@ test('a table is described in one request, with the facts of each column type', 
   assert.deepEqual(shown('leadsourcecode'), { ...none, type: 'Picklist', options: 10 })
   assert.deepEqual(shown('donotemail'), { ...none, type: 'Boolean', options: 2 })
   assert.deepEqual(shown('ownerid'), { ...none, type: 'Owner', targets: 2 })
+  const { format, behavior } = columns.get('schedulefollowup_prospect') ?? assert.fail()
+  assert.deepEqual([format, behavior], ['DateOnly', 'UserLocal'])
+  assert.deepEqual(
+    ['leadsourcecode', 'preferredcontactmethodcode', 'donotemail'].map(
+      (name) => columns.get(name)?.hasDefault,
+    ),
+    [false, true, undefined],
+  )
   assert.deepEqual(columns.get('statuscode')?.options?.[0], { value: 1, label: 'New', state: 0 })
   assert.deepEqual(
     [columns.get('modifiedon')?.validForCreate, shown('leadid').type],

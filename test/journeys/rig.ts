@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { toConfig, type Variable } from '../../src/config.ts'
+import { createLog } from '../../src/log.ts'
+import { type Call, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
+import { createService, type Service } from '../../src/service.ts'
+
+export const API_KEY = 'journey-key-0123456789-0123456789-0123'
+export const REST = '/v1/flow-actions/sync-person-to-microsoft'
+export const WEBHOOK = '/webhooks/marketo/sync-person-to-microsoft'
+
+export interface Reply {
+  status: number
+  headers: Headers
+  text: string
+  body: Record<string, unknown>
+}
+
+export interface Rig extends AsyncDisposable {
+  directory: string
+  sandbox: Sandbox
+  url: string
+  /** Log lines of the service, as written. */
+  log: string[]
+  /** The REST door. `person` alone, or a whole body when it has a member `person`. */
+  sync(body: object, headers?: Record<string, string>): Promise<Reply>
+  request(
+    method: string,
+    path: string,
+    init?: { headers?: Record<string, string>; body?: string },
+  ): Promise<Reply>
+  /** Calls that reached Dataverse while `run` ran, metadata left out. */
+  callsDuring(run: () => Promise<unknown>): Promise<readonly Call[]>
+  /** Asks until the request is no longer queued. */
+  outcomeOf(requestId: unknown): Promise<Record<string, unknown>>
+  /** Stops the service and starts another one on the same data. */
+  restart(settings?: Settings): Promise<void>
+}
+
+export type Settings = Partial<Record<Variable, string>>
+
+/** The whole service and its sandbox on loopback, as a user has them; `settings` are environment variables. */
+export async function startRig(settings: Settings = {}, options: SandboxOptions = {}): Promise<Rig> {
+  const directory = await mkdtemp(join(tmpdir(), 'sync-person-journey-'))
+  const sandbox = await startSandbox(options)
+  const log: string[] = []
+  let { service, url } = await boot(directory, sandbox, settings, log)
+
+  const request: Rig['request'] = async (method, path, init = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { 'x-api-key': API_KEY, ...init.headers },
+      ...(init.body !== undefined && { body: init.body }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json')
+    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} }
+  }
+  return {
+    directory,
+    sandbox,
+    log,
+    get url() {
+      return url
+    },
+    request,
+    sync: (body, headers) =>
+      request('POST', REST, {
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify('person' in body ? body : { person: body }),
+      }),
+    async callsDuring(run) {
+      const before = sandbox.dataverse.calls.length
+      await run()
+      return sandbox.dataverse.calls.slice(before).filter(({ path }) => !path.includes('EntityDefinitions'))
+    },
+    async outcomeOf(requestId) {
+      for (;;) {
+        const { status, body } = await request('GET', `/v1/requests/${requestId}`)
+        assert.equal(status, 200)
+        if (body.outcome !== 'queued') return body
+      }
+    },
+    async restart(more = {}) {
+      await service.close()
+      const next = await boot(directory, sandbox, { ...settings, ...more }, log)
+      service = next.service
+      url = next.url
+    },
+    async [Symbol.asyncDispose]() {
+      await service.close()
+      await sandbox.close()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+async function boot(
+  directory: string,
+  sandbox: Sandbox,
+  settings: Settings,
+  lines: string[],
+): Promise<{ service: Service; url: string }> {
+  const { FIELDS_FILE, ...values } = settings
+  const { config, problems } = toConfig({
+    values: {
+      ...sandbox.environment(),
+      PORT: '0',
+      API_KEYS: `journeys:${API_KEY}`,
+      DATA_DIR: directory,
+      RECOVERY_INTERVAL_SECONDS: '1',
+      ...values,
+      ...(FIELDS_FILE !== undefined && { FIELDS_FILE: 'fields.json' }),
+    },
+    files: FIELDS_FILE === undefined ? {} : { FIELDS_FILE: { path: 'fields.json', text: FIELDS_FILE } },
+    strangers: [],
+  })
+  assert.ok(config, problems?.join('\n'))
+  const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
+  const service = await createService(config, { log })
+  const url = await service.start()
+  return { service, url }
+}
+
+/** Members of the leads that a test made, by logical name. */
+export function leads(rig: Rig): readonly Record<string, unknown>[] {
+  return rig.sandbox.dataverse.rows('lead')
+}
+
+export function created(rig: Rig): readonly Record<string, unknown>[] {
+  return rig.sandbox.dataverse.commits
+    .filter(({ operation }) => operation === 'create')
+    .map((one) => ({ ...one }))
+}
