@@ -11,8 +11,8 @@ export interface Service {
   url: string
   /** Resolves with the exit code when the process has ended; it has said why on our own stderr. */
   ended: Promise<number>
-  /** SIGTERM; resolves when the process has ended. */
-  stop(): Promise<void>
+  /** SIGTERM unless said otherwise; resolves when the process has ended. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
 /** The first port from `from` on that nobody listens on. */
@@ -51,8 +51,8 @@ export function launchService(
   return {
     url: `http://${host}:${port}`,
     ended,
-    async stop() {
-      child.kill('SIGTERM')
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal)
       await ended
     },
   }

@@ -1,5 +1,14 @@
 import type { Sandbox } from './index.ts'
 
+export const HELP = `
+The service and a sandbox of Microsoft's servers, on this machine only. No account, no set-up.
+
+  npm run sandbox                   serves until Ctrl+C; says how to try it
+  npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
+  npm run sandbox -- --tour         plays a tour through the doors, checks every promise, and ends
+  npm run sandbox -- --help         says this
+`
+
 /** What a newcomer needs to see something happen. */
 export function welcome(sandbox: Sandbox, serviceUrl: string, apiKey: string, dataDirectory: string): string {
   const person = {

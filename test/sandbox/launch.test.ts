@@ -38,6 +38,15 @@ test('a service is ready when /readyz says so, has only the given environment, a
   })
 })
 
+test('a service that is killed has no say in how it ends', async () => {
+  await withScript(READY_AT_THE_THIRD_TRY, async (path) => {
+    const service = launchService(path, HOST, await freePort(HOST, 20_000), { SECRET: 's' })
+    await waitUntilReady(service)
+    await service.stop('SIGKILL')
+    assert.equal(await service.ended, 1)
+  })
+})
+
 test('a service that stops before it is ready is reported with its exit code', async () => {
   await withScript('process.exit(3)', async (path) => {
     const service = launchService(path, HOST, await freePort(HOST, 20_000), {})

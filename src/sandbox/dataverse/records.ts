@@ -4,7 +4,7 @@ import type { Organisation } from './organisation.ts'
 import { parseKey, type RowKey } from './path.ts'
 import { readPayload } from './payload.ts'
 import { etagOf, parseAnnotations, parseSelect, renderRow } from './render.ts'
-import { conditionOf, jsonReply, parseBody, preferences, type Reply, type Request } from './request.ts'
+import { jsonReply, parseBody, preferences, type Reply, type Request } from './request.ts'
 import type { Row } from './rows.ts'
 import type { Table } from './table.ts'
 import { createRow, updateRow } from './write.ts'
@@ -21,12 +21,13 @@ export function create(organisation: Organisation, table: Table, request: Reques
 /** PATCH: update, upsert, or one of them only, as If-Match and If-None-Match say. */
 export function patch(organisation: Organisation, table: Table, request: Request, args: string): Reply {
   const key = parseKey(args, table.primaryId)
-  const ifMatch = conditionOf(request.headers, 'if-match')
+  const ifMatch = request.headers.get('if-match')
   const found = lookForRow(organisation, table, key)
   const body = parseBody(request.body, table.entitySet)
   const url = `${organisation.origin}/api/data/v9.2/${table.entitySet}(${args})`
   if (found) {
-    if (conditionOf(request.headers, 'if-none-match') === '*') throw idTaken()
+    // Clients send the word `null` here against caches; it is no condition.
+    if (request.headers.get('if-none-match') === '*') throw idTaken()
     checkMatch(found, ifMatch)
     const payload = readPayload(
       organisation,
@@ -50,7 +51,7 @@ export function retrieve(organisation: Organisation, table: Table, request: Requ
   if (request.query.has('$expand'))
     throw uriError("The query option '$expand' is not supported by this sandbox.")
   const wanted = preferences(request.headers).get('odata.include-annotations')
-  if (wanted === undefined && conditionOf(request.headers, 'if-none-match') === etagOf(row)) {
+  if (wanted === undefined && request.headers.get('if-none-match') === etagOf(row)) {
     return { status: 304, headers: {}, body: '' }
   }
   return jsonReply(
@@ -68,7 +69,7 @@ export function retrieve(organisation: Organisation, table: Table, request: Requ
 
 export function remove(organisation: Organisation, table: Table, request: Request, args: string): Reply {
   const row = findRow(organisation, table, parseKey(args, table.primaryId))
-  checkMatch(row, conditionOf(request.headers, 'if-match'))
+  checkMatch(row, request.headers.get('if-match'))
   organisation.rows.remove(table.name, row, request.userId)
   return { status: 204, headers: { 'OData-Version': '4.0' }, body: '' }
 }

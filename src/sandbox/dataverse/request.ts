@@ -79,9 +79,3 @@ export function preferences(headers: ReadonlyMap<string, string>): Map<string, s
   }
   return found
 }
-
-/** `If-None-Match: null` is what browsers' helpers send against caching; it means nothing. */
-export function conditionOf(headers: ReadonlyMap<string, string>, name: 'if-match' | 'if-none-match') {
-  const value = headers.get(name)
-  return value === undefined || value === 'null' || value === '' ? undefined : value
-}

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Sandbox, startSandbox } from './index.ts'
+import { freePort, launchService, SERVICE_MAIN, type Service, waitUntilReady } from './launch.ts'
+
+const HOST = '127.0.0.1'
+const PORTS_FROM = 8080
+export const API_KEY = 'sandbox-demo-key-0123456789-0123456789'
+
+export interface PlaygroundOptions {
+  /** Absent: a temporary one, removed at the end. */
+  dataDirectory?: string
+  /** Of the service, beside those that tie it to the sandbox. */
+  settings: Record<string, string>
+  /** Stops the service. */
+  signal: AbortSignal
+}
+
+/** The sandbox servers and the real service beside them; disposal stops all and waits for it. */
+export interface Playground extends AsyncDisposable {
+  sandbox: Sandbox
+  /** The present life of the service. */
+  service: Service
+  dataDirectory: string
+  /** SIGKILL, then a new life on the same data and port; resolves when it is ready. */
+  crash(): Promise<void>
+}
+
+/** Resolves when the service is ready; rejects, with nothing left behind, when it stops before. */
+export async function openPlayground(options: PlaygroundOptions): Promise<Playground> {
+  await using opened = new AsyncDisposableStack()
+  const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'sync-person-')))
+  if (options.dataDirectory === undefined) {
+    opened.defer(() => rm(dataDirectory, { recursive: true, force: true }))
+  }
+  const sandbox = opened.use(await startSandbox({ host: HOST }))
+  const port = await freePort(HOST, PORTS_FROM)
+  const environment = {
+    ...sandbox.environment(),
+    API_KEYS: `demo:${API_KEY}`,
+    DATA_DIR: dataDirectory,
+    ...options.settings,
+  }
+  const launch = () => {
+    options.signal.throwIfAborted()
+    return launchService(SERVICE_MAIN, HOST, port, environment)
+  }
+  let service = launch()
+  opened.defer(() => service.stop())
+  options.signal.addEventListener('abort', () => void service.stop())
+  await waitUntilReady(service)
+  const open = opened.move()
+  return {
+    sandbox,
+    dataDirectory,
+    get service() {
+      return service
+    },
+    async crash() {
+      await service.stop('SIGKILL')
+      service = launch()
+      await waitUntilReady(service)
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
