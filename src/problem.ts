@@ -12,6 +12,9 @@ export const Problem = Type.Object(
     requestId: Type.Optional(Type.String({ description: 'Finds the request in our log.' })),
     field: Type.Optional(Type.String({ description: 'The member or column at fault.' })),
     advice: Type.Optional(Type.String({ description: 'What to do next.' })),
+    outcome: Type.Optional(
+      Type.Literal('failed', { description: 'Only where Dynamics or its rules refuse the person.' }),
+    ),
   },
   {
     $id: 'Problem',

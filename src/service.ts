@@ -2,12 +2,12 @@ import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { answerSchemas } from './action/answer-schemas.ts'
 import { Attempts } from './action/attempts.ts'
 import { FlowAction } from './action/flow-action.ts'
 import { peopleDoor } from './action/people.ts'
 import { PrepareRecord } from './action/prepare-record.ts'
 import { restDoor } from './action/rest.ts'
-import { answerSchemas } from './action/schemas.ts'
 import { SyncPerson } from './action/sync-person.ts'
 import { webhookDoor } from './action/webhook.ts'
 import { Worker } from './action/worker.ts'
@@ -81,6 +81,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
     const calm = Promise.all([app.close(), working, action.attempts.drain()])
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
     grace.abort()
+    action.attempts.halt()
     await dataverse.close()
     await calm
     await store[Symbol.asyncDispose]()

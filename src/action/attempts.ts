@@ -32,14 +32,22 @@ const FINISHED = 'finished'
 export class Attempts {
   readonly #options: AttemptsOptions
   readonly #running = new Set<Promise<unknown>>()
+  readonly #expiries = new Set<AbortController>()
 
   constructor(options: AttemptsOptions) {
     this.#options = options
   }
 
-  /** undefined = not finished, a job will try again. Throws only when the store fails. */
-  run(work: Work, attemptsBefore: number): Promise<Outcome | undefined> {
-    const running = this.#attempt(work, attemptsBefore)
+  /**
+   * undefined = not finished, a job will try again. `waitUntil` (epoch ms): no wait goes beyond it, so that
+   * a caller who cannot be answered in time is told so at once. Throws only when the store fails.
+   */
+  run(
+    work: Work,
+    attemptsBefore: number,
+    waitUntil = Number.POSITIVE_INFINITY,
+  ): Promise<Outcome | undefined> {
+    const running = this.#attempt(work, attemptsBefore, waitUntil)
     const tracked = running.then(
       () => {},
       () => {},
@@ -58,10 +66,16 @@ export class Attempts {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  async #attempt(work: Work, attemptsBefore: number): Promise<Outcome | undefined> {
+  /** Ends what is under way as unfinished, for a job to take up. */
+  halt(): void {
+    for (const expiry of this.#expiries) expiry.abort(new Unavailable('The service stops'))
+  }
+
+  async #attempt(work: Work, attemptsBefore: number, waitUntil: number): Promise<Outcome | undefined> {
     const { clock, syncPerson, limits, settled } = this.#options
-    const deadline = clock.now() + limits.attemptMs
+    const deadline = Math.min(waitUntil, clock.now() + limits.attemptMs)
     const expiry = new AbortController()
+    this.#expiries.add(expiry)
     const finished = new AbortController()
     clock.sleep(limits.attemptMs, finished.signal).then(
       () => expiry.abort(new Unavailable('The attempt ran out of time')),
@@ -75,6 +89,7 @@ export class Attempts {
       return await this.#later(work, attemptsBefore, error)
     } finally {
       finished.abort(FINISHED)
+      this.#expiries.delete(expiry)
     }
   }
 

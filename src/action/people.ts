@@ -10,11 +10,15 @@ export interface PeopleOptions {
 }
 
 const ACTIVITIES_PER_PAGE_MAX = 300
-const Id = Type.Object({ marketoId: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+const Id = Type.Object({
+  marketoId: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [4711] }),
+})
 const Page = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: ACTIVITIES_PER_PAGE_MAX, default: 50 })),
-    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    cursor: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the page before.' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -82,33 +86,44 @@ export function peopleDoor({ store, organisation }: PeopleOptions): FastifyPlugi
   }
 }
 
+const BAD_PARAMETER = { 400: problemResponse('A parameter is not one.') }
+
 const personDocs = {
   summary: 'The link of a person',
+  description: 'Which record the person has, as this service knows it: Dynamics is not asked.',
+  operationId: 'readPerson',
   tags: ['people'],
   params: Id,
   response: {
     200: { description: 'Which record the person has.', $ref: 'PersonAnswer#' },
+    ...BAD_PARAMETER,
     404: problemResponse('No campaign has sent this person.'),
   },
 }
 
 const activitiesDocs = {
   summary: "A person's activity log, newest first",
+  description: 'What campaigns asked for and how it ended, for RETENTION_DAYS.',
+  operationId: 'readActivities',
   tags: ['people'],
   params: Id,
   querystring: Page,
   response: {
     200: { description: 'One page.', $ref: 'ActivitiesAnswer#' },
+    ...BAD_PARAMETER,
     404: problemResponse('No campaign has sent this person.'),
   },
 }
 
 const requestDocs = {
   summary: 'How a request ended, or that it is still queued',
+  description: 'For what was answered with queued. requestId is in the answer and in its Location.',
+  operationId: 'readRequest',
   tags: ['flow action'],
   params: Type.Object({ requestId: Type.String({ format: 'uuid' }) }),
   response: {
     200: { description: 'Its outcome, or queued.', $ref: 'RequestAnswer#' },
+    ...BAD_PARAMETER,
     404: problemResponse('There is no such request.'),
   },
 }

@@ -1,15 +1,15 @@
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { FieldSelection } from '../person/selection.ts'
 
-/** What the doors take and give. Names of a person's fields come from the field selection. */
+/** What the doors take; answer-schemas.ts has what they give. Names of a person's fields come from the field selection. */
 
 const TEXT_LENGTH_MAX = 32_000
 const NAME_LENGTH_MAX = 255
 
-const MarketoValue = Type.Unsafe<string | number | boolean | null>({
-  type: ['string', 'number', 'boolean', 'null'],
-  maxLength: TEXT_LENGTH_MAX,
-})
+/** One of a few words. A bare enum reads better in the API description than a union of constants. */
+export function oneOf<const T extends string>(words: readonly T[], options: object = {}) {
+  return Type.Unsafe<T>({ type: 'string', enum: words, ...options })
+}
 
 const MarketoId = Type.Unsafe<number | string>({
   type: ['integer', 'string'],
@@ -33,13 +33,28 @@ export function personSchema(selection: FieldSelection): TObject {
     ),
   }
   for (const { marketo } of [...selection.fields.lead, ...selection.fields.contact]) {
-    members[marketo] ??= Type.Optional(MarketoValue)
+    members[marketo] ??= Type.Optional(
+      Type.Unsafe<string | number | boolean | null>({
+        type: ['string', 'number', 'boolean', 'null'],
+        maxLength: TEXT_LENGTH_MAX,
+        description: destinationOf(marketo, selection),
+      }),
+    )
   }
   return Type.Object(members, {
     additionalProperties: false,
     minProperties: 1,
     description: 'Marketo REST names. At least one of marketoId and email must be given.',
   })
+}
+
+function destinationOf(marketo: string, { fields }: FieldSelection): string {
+  const columns = (['lead', 'contact'] as const).flatMap((table) =>
+    fields[table]
+      .filter((field) => field.marketo === marketo && field.direction !== 'to-marketo')
+      .map(({ column }) => `${table}.${column}`),
+  )
+  return columns.length > 0 ? `Goes to ${columns.join(', ')}.` : 'Only comes from Dynamics; not sent.'
 }
 
 export const Campaign = Type.Object(
@@ -53,28 +68,30 @@ export const Campaign = Type.Object(
     ),
     name: Type.Optional(Type.String({ maxLength: NAME_LENGTH_MAX, examples: ['Spring Fair'] })),
     type: Type.Optional(
-      Type.Union([Type.Literal('trigger'), Type.Literal('batch')], { examples: ['trigger'] }),
+      oneOf(['trigger', 'batch'], {
+        description: 'batch: always answered with queued and done behind the real-time work.',
+        examples: ['trigger'],
+      }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, description: 'Goes into the activity log.' },
 )
+
+const SyncAs = oneOf(['lead', 'contact'], {
+  description: 'What to create when nothing exists; a lead unless said otherwise.',
+})
+const AssignTo = Type.String({
+  minLength: 1,
+  maxLength: NAME_LENGTH_MAX,
+  description: "Owner of a new record: a system user's id or e-mail, or a team's id.",
+})
 
 export function flowActionSchema(selection: FieldSelection) {
   return Type.Object(
     {
       person: personSchema(selection),
-      syncAs: Type.Optional(
-        Type.Union([Type.Literal('lead'), Type.Literal('contact')], {
-          description: 'What to create when nothing exists; a lead unless said otherwise.',
-        }),
-      ),
-      assignTo: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: NAME_LENGTH_MAX,
-          description: "Owner of a new record: a system user's id or e-mail, or a team's id.",
-        }),
-      ),
+      syncAs: Type.Optional(SyncAs),
+      assignTo: Type.Optional(AssignTo),
       campaign: Type.Optional(Campaign),
     },
     {
@@ -95,149 +112,38 @@ export function flowActionSchema(selection: FieldSelection) {
   )
 }
 
+/** What a webhook template is made of, for the API description: the door itself is more forgiving. */
+export function webhookSchema(selection: FieldSelection) {
+  return Type.Object(
+    {
+      ...personSchema(selection).properties,
+      syncAs: Type.Optional(SyncAs),
+      assignTo: Type.Optional(AssignTo),
+      campaignId: Type.Optional(Campaign.properties.id),
+      campaignName: Type.Optional(Campaign.properties.name),
+      campaignType: Type.Optional(Campaign.properties.type),
+    },
+    {
+      additionalProperties: false,
+      description:
+        'Marketo REST names. At least one of marketoId and email must be given; "" counts as absent.',
+      examples: [
+        {
+          marketoId: 4711,
+          email: 'ann@example.com',
+          firstName: 'Ann',
+          lastName: 'Ek',
+          company: 'Ek AB',
+          campaignId: 2044,
+        },
+      ],
+    },
+  )
+}
+
 export interface FlowActionBody {
   person: Record<string, unknown>
   syncAs?: 'lead' | 'contact'
   assignTo?: string
   campaign?: Static<typeof Campaign>
 }
-
-const recordMembers = {
-  recordType: Type.Optional(Type.Union([Type.Literal('lead'), Type.Literal('contact')])),
-  recordId: Type.Optional(Type.String({ format: 'uuid' })),
-  recordUrl: Type.Optional(Type.String({ description: 'Opens the record in Dynamics.' })),
-}
-const reasonMembers = {
-  code: Type.Optional(Type.String({ description: 'Stable machine code, see the README.' })),
-  field: Type.Optional(Type.String({ description: 'The column or member at fault.' })),
-  advice: Type.Optional(Type.String({ description: 'What to do next.' })),
-}
-
-const outcomes = {
-  created: Type.Literal('created'),
-  exists: Type.Literal('exists'),
-  queued: Type.Literal('queued'),
-  failed: Type.Literal('failed'),
-}
-
-export const FlowActionAnswer = Type.Object(
-  {
-    outcome: Type.Union([outcomes.created, outcomes.exists]),
-    ...recordMembers,
-    code: reasonMembers.code,
-    advice: reasonMembers.advice,
-    requestId: Type.String(),
-  },
-  {
-    $id: 'FlowActionAnswer',
-    examples: [
-      {
-        outcome: 'created',
-        recordType: 'lead',
-        recordId: '6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10',
-        recordUrl:
-          'https://contoso.crm4.dynamics.com/main.aspx?pagetype=entityrecord&etn=lead&id=6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10',
-        requestId: '2f4a9a0e-8a6f-4a55-9b7c-6a1c7b0f3e21',
-      },
-    ],
-  },
-)
-
-export const QueuedAnswer = Type.Object(
-  { outcome: outcomes.queued, advice: Type.String(), requestId: Type.String() },
-  {
-    $id: 'QueuedAnswer',
-    examples: [
-      {
-        outcome: 'queued',
-        advice: 'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.',
-        requestId: '2f4a9a0e-8a6f-4a55-9b7c-6a1c7b0f3e21',
-      },
-    ],
-  },
-)
-
-export const WebhookAnswer = Type.Object(
-  {
-    outcome: Type.Union(Object.values(outcomes)),
-    ...recordMembers,
-    ...reasonMembers,
-    requestId: Type.String(),
-  },
-  {
-    $id: 'WebhookAnswer',
-    description:
-      'Flat, under 1 KB; what does not apply is absent, so that a response mapping leaves the field alone.',
-  },
-)
-
-export const RequestAnswer = Type.Object(
-  {
-    requestId: Type.String(),
-    acceptedAt: Type.String({ format: 'date-time' }),
-    outcome: Type.Union(Object.values(outcomes)),
-    ...recordMembers,
-    ...reasonMembers,
-  },
-  { $id: 'RequestAnswer' },
-)
-
-export const PersonAnswer = Type.Object(
-  {
-    marketoId: Type.Integer(),
-    state: Type.Union(
-      ['claimed', 'linked', 'tombstoned', 'orphaned'].map((state) => Type.Literal(state)),
-      { description: 'claimed: no record is proven yet · linked: the record exists.' },
-    ),
-    ...recordMembers,
-    generation: Type.Integer({ description: 'How often the record was deleted and made anew.' }),
-    provenAt: Type.Optional(Type.String({ format: 'date-time' })),
-    sharedWith: Type.Array(Type.Integer(), {
-      description: 'Other Marketo people with the same e-mail, who have the same record.',
-    }),
-  },
-  { $id: 'PersonAnswer' },
-)
-
-export const ActivityEntry = Type.Object(
-  {
-    activityId: Type.Integer(),
-    at: Type.String({ format: 'date-time' }),
-    activity: Type.Literal('Sync Person to Microsoft'),
-    outcome: Type.Union(Object.values(outcomes)),
-    ...recordMembers,
-    ...reasonMembers,
-    requestId: Type.String(),
-    door: Type.String(),
-    campaign: Type.Optional(
-      Type.Object({
-        id: Type.Optional(Type.String()),
-        name: Type.Optional(Type.String()),
-        type: Type.Optional(Type.String()),
-      }),
-    ),
-    vendorCode: Type.Optional(Type.String({ description: "Dynamics' own error code." })),
-    vendorRequestId: Type.Optional(
-      Type.String({ description: "Dynamics' request id, for Microsoft's support." }),
-    ),
-  },
-  { $id: 'ActivityEntry' },
-)
-
-export const ActivitiesAnswer = Type.Object(
-  {
-    activities: Type.Array(Type.Ref('ActivityEntry')),
-    nextCursor: Type.Optional(Type.String({ description: 'Give it as cursor for the next, older page.' })),
-  },
-  { $id: 'ActivitiesAnswer' },
-)
-
-export const answerSchemas = [
-  FlowActionAnswer,
-  QueuedAnswer,
-  WebhookAnswer,
-  RequestAnswer,
-  PersonAnswer,
-  ActivityEntry,
-  ActivitiesAnswer,
-]

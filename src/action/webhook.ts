@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { problemResponse, Refusal } from '../problem.ts'
 import { webhookAnswer } from './answer.ts'
 import { type DoorOptions, perform } from './door.ts'
-import { type FlowActionBody, flowActionSchema } from './schemas.ts'
+import { type FlowActionBody, flowActionSchema, webhookSchema } from './schemas.ts'
 import { readWebhookBody } from './webhook-body.ts'
 
 /** The door that a Marketo webhook knocks at. Its body is read by us: Marketo promises no content type. */
@@ -18,6 +18,7 @@ export function webhookDoor(options: DoorOptions): FastifyPluginAsync {
       'Takes what Marketo sends: JSON with or without a content type, or form-urlencoded; flat, or nested as in the REST door; empty tokens count as absent. Answers 200 for every outcome, since Marketo maps only 2xx.',
     operationId: 'syncPersonToMicrosoftByWebhook',
     tags: ['flow action'],
+    documentedBody: webhookSchema(options.selection),
     response: {
       200: { description: 'The outcome, flat.', $ref: 'WebhookAnswer#' },
       400: problemResponse('The template is wrong; the answer explains where and how to mend it.'),
@@ -27,6 +28,10 @@ export function webhookDoor(options: DoorOptions): FastifyPluginAsync {
     },
   }
   return async (scope) => {
+    // Fastify refuses a content type that is malformed; the body of a webhook is read whatever it calls itself.
+    scope.addHook('onRequest', async ({ headers }) => {
+      if (!/^[\w.+-]+\/[\w.+-]+\s*(;|$)/.test(headers['content-type'] ?? '')) delete headers['content-type']
+    })
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.post(

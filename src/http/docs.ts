@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 
 export interface DocsOptions {
   version: string
@@ -12,9 +12,10 @@ const DESCRIPTION = `Marketo's flow action *Sync Person to Microsoft* as an open
 
 Every error is an RFC 9457 problem with a stable \`code\`. Every answer has the header \`x-request-id\`, which finds the request in the log; a caller's own \`x-request-id\` comes back as \`x-client-request-id\`.`
 
-// The plugin's own policy upgrades to https, which breaks the page on a plain http address.
+// The plugin's own policy upgrades to https, which breaks the page on a plain http address. Swagger UI sets
+// styles in its markup; scripts come from this origin only.
 const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'"
+  "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; style-src 'self' 'unsafe-inline'"
 
 /** Collects the routes registered after it. `/docs` and `/openapi.json` need no key. */
 export async function registerDocs(app: FastifyInstance, options: DocsOptions): Promise<void> {
@@ -42,6 +43,7 @@ export async function registerDocs(app: FastifyInstance, options: DocsOptions): 
       },
       security: [{ apiKey: [] }, { bearer: [] }, { basic: [] }],
     },
+    transform: ({ schema, url }) => ({ schema: withDocumentedBody(schema), url }),
     refResolver: {
       buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `schema-${index}`),
     },
@@ -55,6 +57,12 @@ export async function registerDocs(app: FastifyInstance, options: DocsOptions): 
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(openApiDocument(app)),
   )
+}
+
+/** A door that reads its body by itself says in `documentedBody` what it takes; nothing is checked by it. */
+function withDocumentedBody(schema: FastifySchema & { documentedBody?: unknown }): FastifySchema {
+  const { documentedBody, ...rest } = schema
+  return documentedBody === undefined ? rest : { ...rest, body: documentedBody }
 }
 
 /** The document as text, the same bytes for the same routes: it is kept in the repository. Needs a ready app. */

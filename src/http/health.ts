@@ -9,7 +9,10 @@ export interface HealthCheck {
   detail?: string
 }
 
-const Alive = Type.Object({ status: Type.Literal('alive') }, { description: 'It turns.' })
+const Alive = Type.Object(
+  { status: Type.Literal('alive') },
+  { description: 'It turns.', examples: [{ status: 'alive' }] },
+)
 const Readiness = Type.Object(
   {
     status: Type.Union([Type.Literal('ready'), Type.Literal('not-ready')]),
@@ -17,7 +20,10 @@ const Readiness = Type.Object(
       Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()) }),
     ),
   },
-  { description: 'Ready (200) only while every check holds, else 503.' },
+  {
+    description: 'Ready (200) only while every check holds, else 503.',
+    examples: [{ status: 'not-ready', checks: [{ name: 'accepting', ok: false }] }],
+  },
 )
 
 /** Both without a key: an orchestrator has none. `health` reports `draining` as a check that is not ok. */

@@ -88,7 +88,7 @@ test('Swagger UI is public at /docs, and its page may load nothing from elsewher
   assert.match(page.body, /swagger-ui/)
   assert.equal(
     page.headers['content-security-policy'],
-    "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'",
+    "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; style-src 'self' 'unsafe-inline'",
   )
   assert.equal((await app.inject({ url: '/docs/static/swagger-ui-bundle.js' })).statusCode, 200)
 })

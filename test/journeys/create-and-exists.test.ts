@@ -94,7 +94,7 @@ describe('a campaign sends a person', () => {
     const { body } = await rig.sync({ person: ANN, syncAs: 'contact' })
     assert.deepEqual([body.outcome, body.recordType], ['created', 'contact'])
     const row = rig.sandbox.dataverse.row('contact', String(body.recordId))
-    assert.deepEqual([row?.lastname, row?.parentcustomerid ?? null], ['Ek', null])
+    assert.deepEqual([row?.lastname, row?._parentcustomerid_value ?? null], ['Ek', null])
   })
 
   it('from a batch campaign: queued at once, created soon, both in the log', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setInterval } from 'node:timers/promises'
 import { toConfig, type Variable } from '../../src/config.ts'
 import { createLog } from '../../src/log.ts'
 import { type Call, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
@@ -10,6 +11,8 @@ import { createService, type Service } from '../../src/service.ts'
 export const API_KEY = 'journey-key-0123456789-0123456789-0123'
 export const REST = '/v1/flow-actions/sync-person-to-microsoft'
 export const WEBHOOK = '/webhooks/marketo/sync-person-to-microsoft'
+
+const POLL_MS = 20
 
 export interface Reply {
   status: number
@@ -29,7 +32,7 @@ export interface Rig extends AsyncDisposable {
   request(
     method: string,
     path: string,
-    init?: { headers?: Record<string, string>; body?: string },
+    init?: { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> },
   ): Promise<Reply>
   /** Calls that reached Dataverse while `run` ran, metadata left out. */
   callsDuring(run: () => Promise<unknown>): Promise<readonly Call[]>
@@ -46,7 +49,11 @@ export async function startRig(settings: Settings = {}, options: SandboxOptions 
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-journey-'))
   const sandbox = await startSandbox(options)
   const log: string[] = []
-  let { service, url } = await boot(directory, sandbox, settings, log)
+  let { service, url } = await boot(directory, sandbox, settings, log).catch(async (error: unknown) => {
+    await sandbox.close()
+    await rm(directory, { recursive: true })
+    throw error
+  })
 
   const request: Rig['request'] = async (method, path, init = {}) => {
     const response = await fetch(`${url}${path}`, {
@@ -77,11 +84,12 @@ export async function startRig(settings: Settings = {}, options: SandboxOptions 
       return sandbox.dataverse.calls.slice(before).filter(({ path }) => !path.includes('EntityDefinitions'))
     },
     async outcomeOf(requestId) {
-      for (;;) {
+      for await (const _ of setInterval(POLL_MS)) {
         const { status, body } = await request('GET', `/v1/requests/${requestId}`)
         assert.equal(status, 200)
         if (body.outcome !== 'queued') return body
       }
+      throw new Error('An interval does not end')
     },
     async restart(more = {}) {
       await service.close()
@@ -111,6 +119,7 @@ async function boot(
       API_KEYS: `journeys:${API_KEY}`,
       DATA_DIR: directory,
       RECOVERY_INTERVAL_SECONDS: '1',
+      SHUTDOWN_GRACE_MS: '0',
       ...values,
       ...(FIELDS_FILE !== undefined && { FIELDS_FILE: 'fields.json' }),
     },

@@ -1,0 +1,173 @@
+import { Type } from 'typebox'
+import { oneOf } from './schemas.ts'
+
+/** What the doors give. */
+
+const RecordType = oneOf(['lead', 'contact'])
+const Outcome = oneOf(['created', 'exists', 'queued', 'failed'])
+
+const recordMembers = {
+  recordType: Type.Optional(RecordType),
+  recordId: Type.Optional(Type.String({ format: 'uuid' })),
+  recordUrl: Type.Optional(Type.String({ description: 'Opens the record in Dynamics.' })),
+}
+const reasonMembers = {
+  code: Type.Optional(Type.String({ description: 'Stable machine code, see the README.' })),
+  field: Type.Optional(Type.String({ description: 'The column or member at fault.' })),
+  advice: Type.Optional(Type.String({ description: 'What to do next.' })),
+}
+
+const EXAMPLE = {
+  requestId: '2f4a9a0e-8a6f-4a55-9b7c-6a1c7b0f3e21',
+  at: '2026-03-02T08:15:30.120Z',
+  record: {
+    recordType: 'lead',
+    recordId: '6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10',
+    recordUrl:
+      'https://contoso.crm4.dynamics.com/main.aspx?pagetype=entityrecord&etn=lead&id=6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10',
+  },
+}
+
+export const FlowActionAnswer = Type.Object(
+  {
+    outcome: oneOf(['created', 'exists']),
+    ...recordMembers,
+    code: reasonMembers.code,
+    advice: reasonMembers.advice,
+    requestId: Type.String(),
+  },
+  {
+    $id: 'FlowActionAnswer',
+    examples: [{ outcome: 'created', ...EXAMPLE.record, requestId: EXAMPLE.requestId }],
+  },
+)
+
+export const QueuedAnswer = Type.Object(
+  { outcome: oneOf(['queued']), advice: Type.String(), requestId: Type.String() },
+  {
+    $id: 'QueuedAnswer',
+    examples: [
+      {
+        outcome: 'queued',
+        advice: 'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.',
+        requestId: EXAMPLE.requestId,
+      },
+    ],
+  },
+)
+
+export const WebhookAnswer = Type.Object(
+  {
+    outcome: Outcome,
+    ...recordMembers,
+    ...reasonMembers,
+    requestId: Type.String(),
+  },
+  {
+    $id: 'WebhookAnswer',
+    description:
+      'Flat, under 1 KB; what does not apply is absent, so that a response mapping leaves the field alone.',
+    examples: [{ outcome: 'exists', ...EXAMPLE.record, requestId: EXAMPLE.requestId }],
+  },
+)
+
+export const RequestAnswer = Type.Object(
+  {
+    requestId: Type.String(),
+    acceptedAt: Type.String({ format: 'date-time' }),
+    outcome: Outcome,
+    ...recordMembers,
+    ...reasonMembers,
+  },
+  {
+    $id: 'RequestAnswer',
+    examples: [
+      { requestId: EXAMPLE.requestId, acceptedAt: EXAMPLE.at, outcome: 'created', ...EXAMPLE.record },
+    ],
+  },
+)
+
+export const PersonAnswer = Type.Object(
+  {
+    marketoId: Type.Integer(),
+    state: oneOf(['claimed', 'linked', 'tombstoned', 'orphaned'], {
+      description:
+        'claimed: no record is proven yet · linked: the record exists · the others are for the background sync.',
+    }),
+    ...recordMembers,
+    generation: Type.Integer({ description: 'How often the record was deleted and made anew.' }),
+    provenAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When Dynamics last showed the record.' }),
+    ),
+    sharedWith: Type.Array(Type.Integer(), {
+      description: 'Other Marketo people with the same e-mail, who have the same record.',
+    }),
+  },
+  {
+    $id: 'PersonAnswer',
+    examples: [
+      {
+        marketoId: 4711,
+        state: 'linked',
+        ...EXAMPLE.record,
+        generation: 0,
+        provenAt: EXAMPLE.at,
+        sharedWith: [],
+      },
+    ],
+  },
+)
+
+const ENTRY_EXAMPLE = {
+  activityId: 12,
+  at: EXAMPLE.at,
+  activity: 'Sync Person to Microsoft',
+  outcome: 'created',
+  ...EXAMPLE.record,
+  requestId: EXAMPLE.requestId,
+  door: 'webhook',
+  campaign: { id: '2044', name: 'Spring Fair', type: 'trigger' },
+}
+
+export const ActivityEntry = Type.Object(
+  {
+    activityId: Type.Integer(),
+    at: Type.String({ format: 'date-time' }),
+    activity: Type.Literal('Sync Person to Microsoft'),
+    outcome: Outcome,
+    ...recordMembers,
+    ...reasonMembers,
+    requestId: Type.String(),
+    door: oneOf(['rest', 'webhook']),
+    campaign: Type.Optional(
+      Type.Object({
+        id: Type.Optional(Type.String()),
+        name: Type.Optional(Type.String()),
+        type: Type.Optional(Type.String()),
+      }),
+    ),
+    vendorCode: Type.Optional(Type.String({ description: "Dynamics' own error code." })),
+    vendorRequestId: Type.Optional(
+      Type.String({ description: "Dynamics' request id, for Microsoft's support." }),
+    ),
+  },
+  { $id: 'ActivityEntry', examples: [ENTRY_EXAMPLE] },
+)
+
+export const ActivitiesAnswer = Type.Object(
+  {
+    activities: Type.Array(Type.Ref('ActivityEntry')),
+    nextCursor: Type.Optional(Type.String({ description: 'Give it as cursor for the next, older page.' })),
+  },
+  { $id: 'ActivitiesAnswer', examples: [{ activities: [ENTRY_EXAMPLE], nextCursor: '12' }] },
+)
+
+export const answerSchemas = [
+  FlowActionAnswer,
+  QueuedAnswer,
+  WebhookAnswer,
+  RequestAnswer,
+  PersonAnswer,
+  ActivityEntry,
+  ActivitiesAnswer,
+]
