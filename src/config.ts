@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
-import { type Problems, readApiKeys, readChoice, readInteger, readOrigin, suggestName } from './setting.ts'
+import {
+  type NamedFile,
+  type Problems,
+  readApiKeys,
+  readChoice,
+  readInteger,
+  readOrigin,
+  suggestName,
+} from './setting.ts'
 
 /** Whole numbers with their bounds; the name carries the unit where the meaning needs one. */
 const NUMBERS = {
@@ -54,9 +62,6 @@ export const VARIABLES = [
   'WEBHOOK_BODY_BYTES',
 ] as const
 export type Variable = (typeof VARIABLES)[number]
-
-/** A file that a variable names, as it was found. `error` is Node's code, such as ENOENT. */
-export type NamedFile = { path: string; text: string } | { path: string; error: string }
 
 /** The environment as text: set and not empty, nothing interpreted yet. */
 export interface RawConfig {

@@ -1,6 +1,5 @@
-import type { NamedFile, RawConfig } from './config.ts'
 import type { Credential } from './dataverse/msal.ts'
-import { type Problems, readOrigin } from './setting.ts'
+import { type NamedFile, type Problems, readOrigin } from './setting.ts'
 
 export interface EntraConfig {
   authority: string
@@ -10,7 +9,7 @@ export interface EntraConfig {
   credential: Credential
 }
 
-type Values = RawConfig['values']
+type Values = Readonly<Partial<Record<string, string>>>
 
 const CHOICES =
   'ENTRA_CLIENT_SECRET, ENTRA_CLIENT_CERTIFICATE, ENTRA_MANAGED_IDENTITY, or ENTRA_USERNAME with ENTRA_PASSWORD'

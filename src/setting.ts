@@ -2,6 +2,9 @@
 
 export type Problems = string[]
 
+/** A file that a variable names, as it was found. `error` is Node's code, such as ENOENT. */
+export type NamedFile = { path: string; text: string } | { path: string; error: string }
+
 export const API_KEY_LENGTH_MIN = 32
 
 export function readInteger(

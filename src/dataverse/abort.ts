@@ -29,7 +29,8 @@ export async function withDeadline<T>(
   try {
     return await work(overall.signal)
   } finally {
-    timer.abort()
+    // A reason of our own: without one each call would make a DOMException with its stack.
+    timer.abort('finished')
     caller.removeEventListener('abort', onAbort)
   }
 }

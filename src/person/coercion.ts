@@ -1,8 +1,9 @@
 import type { Column } from '../dataverse/metadata.ts'
 import { dayOf, readInstant } from './instant.ts'
 import { optionsMeant } from './option.ts'
-import { type FieldValue, isBlank } from './person.ts'
+import type { FieldValue } from './person.ts'
 import type { FailureCode } from './problem.ts'
+import { isBlank } from './read-person.ts'
 
 /** A value as the column takes it; `nothing` = the value says nothing; else what is wrong with it. */
 export type Coerced =

@@ -4,8 +4,9 @@ import { coerce, isDateOnly } from './coercion.ts'
 import type { MarketoType } from './fields.ts'
 import { dayOf, readInstant } from './instant.ts'
 import { textOfOption } from './option.ts'
-import { type FieldValue, isBlank, type Person, type RecordType } from './person.ts'
+import type { FieldValue, Person, RecordType } from './person.ts'
 import type { Problem, SetAside } from './problem.ts'
+import { isBlank } from './read-person.ts'
 import type { FieldSelection, SelectedField } from './selection.ts'
 
 /** What a person becomes: the columns to create the record with, and what did not make it into them. */

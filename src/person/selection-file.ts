@@ -1,6 +1,7 @@
 import { type Direction, directions, type MarketoType, marketoTypes } from './fields.ts'
 import type { RecordType } from './person.ts'
-import type { DefaultValue } from './selection.ts'
+
+export type DefaultValue = string | number | boolean
 
 /** The members of a FIELDS_FILE, each well formed by itself; what they mean together is selection.ts. */
 export interface SelectionFile {

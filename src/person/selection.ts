@@ -1,6 +1,6 @@
 import { type DefaultField, type Direction, defaultFields, type MarketoType } from './fields.ts'
 import type { RecordType } from './person.ts'
-import { type Addition, readSelectionFile, type SelectionFile } from './selection-file.ts'
+import { type Addition, type DefaultValue, readSelectionFile, type SelectionFile } from './selection-file.ts'
 
 export interface SelectedField {
   /** Marketo REST name. */
@@ -14,8 +14,6 @@ export interface SelectedField {
   /** Table that a look-up with several targets points to. */
   target?: string
 }
-
-export type DefaultValue = string | number | boolean
 
 /** Which fields travel, per record type, and what fills a column that would be empty on create. */
 export interface FieldSelection {

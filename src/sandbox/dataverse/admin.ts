@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readText } from '../listen.ts'
 import type { Bend, BendHow } from './bends.ts'
 import { DataverseError } from './errors.ts'
-import type { DataverseSandbox } from './index.ts'
 import { overviewPage, recordPage } from './page.ts'
+import type { DataverseSandbox } from './sandbox.ts'
 import { isTableName, type TableName } from './table.ts'
 
 const SETS: Record<string, TableName> = {

@@ -3,10 +3,11 @@ import { listen } from '../listen.ts'
 import { answerAdmin, isAdminPath } from './admin.ts'
 import type { Bend } from './bends.ts'
 import type { Call } from './call.ts'
-import { type Human, humanOf } from './human.ts'
+import { humanOf } from './human.ts'
 import { type Limits, ServiceProtection, STOCK_LIMITS } from './limits.ts'
 import { furnish, type Organisation, type StockIds, stockIds } from './organisation.ts'
 import { type Commit, Rows } from './rows.ts'
+import type { DataverseSandbox } from './sandbox.ts'
 import { DataverseServer } from './server.ts'
 import {
   type AlternateKey,
@@ -16,30 +17,6 @@ import {
   type TableName,
   type Value,
 } from './table.ts'
-
-export interface DataverseSandbox extends Human {
-  url: string
-  /** Ids of the rows that a fresh organisation has. */
-  ids: StockIds
-  /** Every HTTP request as it ended. */
-  calls: readonly Call[]
-  /** The truth, append-only: what was written, in order. Stock rows are not in it. */
-  commits: readonly Commit[]
-  /** As a person in sales would enter it; returns the id. Throws the vendor's refusal. */
-  seed(table: TableName, columns: Readonly<Record<string, unknown>>): string
-  bend(bend: Bend): void
-  /** Schema drift; a column that is not there yet is made, `remove` takes one away. */
-  changeColumn(table: TableName, logicalName: string, change: Partial<Column> & { remove?: boolean }): void
-  /** Alternate keys of a table, replacing those it has. */
-  setKeys(table: TableName, keys: readonly AlternateKey[]): void
-  /** `delayMs` lies between the check and the insert. */
-  setDuplicateRules(on: boolean, delayMs?: number): void
-  setLimits(limits: Partial<Limits>): void
-  /** The row version moves, no column does. */
-  touch(table: TableName, id: string): void
-  /** Back to a fresh organisation: rows, calls, commits, bends, keys, columns. */
-  reset(): void
-}
 
 export interface DataverseOptions {
   host: string
@@ -144,4 +121,4 @@ function changeColumn(
   columns.set(name, { ...(columns.get(name) ?? fresh), ...change, name })
 }
 
-export type { AlternateKey, Bend, Call, Column, Commit, Limits, StockIds, TableName, Value }
+export type { AlternateKey, Bend, Call, Column, Commit, DataverseSandbox, Limits, StockIds, TableName, Value }

@@ -1,4 +1,4 @@
-import type { DataverseSandbox } from './index.ts'
+import type { DataverseSandbox } from './sandbox.ts'
 import type { TableName } from './table.ts'
 
 const ROWS_MAX = 200

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { toPerson } from '../../src/person/person.ts'
+import { toPerson } from '../../src/person/read-person.ts'
 import { defaultSelection, parseSelection } from '../../src/person/selection.ts'
 
 const selection = defaultSelection()
