@@ -95,7 +95,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
     await jobs.releaseAll()
     working = action.worker.run(stopping.signal)
     const address = await app.listen({ host: config.host, port: config.port })
-    log.info({ event: 'started', address, version: packageJson.version })
+    log.info({ event: 'started', at: address, version: packageJson.version })
     return address
   }
   return { app, start, close, [Symbol.asyncDispose]: close }

@@ -1,0 +1,123 @@
+import { test } from 'node:test'
+import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
+
+/** Who may know whom. docs/architecture.md tells why; a failure tells what to do. */
+
+/**
+ * Which rooms, files at the root of src, and packages each of them may import; `type:` = only as a type.
+ * Node's own modules are free to all, save node:sqlite.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ['config', 'service'],
+  config: ['entra-config', 'log', 'setting'],
+  'entra-config': ['setting', 'type:config', 'type:dataverse'],
+  setting: [],
+  service: [
+    ...['type:config', 'clock', 'log', 'package.json', 'type:fastify', 'type:pino'],
+    ...['action', 'dataverse', 'http', 'jobs', 'person', 'store'],
+  ],
+  http: [
+    'type:clock',
+    'errors',
+    'json',
+    'problem',
+    'fastify',
+    '@fastify/swagger',
+    '@fastify/swagger-ui',
+  ].concat(['ajv', 'typebox']),
+  action: [
+    ...['person', 'type:dataverse', 'type:store', 'type:jobs'],
+    ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
+  ],
+  person: ['type:dataverse', 'uuid'],
+  dataverse: ['type:clock', 'errors', 'retry', '@azure/msal-node', 'undici'],
+  store: ['type:jobs', 'node:sqlite'],
+  jobs: ['type:store'],
+  sandbox: [],
+  clock: [],
+  errors: [],
+  json: [],
+  log: ['pino'],
+  problem: ['typebox'],
+  retry: ['type:clock', 'errors'],
+}
+
+/** What an import is called in the table. */
+function targetOf({ specifier, file }: Import): string {
+  if (file?.endsWith('package.json')) return 'package.json'
+  if (file !== undefined) return roomOf(file)
+  return specifier.startsWith('node:')
+    ? specifier
+    : specifier.split('/', specifier[0] === '@' ? 2 : 1).join('/')
+}
+
+test('each room imports only whom it may know', () => {
+  none(
+    sources.flatMap(({ path, room, imports }) => {
+      const allowed = MAY_IMPORT[room]
+      if (!allowed)
+        return [`src/${path}: a new room. Decide whom it may know: MAY_IMPORT in test/layout.test.ts`]
+      return imports.flatMap((one) => {
+        const target = targetOf(one)
+        const free = target === room || (target.startsWith('node:') && target !== 'node:sqlite')
+        if (free || allowed.includes(target) || (one.typeOnly && allowed.includes(`type:${target}`)))
+          return []
+        const how = allowed.includes(`type:${target}`) ? ' at run time; import its types only, or ' : ': '
+        return [`src/${path} imports ${target}${how}let service.ts pass in what it needs`]
+      })
+    }),
+  )
+})
+
+test('every import of a file has a file', () => {
+  none(
+    sources.flatMap(({ path, imports }) =>
+      imports
+        .filter(({ file }) => file !== undefined && !file.endsWith('.json') && !byPath.has(file))
+        .map(({ specifier }) => `src/${path} imports ${specifier}, which is not there`),
+    ),
+  )
+})
+
+test('nothing at run time imports itself through others', () => {
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]): string[] => {
+    if (trail.includes(path)) {
+      return [
+        `${[...trail.slice(trail.indexOf(path)), path].join(' → ')}: move what both need to a third file`,
+      ]
+    }
+    if (done.has(path)) return []
+    done.add(path)
+    const next = (byPath.get(path)?.imports ?? []).filter(({ typeOnly }) => !typeOnly)
+    return next.flatMap(({ file }) => (file === undefined ? [] : visit(file, [...trail, path])))
+  }
+  none(sources.flatMap(({ path }) => visit(path, [])))
+})
+
+test('every file is used by the service or by the sandbox', () => {
+  const reached = new Set<string>()
+  const reach = (path: string): void => {
+    if (reached.has(path)) return
+    reached.add(path)
+    for (const { file } of byPath.get(path)?.imports ?? []) if (file !== undefined) reach(file)
+  }
+  reach('main.ts')
+  reach('sandbox/main.ts')
+  none(
+    sources
+      .filter(({ path }) => !reached.has(path))
+      .map(({ path }) => `src/${path}: nobody imports it. Remove it, or use it`),
+  )
+})
+
+test('no file only hands on what others export', () => {
+  none(
+    sources
+      .filter(({ text }) => {
+        const own = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').replace(IMPORT, '')
+        return own.trim() === ''
+      })
+      .map(({ path }) => `src/${path} is a barrel: import from where things are made`),
+  )
+})

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The files below src as text and imports, for the tests that look after the house. */
+
+export interface Import {
+  specifier: string
+  typeOnly: boolean
+  /** Path below src; undefined for a package. */
+  file?: string
+}
+
+export interface SourceFile {
+  path: string
+  room: string
+  text: string
+  imports: Import[]
+}
+
+export const IMPORT = /^(?:import|export)\b(?<clause>[^;'"`]*?\bfrom\s*|\s*)'(?<specifier>[^']+)'/gm
+
+function importsOf(path: string, text: string): Import[] {
+  return [...text.matchAll(IMPORT)].map(({ groups }) => {
+    const { clause = '', specifier = '' } = groups ?? {}
+    const names = /\{([^}]*)\}/.exec(clause)?.[1] ?? ''
+    const inlineTypes = /^\s*\{[^}]*\}\s*from/.test(clause) && names.trim() !== ''
+    const typeOnly =
+      /^\s*type\b/.test(clause) ||
+      (inlineTypes && names.split(',').every((name) => /^\s*(?:type\s|$)/.test(name)))
+    const file = specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : undefined
+    return { specifier, typeOnly, ...(file !== undefined && { file }) }
+  })
+}
+
+const root = fileURLToPath(new URL('../src', import.meta.url))
+export const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path): SourceFile => {
+    const text = readFileSync(join(root, path), 'utf8')
+    return { path, room: roomOf(path), text, imports: importsOf(path, text) }
+  })
+export const byPath = new Map(sources.map((source) => [source.path, source]))
+
+/** The folder below src, or the file at its root. */
+export function roomOf(path: string): string {
+  return (path.split('/')[0] ?? '').replace(/\.ts$/, '')
+}
+
+/** Fails with one sentence an offender. */
+export function none(offenders: string[]): void {
+  assert.deepEqual(offenders, [], `\n${offenders.join('\n')}\n`)
+}
