@@ -1,0 +1,17 @@
+FROM node:24-slim
+
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
+WORKDIR /app
+
+COPY package.json package-lock.json ./
+# The image brings its own Node and needs no tools: neither optional nor dev packages.
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional
+COPY src ./src
+
+RUN install -d -o node -g node /data
+VOLUME /data
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/main.ts"]
