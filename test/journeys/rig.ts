@@ -6,7 +6,7 @@ import { setInterval } from 'node:timers/promises'
 import { toConfig, type Variable } from '../../src/config.ts'
 import { createLog } from '../../src/log.ts'
 import { type Call, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
-import { createService, type Service } from '../../src/service.ts'
+import { createService, type Ports, type Service } from '../../src/service.ts'
 
 export const API_KEY = 'journey-key-0123456789-0123456789-0123'
 export const REST = '/v1/flow-actions/sync-person-to-microsoft'
@@ -45,15 +45,21 @@ export interface Rig extends AsyncDisposable {
 export type Settings = Partial<Record<Variable, string>>
 
 /** The whole service and its sandbox on loopback, as a user has them; `settings` are environment variables. */
-export async function startRig(settings: Settings = {}, options: SandboxOptions = {}): Promise<Rig> {
+export async function startRig(
+  settings: Settings = {},
+  options: SandboxOptions = {},
+  ports: Partial<Ports> = {},
+): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-journey-'))
   const sandbox = await startSandbox(options)
   const log: string[] = []
-  let { service, url } = await boot(directory, sandbox, settings, log).catch(async (error: unknown) => {
-    await sandbox.close()
-    await rm(directory, { recursive: true })
-    throw error
-  })
+  let { service, url } = await boot(directory, sandbox, settings, log, ports).catch(
+    async (error: unknown) => {
+      await sandbox.close()
+      await rm(directory, { recursive: true })
+      throw error
+    },
+  )
 
   const request: Rig['request'] = async (method, path, init = {}) => {
     const response = await fetch(`${url}${path}`, {
@@ -93,7 +99,7 @@ export async function startRig(settings: Settings = {}, options: SandboxOptions 
     },
     async restart(more = {}) {
       await service.close()
-      const next = await boot(directory, sandbox, { ...settings, ...more }, log)
+      const next = await boot(directory, sandbox, { ...settings, ...more }, log, ports)
       service = next.service
       url = next.url
     },
@@ -110,6 +116,7 @@ async function boot(
   sandbox: Sandbox,
   settings: Settings,
   lines: string[],
+  ports: Partial<Ports>,
 ): Promise<{ service: Service; url: string }> {
   const { FIELDS_FILE, ...values } = settings
   const { config, problems } = toConfig({
@@ -128,7 +135,7 @@ async function boot(
   })
   assert.ok(config, problems?.join('\n'))
   const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
-  const service = await createService(config, { log })
+  const service = await createService(config, { log, ...ports })
   const url = await service.start()
   return { service, url }
 }
