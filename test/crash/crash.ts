@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Call, type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { Draw } from './draw.ts'
+import { Engine } from './engine.ts'
+import { Campaign, type CampaignCall, type CrashPerson } from './people.ts'
+import { comeToRest } from './rest.ts'
+import { bendSomething } from './trouble.ts'
+import { until } from './until.ts'
+import { type MadeRow, verdict } from './verdict.ts'
+import { Victim } from './victim.ts'
+
+export interface CrashOptions {
+  kills: number
+  seed: number
+  /** From the last kill until every accepted request must have its outcome. */
+  restWithinMs: number
+  signal: AbortSignal
+}
+
+export interface CrashReport {
+  /** Promises that were broken; empty is what we want. */
+  broken: string[]
+  numbers: Record<string, number>
+  /** The service's data and log, left behind when something broke. */
+  directory: string
+}
+
+const HOST = '127.0.0.1'
+const API_KEY = 'crash-key-0123456789-0123456789-0123456'
+const SENDERS = 8
+/** Calls to Dynamics last long enough to be in flight at a kill. */
+const REPLY_DELAY_MS = 10
+/**
+ * A webhook's deadline makes the leases of dead work longer than `restWithinMs` allows, so work must be
+ * taken up because its process is gone and not because its lease ran out.
+ */
+const SETTINGS = {
+  REST_DEADLINE_MS: '800',
+  WEBHOOK_DEADLINE_MS: '28000',
+  DATAVERSE_CALL_TIMEOUT_MS: '500',
+  RECOVERY_INTERVAL_SECONDS: '1',
+}
+
+/** Kills the service again and again while campaigns call it, and says which promises were broken. */
+export async function crash(options: CrashOptions): Promise<CrashReport> {
+  const directory = await mkdtemp(join(tmpdir(), 'sync-person-crash-'))
+  await using sandbox = await startSandbox({ host: HOST, replyDelayMs: REPLY_DELAY_MS })
+  const victim = new Victim({
+    host: HOST,
+    environment: { ...sandbox.environment(), ...SETTINGS, API_KEYS: `crash:${API_KEY}`, DATA_DIR: directory },
+    logFile: join(directory, 'service.log'),
+  })
+  victim.start()
+  try {
+    const report = await play(options, sandbox, victim)
+    if (report.broken.length === 0) await rm(directory, { recursive: true })
+    return { ...report, directory }
+  } finally {
+    await victim.kill()
+  }
+}
+
+async function play(
+  options: CrashOptions,
+  sandbox: Sandbox,
+  victim: Victim,
+): Promise<Omit<CrashReport, 'directory'>> {
+  const { dataverse } = sandbox
+  const engine = new Engine(victim, API_KEY)
+  const started = performance.now()
+  const { people, keyed, bends } = await storm(options, sandbox, victim, engine)
+
+  const stormOver = performance.now()
+  const atRest = await comeToRest(engine, people, Date.now() + options.restWithinMs)
+  const restMs = Math.round(performance.now() - stormOver)
+  const rows = rowsOf(sandbox)
+  const judge = () => verdict({ people, answers: engine.answers, rows, ...atRest })
+  let broken = judge()
+  if (broken.length === 0) {
+    // A replay of a request without an outcome would wait for its whole deadline.
+    const callsBefore = dataverse.calls.length
+    for (const call of keyed) await engine.call(call, false)
+    broken = judge()
+    const calls = dataverse.calls.length - callsBefore
+    if (calls > 0) broken.push(`replays made ${calls} calls to Dynamics`)
+  }
+  return {
+    broken,
+    numbers: {
+      kills: options.kills,
+      people: people.length,
+      'calls sent': engine.sent,
+      'calls without an answer': engine.unanswered,
+      'answers bent by Dynamics': bends,
+      'calls to Dynamics': dataverse.calls.length,
+      'creates sent to Dynamics': dataverse.calls.filter(isCreate).length,
+      'records made by us': rows.filter(({ byHand }) => !byHand).length,
+      'requests with an outcome': atRest.endings.size,
+      'keyed requests replayed at the end': keyed.length,
+      'seconds of killing': Math.round((stormOver - started) / 1_000),
+      'ms from the last answer to rest': restMs,
+    },
+  }
+}
+
+/** Campaigns call and the service is killed, both at once, until the last kill. */
+async function storm(options: CrashOptions, sandbox: Sandbox, victim: Victim, engine: Engine) {
+  const draw = new Draw(options.seed)
+  const { dataverse } = sandbox
+  const campaign = new Campaign(draw, (person) => void dataverse.seed('lead', handWritten(person)))
+  const calm = new AbortController()
+  const failed = new AbortController()
+  const signal = AbortSignal.any([options.signal, failed.signal])
+  const keyed: CampaignCall[] = []
+  let bends = 0
+
+  const send = async () => {
+    while (!calm.signal.aborted && !signal.aborted) {
+      const call = campaign.next()
+      if (draw.chance(0.2)) {
+        bendSomething(dataverse, draw)
+        bends += 1
+      }
+      await engine.call(call, call.key === undefined && draw.chance(0.5))
+      if (call.key === undefined) continue
+      keyed.push(call)
+      if (draw.chance(0.2)) await engine.call(call, false)
+    }
+  }
+  const kill = async () => {
+    for (let kills = 0; kills < options.kills; kills += 1) {
+      await dieAt(killMoment(draw, { engine, sandbox }), victim, signal)
+    }
+    calm.abort()
+  }
+  const guarded = (work: () => Promise<void>) =>
+    work().catch((error: unknown) => {
+      failed.abort(error)
+      throw error
+    })
+  await Promise.all([kill, ...Array.from({ length: SENDERS }, () => send)].map(guarded))
+  return { people: campaign.people, keyed, bends }
+}
+
+interface KillMoment {
+  /** Counts something that happens. */
+  count: () => number
+  /** How many more of it the service lives to see. */
+  more: number
+  /** Otherwise it may die while it starts and takes up what is left over. */
+  whenReady: boolean
+}
+
+function killMoment(draw: Draw, { engine, sandbox }: { engine: Engine; sandbox: Sandbox }): KillMoment {
+  const count = draw.one([
+    () => engine.sent,
+    () => engine.answers.length,
+    () => sandbox.dataverse.calls.length,
+    () => sandbox.dataverse.commits.length,
+  ])
+  return { count, more: draw.between(1, 12), whenReady: draw.chance(0.8) }
+}
+
+async function dieAt({ count, more, whenReady }: KillMoment, victim: Victim, signal: AbortSignal) {
+  if (whenReady) await victim.url
+  const enough = count() + more
+  await until(() => count() >= enough, signal)
+  await victim.kill()
+  victim.start()
+}
+
+function handWritten({ tag, email }: CrashPerson): Record<string, unknown> {
+  return { firstname: tag, lastname: 'Crash', companyname: 'Crash AB', emailaddress1: email }
+}
+
+function isCreate({ method, path }: Call): boolean {
+  return method === 'POST' && !path.endsWith('$batch')
+}
+
+function rowsOf({ dataverse }: Sandbox): MadeRow[] {
+  return dataverse.commits
+    .filter(({ operation }) => operation === 'create')
+    .map(({ id, columns, userId }) => ({
+      id,
+      tag: String(columns.firstname),
+      byHand: userId === dataverse.ids.salesPerson,
+    }))
+}

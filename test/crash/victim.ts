@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { SERVICE_MAIN } from '../../src/sandbox/launch.ts'
+
+export interface VictimOptions {
+  host: string
+  environment: Record<string, string>
+  /** What every life has logged, one after the other. */
+  logFile: string
+}
+
+/**
+ * The real service as its own process, which is killed and started again on the same data. Every life takes
+ * a free port: one that is given up at a kill could be taken by somebody else's service before the next life.
+ */
+export class Victim {
+  /** Address of the present life, or after a kill of the next one; rejects when it ends before it listens. */
+  url: Promise<string>
+  readonly #options: VictimOptions
+  #child: ChildProcess | undefined
+  #ended: Promise<unknown> = Promise.resolve()
+  #born: (url: Promise<string>) => void = () => {}
+
+  constructor(options: VictimOptions) {
+    this.#options = options
+    this.url = this.#nextLife()
+  }
+
+  start(): void {
+    const { host, environment, logFile } = this.#options
+    const child = spawn(process.execPath, [SERVICE_MAIN], {
+      env: { ...environment, HOST: host, PORT: '0', LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    this.#child = child
+    this.#ended = once(child, 'close')
+    this.#born(
+      new Promise((resolve, reject) => {
+        createInterface({ input: child.stdout }).on('line', (line) => {
+          appendFileSync(logFile, `${line}\n`)
+          const url = addressIn(line)
+          if (url !== undefined) resolve(url)
+        })
+        child.once('close', () => reject(new Error('the service ended before it listened')))
+      }),
+    )
+  }
+
+  /** SIGKILL; resolves when the process is gone, and its lock on the data with it. */
+  async kill(): Promise<void> {
+    this.url = this.#nextLife()
+    this.#child?.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #nextLife(): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    this.#born = resolve
+    promise.catch(() => {})
+    return promise
+  }
+}
+
+function addressIn(line: string): string | undefined {
+  if (!line.includes('"event":"started"')) return undefined
+  const { at } = JSON.parse(line) as { at?: string }
+  return at
+}
