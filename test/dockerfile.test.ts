@@ -128,12 +128,15 @@ test('what is in the image imports only what is in the image', async () => {
 
 test('the image serves: healthy, ready, and a person becomes a lead', async () => {
   await using sandbox = await startSandbox()
-  const [, main = ''] = commandOf(all('CMD').join())
+  const command = commandOf(all('CMD').join()).slice(1)
+  assert.equal(`node ${command.join(' ')}`, packageJson.scripts.start, 'the image starts like npm start')
+  const main = command.pop() ?? ''
   const [node, ...probe] = commandOf(all('HEALTHCHECK').join())
   {
     await using service = await startService(
       { ...sandbox.environment(), NODE_ENV: 'production' },
       join(image, main),
+      command,
     )
     const { port } = new URL(service.url)
     await run(node, probe, { env: { PORT: port } })

@@ -16,14 +16,16 @@ export interface RunningService extends AsyncDisposable {
 export async function startService(
   environment: Record<string, string>,
   main = SERVICE_MAIN,
+  nodeFlags: readonly string[] = [],
 ): Promise<RunningService> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-service-'))
-  const service = launchService(main, HOST, await anyPort(), {
-    API_KEYS: `test:${KEY}`,
-    DATA_DIR: directory,
-    LOG_LEVEL: 'error',
-    ...environment,
-  })
+  const service = launchService(
+    main,
+    HOST,
+    await anyPort(),
+    { API_KEYS: `test:${KEY}`, DATA_DIR: directory, LOG_LEVEL: 'error', ...environment },
+    nodeFlags,
+  )
   const stop = async () => {
     await service.stop()
     await rm(directory, { recursive: true, force: true })

@@ -25,7 +25,7 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
   }
 
   claim(limit: number, until: number, now: number): Promise<Job[]> {
-    return this.#db.write(() =>
+    return this.#db.writeUnsynced(() =>
       this.#sql.claim
         .all({ limit, until, now })
         .map((row) => ({ requestId: String(row.request_id), attempts: Number(row.attempts) - 1 })),
@@ -33,7 +33,7 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
   }
 
   reschedule(requestId: string, runAt: number, reason: string): Promise<void> {
-    return this.#db.write(() => void this.#sql.reschedule.run({ requestId, runAt, reason }))
+    return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ requestId, runAt, reason }))
   }
 
   async backlog(): Promise<{ waiting: number; oldestAt?: number }> {

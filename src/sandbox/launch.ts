@@ -39,8 +39,9 @@ export function launchService(
   host: string,
   port: number,
   environment: Record<string, string>,
+  nodeFlags: readonly string[] = [],
 ): Service {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...nodeFlags, main], {
     env: { ...environment, HOST: host, PORT: String(port) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })

@@ -152,7 +152,7 @@ export interface Store extends AsyncDisposable {
   takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined>
   /** Gives this request's lease back without a result. */
   release(requestId: string): Promise<void>
-  /** Durable on return, before the create is sent. `columns` is JSON. */
+  /** Outlives this process on return, before the create is sent. `columns` is JSON. */
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult>
   /** Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome. */
   settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome>

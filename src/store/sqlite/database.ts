@@ -6,6 +6,8 @@ import { migrate } from './migrations.ts'
 export type Row = Record<string, SQLOutputValue>
 
 interface Pending {
+  /** Whether it must outlive a power cut and not only the process. */
+  synced: boolean
   run(): void
   settle(error?: unknown): void
 }
@@ -28,6 +30,7 @@ export class Database implements Disposable {
   readonly #defer: (flush: () => void) => void
   #queue: Pending[] = []
   #open = true
+  #isFull = true
 
   constructor(options: DatabaseOptions) {
     if (options.path !== ':memory:') mkdirSync(dirname(options.path), { recursive: true })
@@ -40,11 +43,24 @@ export class Database implements Disposable {
     return this.#db.prepare(sql)
   }
 
-  /** Durable when the promise resolves. */
+  /** On disk when the promise resolves. */
   write<T>(run: () => T): Promise<T> {
+    return this.#enqueue(run, true)
+  }
+
+  /**
+   * Outlives the process when the promise resolves, and the machine once the next `write` is on disk. For what
+   * can be derived again: an fsync costs more than everything else that a request does.
+   */
+  writeUnsynced<T>(run: () => T): Promise<T> {
+    return this.#enqueue(run, false)
+  }
+
+  #enqueue<T>(run: () => T, synced: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let value: T
       this.#queue.push({
+        synced,
         run: () => {
           value = run()
         },
@@ -60,6 +76,7 @@ export class Database implements Disposable {
     const failed = new Map<Pending, unknown>()
     let fatal: unknown
     try {
+      this.#synchronise(batch.some(({ synced }) => synced))
       this.#db.exec('begin immediate')
       for (const pending of batch) {
         const error = this.#inSavepoint(pending)
@@ -71,6 +88,13 @@ export class Database implements Disposable {
       if (this.#open && this.#db.isTransaction) this.#db.exec('rollback')
     }
     for (const pending of batch) pending.settle(fatal ?? failed.get(pending))
+  }
+
+  /** In WAL mode NORMAL leaves out the fsync of a commit, and nothing else. Source: SQLite, "PRAGMA synchronous". */
+  #synchronise(full: boolean): void {
+    if (full === this.#isFull) return
+    this.#db.exec(full ? 'pragma synchronous = full' : 'pragma synchronous = normal')
+    this.#isFull = full
   }
 
   /** Returns the error of the verb, undefined when it went through. */

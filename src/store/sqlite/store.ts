@@ -48,7 +48,7 @@ export class SqliteStore implements Store {
   }
 
   takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined> {
-    return this.#db.write(() => {
+    return this.#db.writeUnsynced(() => {
       const row = this.#sql.findRequest.get(requestId)
       if (row === undefined) return undefined
       const outcome = toOutcome(row)
@@ -65,11 +65,11 @@ export class SqliteStore implements Store {
   }
 
   release(requestId: string): Promise<void> {
-    return this.#db.write(() => void this.#sql.releaseLease.run(requestId))
+    return this.#db.writeUnsynced(() => void this.#sql.releaseLease.run(requestId))
   }
 
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult> {
-    return this.#db.write(() => {
+    return this.#db.writeUnsynced(() => {
       const row = this.#requireRequest(requestId)
       const { linkId, generation, state, recordId: reserved } = this.#linkOf(row)
       const settled = optionalInteger(row, 'settled_at') !== undefined
@@ -162,7 +162,7 @@ export class SqliteStore implements Store {
   }
 
   prune(before: number): Promise<{ requests: number; activities: number }> {
-    return this.#db.write(() => ({
+    return this.#db.writeUnsynced(() => ({
       requests: Number(this.#sql.pruneRequests.run(before).changes),
       activities: Number(this.#sql.pruneActivities.run(before).changes),
     }))
