@@ -60,3 +60,10 @@ export class Unavailable extends Error {
     this.vendorRequestId = options?.vendorRequestId
   }
 }
+
+/** What a vendor's room throws; any other error is a fault of ours or an abort. */
+export type VendorError = Unauthorized | Rejected | Conflict | Busy | Unavailable
+
+export function isVendorError(error: unknown): error is VendorError {
+  return [Unauthorized, Rejected, Conflict, Busy, Unavailable].some((one) => error instanceof one)
+}

@@ -30,16 +30,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
   ],
   person: ['type:dataverse', 'uuid'],
-  dataverse: ['type:clock', 'errors', 'retry', '@azure/msal-node', 'undici'],
+  dataverse: [
+    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line'],
+    ...['@azure/msal-node', 'type:undici'],
+  ],
+  marketo: [
+    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line', 'type:undici'],
+  ],
   store: ['type:jobs', 'node:sqlite'],
   jobs: ['type:store'],
   sandbox: [],
+  abort: ['type:clock'],
   clock: [],
   errors: [],
+  'event-log': [],
+  exchange: ['abort', 'undici'],
   json: [],
   log: ['pino'],
   problem: ['typebox'],
   retry: ['type:clock', 'errors'],
+  shape: [],
+  'waiting-line': [],
 }
 
 /** What an import is called in the table. */

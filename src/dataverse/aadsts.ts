@@ -1,5 +1,5 @@
 import { Unauthorized, Unavailable } from '../errors.ts'
-import { asObject, asString, type JsonObject } from './shape.ts'
+import { asObject, asString, type JsonObject } from '../shape.ts'
 
 /** Source: Microsoft Learn, "Microsoft Entra authentication and authorization error codes". */
 const explanations: ReadonlyMap<number, { code: string; advice: string }> = new Map([

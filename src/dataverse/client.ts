@@ -1,8 +1,7 @@
+import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
-import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
-import { withDeadline } from './abort.ts'
+import { isVendorError, Unavailable } from '../errors.ts'
 import { readBatch, writeBatch } from './batch.ts'
-import type { CallContext } from './records.ts'
 import { type ApiRequest, SERVICE_ROOT, type Sender } from './sender.ts'
 import type { DataverseSettings } from './settings.ts'
 import type { Tokens } from './token.ts'
@@ -47,7 +46,7 @@ export function createClient(options: {
         converse(request, signal),
       )
     } catch (cause) {
-      if (isOurs(cause)) throw cause
+      if (isVendorError(cause)) throw cause
       throw new Unavailable(`no answer from Dataverse to ${request.name}`, { cause })
     }
   }
@@ -85,13 +84,4 @@ function batchRequest(name: string, boundary: string, parts: readonly PartReques
     body: writeBatch(boundary, written),
     name,
   }
-}
-
-function isOurs(error: unknown): boolean {
-  return (
-    error instanceof Unauthorized ||
-    error instanceof Rejected ||
-    error instanceof Busy ||
-    error instanceof Unavailable
-  )
 }

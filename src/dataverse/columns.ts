@@ -1,5 +1,5 @@
+import { asNumber, asObject, asObjects, asString, type JsonObject } from '../shape.ts'
 import type { Column, ColumnType } from './metadata.ts'
-import { asNumber, asObject, asObjects, asString, type JsonObject } from './shape.ts'
 
 const columnTypes: ReadonlySet<string> = new Set<ColumnType>([
   'String',

@@ -1,14 +1,14 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node'
 import type { Dispatcher } from 'undici'
+import { withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy, type Unauthorized, Unavailable } from '../errors.ts'
+import { causeCode, type Log } from '../event-log.ts'
+import { exchange, type WireReply } from '../exchange.ts'
+import { parseObject } from '../shape.ts'
 import { entraError } from './aadsts.ts'
-import { withDeadline } from './abort.ts'
-import { exchange, type WireReply } from './exchange.ts'
-import { causeCode, type Log } from './log.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { DataverseSettings } from './settings.ts'
-import { parseObject } from './shape.ts'
 
 export interface EntraWire extends INetworkModule {
   /** What the last reply was, in our words; msal's own errors lose the cause. */

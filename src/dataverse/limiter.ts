@@ -1,12 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
+import { WaitingLine } from '../waiting-line.ts'
 import { nextPace, type Pace, type PaceEvent, startingPace } from './pace.ts'
 import type { DataverseSettings } from './settings.ts'
-
-interface Waiter {
-  start(): void
-  refuse(error: Busy): void
-}
 
 /** The one gate in front of every call to Dataverse, batches and metadata included. */
 export class Limiter {
@@ -17,14 +13,14 @@ export class Limiter {
   #inFlight = 0
   #nextStartMs = 0
   #timerArmed = false
-  #queue: Waiter[] = []
+  readonly #line = new WaitingLine()
 
   constructor(options: { settings: DataverseSettings; clock: Clock; closing: AbortSignal }) {
     this.#settings = options.settings
     this.#clock = options.clock
     this.#closing = options.closing
     this.#pace = startingPace(options.settings)
-    const refuse = () => this.#refuseAll(new Busy('the connection is closing', 0))
+    const refuse = () => this.#line.refuseAll(new Busy('the connection is closing', 0))
     options.closing.addEventListener('abort', refuse, { once: true })
   }
 
@@ -37,7 +33,7 @@ export class Limiter {
   }
 
   get queued(): number {
-    return this.#queue.length
+    return this.#line.length
   }
 
   /**
@@ -50,11 +46,13 @@ export class Limiter {
     this.#closing.throwIfAborted()
     const now = this.#clock.now()
     if (now < this.#pace.pausedUntilMs) throw this.#paused(now)
-    if (this.#queue.length === 0 && !this.saturated() && now >= this.#nextStartMs) return this.#start(now)
-    if (this.#queue.length >= this.#settings.queueMax) {
+    if (this.#line.length === 0 && !this.saturated() && now >= this.#nextStartMs) return this.#start(now)
+    if (this.#line.length >= this.#settings.queueMax) {
       throw new Busy('too many calls wait for Dataverse', this.#settings.queueFullRetryMs)
     }
-    await this.#wait(signal)
+    const admitted = this.#line.join(signal)
+    this.#pump()
+    await admitted
   }
 
   release(): void {
@@ -72,39 +70,16 @@ export class Limiter {
     return this.#inFlight >= this.#pace.concurrency
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      const leave = () => {
-        this.#queue = this.#queue.filter((other) => other !== waiter)
-        reject(signal.reason)
-      }
-      const settle = () => signal.removeEventListener('abort', leave)
-      const waiter: Waiter = {
-        start: () => {
-          settle()
-          resolve()
-        },
-        refuse: (error) => {
-          settle()
-          reject(error)
-        },
-      }
-      signal.addEventListener('abort', leave, { once: true })
-      this.#queue.push(waiter)
-      this.#pump()
-    })
-  }
-
   #pump(): void {
     const now = this.#clock.now()
-    if (now < this.#pace.pausedUntilMs) this.#refuseAll(this.#paused(now))
-    while (this.#queue.length > 0 && !this.saturated()) {
+    if (now < this.#pace.pausedUntilMs) this.#line.refuseAll(this.#paused(now))
+    while (this.#line.length > 0 && !this.saturated()) {
       if (now < this.#nextStartMs) {
         this.#wakeIn(this.#nextStartMs - now)
         break
       }
       this.#start(now)
-      this.#queue.shift()?.start()
+      this.#line.admitFirst()
     }
   }
 
@@ -121,12 +96,6 @@ export class Limiter {
       if (!this.#closing.aborted) this.#pump()
     }
     this.#clock.sleep(ms, this.#closing).then(wake, wake)
-  }
-
-  #refuseAll(error: Busy): void {
-    const refused = this.#queue
-    this.#queue = []
-    for (const waiter of refused) waiter.refuse(error)
   }
 
   #paused(now: number): Busy {

@@ -1,4 +1,5 @@
-import type { CallContext, Table } from './records.ts'
+import type { CallContext } from '../abort.ts'
+import type { Table } from './records.ts'
 
 export type ColumnType =
   | 'String'

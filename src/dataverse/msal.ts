@@ -9,8 +9,8 @@ import {
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
+import type { Log } from '../event-log.ts'
 import { createEntraWire, type EntraWire } from './entra-wire.ts'
-import type { Log } from './log.ts'
 import type { DataverseSettings } from './settings.ts'
 import type { AcquireToken } from './token.ts'
 

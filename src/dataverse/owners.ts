@@ -1,10 +1,11 @@
+import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Rejected } from '../errors.ts'
+import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
 import { anyOf, guidLiteral, isGuid, stringLiteral } from './odata.ts'
-import type { CallContext, Owner, Owners } from './records.ts'
+import type { Owner, Owners } from './records.ts'
 import type { DataverseSettings } from './settings.ts'
-import { asObjects, asString, type JsonObject, parseObject } from './shape.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
 
 /** Enough to tell one match from several. */

@@ -1,10 +1,11 @@
+import type { CallContext } from '../abort.ts'
 import { Rejected } from '../errors.ts'
+import { asObjects, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
 import { anyOf, guidLiteral, stringLiteral } from './odata.ts'
-import type { CallContext, Columns, CreateResult, FoundRecord, RecordRef, Records, Table } from './records.ts'
+import type { Columns, CreateResult, FoundRecord, RecordRef, Records, Table } from './records.ts'
 import { foundRecord } from './row.ts'
 import type { DataverseSettings } from './settings.ts'
-import { asObjects, parseObject } from './shape.ts'
 import { errorOf, judge, type Reply, rejected, unavailable, vendorError } from './verdict.ts'
 
 const entitySets = { lead: 'leads', contact: 'contacts' } as const

@@ -1,3 +1,5 @@
+import type { CallContext } from '../abort.ts'
+
 /** The table in Dynamics that holds a person. */
 export type Table = 'lead' | 'contact'
 
@@ -30,10 +32,7 @@ export type CreateResult =
   /** A duplicate-detection rule or an alternate key of the customer refuses the row. */
   | { kind: 'duplicate'; vendorCode: string; vendorRequestId?: string }
 
-/** Who asked, until when: reaches every wait and every socket. */
-export interface CallContext {
-  signal: AbortSignal
-}
+export type { CallContext }
 
 /** A row's columns on their way to Dynamics: logical names, or `navigation@odata.bind` for look-ups. */
 export type Columns = Readonly<Record<string, string | number | boolean | null>>

@@ -1,6 +1,6 @@
+import { asNumber, asString, type JsonObject } from '../shape.ts'
 import { isGuid } from './odata.ts'
 import type { FoundRecord, Table } from './records.ts'
-import { asNumber, asString, type JsonObject } from './shape.ts'
 
 /** A row of the Web API as the look-up sees it; undefined when it is not such a row. */
 export function foundRecord(row: JsonObject | undefined, table: Table): FoundRecord | undefined {

@@ -1,13 +1,13 @@
+import { type CallContext, createSingleFlight } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
-import { createSingleFlight } from './abort.ts'
+import type { Log } from '../event-log.ts'
+import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
 import { columnOf } from './columns.ts'
-import type { Log } from './log.ts'
 import type { Column, Metadata, TableDefinition } from './metadata.ts'
-import type { CallContext, Table } from './records.ts'
+import type { Table } from './records.ts'
 import type { DataverseSettings } from './settings.ts'
-import { asObjects, asString, type JsonObject, parseObject } from './shape.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
 
 /**

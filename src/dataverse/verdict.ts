@@ -1,6 +1,6 @@
 import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
+import { asObject, asString, parseObject } from '../shape.ts'
 import { explainRefusal } from './refusal.ts'
-import { asObject, asString, parseObject } from './shape.ts'
 
 /** A reply of Dataverse, alone or as one part of a batch. */
 export interface Reply {

@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '../../src/clock.ts'
 import { createClient } from '../../src/dataverse/client.ts'
-import { createAgent } from '../../src/dataverse/exchange.ts'
 import { Limiter } from '../../src/dataverse/limiter.ts'
-import type { Log } from '../../src/dataverse/log.ts'
 import { createSender } from '../../src/dataverse/sender.ts'
 import { type DataverseSettings, defaultSettings } from '../../src/dataverse/settings.ts'
 import type { Tokens } from '../../src/dataverse/token.ts'
+import type { Log } from '../../src/event-log.ts'
+import { createAgent } from '../../src/exchange.ts'
 import { countingRandom } from './manual-clock.ts'
 
 export interface Seen {

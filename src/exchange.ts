@@ -1,6 +1,5 @@
 import { Agent, type Dispatcher } from 'undici'
 import { untilAborted } from './abort.ts'
-import type { DataverseSettings } from './settings.ts'
 
 export interface WireRequest {
   origin: string
@@ -17,12 +16,22 @@ export interface WireReply {
   body: string
 }
 
+export interface ConnectionSettings {
+  /** Connections to one origin. */
+  concurrencyMax: number
+  connectTimeoutMs: number
+  headersTimeoutMs: number
+  /** Longest silence inside a reply's body; a steady drip is bounded by the signal only. */
+  bodyGapTimeoutMs: number
+  replyBytesMax: number
+}
+
 /**
- * Connections for this room, closed by whoever made them.
+ * Connections for one room, closed by whoever made them.
  * HTTP/1.1 on purpose: one connection a call keeps a slow reply from holding up its neighbours, and a
  * cut connection from losing more than one answer. undici 8 would negotiate HTTP/2 by itself.
  */
-export function createAgent(settings: DataverseSettings): Agent {
+export function createAgent(settings: ConnectionSettings): Agent {
   return new Agent({
     allowH2: false,
     connections: settings.concurrencyMax,

@@ -1,4 +1,9 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
+
+/** Who asked, until when: reaches every wait and every socket. */
+export interface CallContext {
+  signal: AbortSignal
+}
 
 /** The promise's result, or the signal's reason as soon as it aborts. The promise itself runs on. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

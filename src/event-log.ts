@@ -3,7 +3,7 @@ export interface LogEvent {
   [name: string]: string | number | undefined
 }
 
-/** Where this room's events go; pino fits. Fields never hold a URL, an address or a person's data. */
+/** Where a vendor room's events go; pino fits. Fields never hold a URL, an address or a person's data. */
 export interface Log {
   debug(event: LogEvent): void
   warn(event: LogEvent): void

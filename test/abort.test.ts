@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import test from 'node:test'
-import { withDeadline } from '../../src/dataverse/abort.ts'
-import { manualClock } from './manual-clock.ts'
+import { withDeadline } from '../src/abort.ts'
+import { manualClock } from './dataverse/manual-clock.ts'
 
 const forever = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
