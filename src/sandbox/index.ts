@@ -1,5 +1,6 @@
 import { type DataverseSandbox, type Limits, startDataverse } from './dataverse/index.ts'
 import { type EntraSandbox, startEntra } from './entra/server.ts'
+import { type Limits as MarketoLimits, type MarketoSandbox, startMarketo } from './marketo/index.ts'
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -7,27 +8,39 @@ export interface SandboxOptions {
   /** 0 or absent: any free port. */
   entraPort?: number
   dataversePort?: number
+  marketoPort?: number
   /** Every Dataverse reply waits that long after its work is done. */
   replyDelayMs?: number
   /** Service protection, per user; absent members are as generous as the real ones. */
   limits?: Partial<Limits>
-  /** Default 3599. */
+  /** Of Entra's tokens; default 3599. */
   tokenLifetimeSeconds?: number
+  marketo?: {
+    /** Of the subscription; absent members are the real ones. */
+    limits?: Partial<MarketoLimits>
+    /** Default 3600. */
+    tokenLifetimeSeconds?: number
+  }
 }
 
 export interface Sandbox extends AsyncDisposable {
   entra: EntraSandbox
   dataverse: DataverseSandbox
-  /** The service's settings for these servers. */
+  marketo: MarketoSandbox
+  /** The service's settings for Entra and Dataverse. */
   environment(): Record<string, string>
+  /** The service's settings for Marketo. */
+  marketoEnvironment(): Record<string, string>
   /** Ends every connection. May be called twice. */
   close(): Promise<void>
 }
 
-/** Entra and Dataverse as real HTTP servers with state, on loopback. Rejects when a port is taken. */
+/** Entra, Dataverse and Marketo as real HTTP servers with state, on loopback. Rejects when a port is taken. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const host = options.host ?? '127.0.0.1'
+  await using started = new AsyncDisposableStack()
   const entra = await startEntra(host, options.entraPort ?? 0, options.tokenLifetimeSeconds ?? 3599)
+  started.defer(entra.close)
   const { application, person, tenantId } = entra.sandbox
   const dataverse = await startDataverse({
     host,
@@ -38,25 +51,37 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     userName: person.userName,
     replyDelayMs: options.replyDelayMs ?? 0,
     limits: options.limits ?? {},
-  }).catch(async (error: unknown) => {
-    await entra.close()
-    throw error
   })
+  started.defer(dataverse.close)
   entra.resources.add(dataverse.sandbox.url)
+  const marketo = await startMarketo({
+    host,
+    port: options.marketoPort ?? 0,
+    limits: options.marketo?.limits ?? {},
+    tokenLifetimeSeconds: options.marketo?.tokenLifetimeSeconds ?? 3600,
+  })
+  started.defer(marketo.close)
+  const running = started.move()
   let closing: Promise<void> | undefined
   const close = () => {
-    closing ??= Promise.all([dataverse.close(), entra.close()]).then(() => undefined)
+    closing ??= running.disposeAsync()
     return closing
   }
   return {
     entra: entra.sandbox,
     dataverse: dataverse.sandbox,
+    marketo: marketo.sandbox,
     environment: () => ({
       ENTRA_AUTHORITY: entra.sandbox.url,
       ENTRA_TENANT_ID: tenantId,
       ENTRA_CLIENT_ID: application.clientId,
       ENTRA_CLIENT_SECRET: application.clientSecret,
       DATAVERSE_URL: dataverse.sandbox.url,
+    }),
+    marketoEnvironment: () => ({
+      MARKETO_URL: marketo.sandbox.url,
+      MARKETO_CLIENT_ID: marketo.sandbox.service.clientId,
+      MARKETO_CLIENT_SECRET: marketo.sandbox.service.clientSecret,
     }),
     close,
     [Symbol.asyncDispose]: close,
@@ -74,3 +99,4 @@ export type {
   TableName,
 } from './dataverse/index.ts'
 export type { EntraBend, EntraSandbox, TokenRequest } from './entra/server.ts'
+export type { MarketoSandbox } from './marketo/index.ts'

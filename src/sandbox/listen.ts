@@ -10,8 +10,13 @@ export interface Listening {
 }
 
 /** `port` 0 takes any free one. Rejects when the port is taken. */
-export async function listen(listener: RequestListener, host: string, port: number): Promise<Listening> {
-  const server: Server = createServer({ keepAliveTimeout: 60_000 }, listener)
+export async function listen(
+  listener: RequestListener,
+  host: string,
+  port: number,
+  headerBytesMax = 16 * 1024,
+): Promise<Listening> {
+  const server: Server = createServer({ keepAliveTimeout: 60_000, maxHeaderSize: headerBytesMax }, listener)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {

@@ -1,7 +1,7 @@
 import type { Sandbox } from './index.ts'
 
 export const HELP = `
-The service and a sandbox of Microsoft's servers, on this machine only. No account, no set-up.
+The service and a sandbox of Microsoft's and Marketo's servers, on this machine only. No account, no set-up.
 
   npm run sandbox                   serves until Ctrl+C; says how to try it
   npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
@@ -32,6 +32,10 @@ Sync a person as a Marketo webhook would:
 
 ${curl(`${serviceUrl}/webhooks/marketo/sync-person-to-microsoft`, apiKey, { ...person, marketoId: 4712, email: 'bo@example.com', firstName: 'Bo' })}
 
+Let the sandbox's Marketo call that webhook for its person 1001:
+
+${callWebhook(sandbox.marketo.url, serviceUrl, apiKey)}
+
 See what was created:
 
   in a browser    ${sandbox.dataverse.url}/
@@ -45,10 +49,27 @@ Make Dynamics misbehave once (here: it creates the lead, then cuts the connectio
 
   Sandbox Dynamics   ${sandbox.dataverse.url}
   Sandbox Entra ID   ${sandbox.entra.url}
+  Sandbox Marketo    ${sandbox.marketo.url}    (open it in a browser: people and webhook calls)
   Service's data     ${dataDirectory}
 
 Ctrl+C stops everything.
 `
+}
+
+/** The webhook as an admin would define it, tokens unquoted since the encoding adds the quotes. */
+const WEBHOOK_TEMPLATE =
+  '{"marketoId": {{lead.Id}}, "email": {{lead.Email Address}}, "firstName": {{lead.First Name}}, "lastName": {{lead.Last Name}}, "company": {{company.Company Name}}}'
+
+function callWebhook(marketoUrl: string, serviceUrl: string, apiKey: string): string {
+  const webhook = {
+    personId: 1001,
+    url: `${serviceUrl}/webhooks/marketo/sync-person-to-microsoft`,
+    encoding: 'JSON',
+    template: WEBHOOK_TEMPLATE,
+    headers: { 'x-api-key': apiKey },
+  }
+  return `  curl -s -X POST ${marketoUrl}/_sandbox/call-webhook \\
+    -d '${JSON.stringify(webhook)}'`
 }
 
 function curl(url: string, apiKey: string, body: unknown): string {

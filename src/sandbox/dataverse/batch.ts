@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { Reply } from '../outcome.ts'
 import { type MultipartPart, readMultipart } from './batch-parse.ts'
 import { DataverseError, payloadError, uriError } from './errors.ts'
-import { parseQuery, preferences, type Reply, type Request } from './request.ts'
+import { parseQuery, preferences, type Request } from './request.ts'
 
 const OPERATIONS_MAX = 1000
 

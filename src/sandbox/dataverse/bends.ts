@@ -1,3 +1,4 @@
+import type { Arrival, BendOf } from '../bends.ts'
 import type { ThrottleCode } from './errors.ts'
 import { isBatch } from './request.ts'
 
@@ -21,46 +22,11 @@ export type BendHow =
   | { kind: 'deadlock' }
   | { kind: 'error'; status: number; code: string; message: string }
 
-/** Applies to exactly one matching future reply. What is not said matches everything. */
-export interface Bend {
-  method?: string
-  /** A string is the source of a regular expression; it is tried on the path with its query. */
-  path?: RegExp | string
-  operation?: 'create' | 'batch' | 'read' | 'metadata'
-  how: BendHow
-}
+export type Operation = 'create' | 'batch' | 'read' | 'metadata'
 
-export interface Arrival {
-  method: string
-  /** With the query. */
-  path: string
-}
+export type Bend = BendOf<Operation, BendHow>
 
-export class Bends {
-  readonly #waiting: Bend[] = []
-
-  add(bend: Bend): void {
-    this.#waiting.push(bend)
-  }
-
-  /** Takes the first one that matches. */
-  take(arrival: Arrival): BendHow | undefined {
-    const at = this.#waiting.findIndex((bend) => matches(bend, arrival))
-    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]?.how
-  }
-
-  clear(): void {
-    this.#waiting.length = 0
-  }
-}
-
-function matches(bend: Bend, arrival: Arrival): boolean {
-  if (bend.method !== undefined && bend.method.toUpperCase() !== arrival.method) return false
-  if (bend.path !== undefined && !new RegExp(bend.path).test(arrival.path)) return false
-  return bend.operation === undefined || bend.operation === operationOf(arrival)
-}
-
-function operationOf({ method, path }: Arrival): Bend['operation'] {
+export function operationOf({ method, path }: Arrival): Operation | undefined {
   const [resource = ''] = path.replace(/^\/api\/data\/v9\.[0-2]\//, '').split('?')
   if (isBatch(resource)) return 'batch'
   if (resource.startsWith('EntityDefinitions')) return 'metadata'

@@ -1,9 +1,10 @@
+import type { Reply } from '../outcome.ts'
 import { unknownSegment, uriError } from './errors.ts'
 import { castOf, matchesCast, renderAttribute } from './metadata-attribute.ts'
 import { label } from './metadata-label.ts'
 import type { Organisation } from './organisation.ts'
 import { parsePath, type Segment } from './path.ts'
-import { jsonReply, type Reply, type Request } from './request.ts'
+import { jsonReply, type Request } from './request.ts'
 import { type Column, isLookup, isTableName, type Table } from './table.ts'
 
 type Json = Record<string, unknown>

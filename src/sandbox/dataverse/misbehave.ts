@@ -1,16 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import { cut, deliver, drip, HTML_502, hang, html, type Outcome, type Reply, reset } from '../outcome.ts'
 import { toReply } from './batch.ts'
 import type { BendHow } from './bends.ts'
 import { DataverseError, deadlock, throttled } from './errors.ts'
-import type { Reply } from './request.ts'
-
-/** What becomes of a request on the wire. */
-export interface Outcome {
-  /** 0 = the client never gets a whole reply. */
-  status: number
-  /** The vendor's headers are set already. */
-  send(response: ServerResponse): void
-}
 
 export interface Work {
   /** Carries the request out, now. */
@@ -19,9 +10,6 @@ export interface Work {
   commitLater(afterMs: number): void
   unauthorized(): DataverseError
 }
-
-const HTML_502 =
-  '<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>'
 
 export async function misbehave(how: BendHow, work: Work): Promise<Outcome> {
   switch (how.kind) {
@@ -65,68 +53,16 @@ function afterCommit(how: AfterCommit, reply: Reply): Outcome {
     case 'hang-after-commit':
       return hang()
     case 'cut-body-after-commit':
-      return { status: 0, send: (response) => cutBody(response, reply, how.ending ?? 'abrupt') }
+      return cut(withBody(reply), how.ending ?? 'abrupt')
     case 'drip-after-commit':
-      return { status: reply.status, send: (response) => drip(response, reply, how.gapMs) }
+      return { ...drip(withBody(reply), how.gapMs), status: reply.status }
     default:
       return how satisfies never
   }
 }
 
-export function deliver(reply: Reply): Outcome {
-  return {
-    status: reply.status,
-    send: (response) => {
-      response.writeHead(reply.status, reply.headers)
-      response.end(reply.body)
-    },
-  }
-}
-
 function refuse(error: DataverseError): Outcome {
   return deliver(toReply(error))
-}
-
-function html(status: number, body: string): Outcome {
-  return deliver({ status, headers: { 'Content-Type': 'text/html' }, body })
-}
-
-function reset(): Outcome {
-  return { status: 0, send: (response) => void response.socket?.resetAndDestroy() }
-}
-
-function hang(): Outcome {
-  return { status: 0, send: () => undefined }
-}
-
-/** Half a body: either the chunking ends properly, or more was announced and the connection dies. */
-function cutBody(response: ServerResponse, reply: Reply, ending: 'clean' | 'abrupt'): void {
-  const { status, headers, body } = withBody(reply)
-  const half = body.slice(0, Math.ceil(body.length / 2))
-  if (ending === 'clean') {
-    response.writeHead(status, { ...headers, 'Transfer-Encoding': 'chunked' })
-    response.end(half)
-    return
-  }
-  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) })
-  response.write(half, () => response.socket?.destroy())
-}
-
-/** One byte a gap, so that a time-out which counts gaps never fires. */
-function drip(response: ServerResponse, reply: Reply, gapMs: number): void {
-  const { status, headers, body } = withBody(reply)
-  const bytes = Buffer.from(body)
-  response.writeHead(status, { ...headers, 'Content-Length': bytes.length })
-  response.flushHeaders()
-  let sent = 0
-  const timer = setInterval(() => {
-    response.write(bytes.subarray(sent, sent + 1))
-    sent += 1
-    if (sent < bytes.length) return
-    clearInterval(timer)
-    response.end()
-  }, gapMs)
-  response.on('close', () => clearInterval(timer))
 }
 
 /** A reply without a body has nothing to break; it is given one as for `return=representation`. */

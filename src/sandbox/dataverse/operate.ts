@@ -1,3 +1,4 @@
+import type { Reply } from '../outcome.ts'
 import { DataverseError, unknownSegment, uriError } from './errors.ts'
 import { readMetadata } from './metadata.ts'
 import type { Organisation } from './organisation.ts'
@@ -5,7 +6,7 @@ import { parsePath, type Segment } from './path.ts'
 import { qualifyLead } from './qualify.ts'
 import { countTable, queryTable } from './query.ts'
 import { create, methodNotAllowed, patch, property, remove, retrieve } from './records.ts'
-import { jsonReply, type Reply, type Request } from './request.ts'
+import { jsonReply, type Request } from './request.ts'
 import { type Table, tableOfSet } from './table.ts'
 
 /** Carries out one operation in one synchronous step, or throws DataverseError. */

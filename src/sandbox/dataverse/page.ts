@@ -1,3 +1,4 @@
+import { escapeHtml, htmlPage } from '../html.ts'
 import type { DataverseSandbox } from './sandbox.ts'
 import type { TableName } from './table.ts'
 
@@ -13,11 +14,6 @@ const COLUMNS: readonly { property: string; title: string }[] = [
   { property: 'createdon', title: 'Created' },
   { property: '_createdby_value', title: 'Created by' },
 ]
-
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1b1f24}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #dfe3e8;vertical-align:top}
-th{font-weight:600;background:#f5f7f9}code{font-size:.85em}.quiet{color:#66707a}`
 
 /** The newest leads and contacts, for a person who wants to look. */
 export function overviewPage(sandbox: DataverseSandbox): string {
@@ -42,8 +38,7 @@ export function recordPage(sandbox: DataverseSandbox, table: TableName, id: stri
 }
 
 function page(body: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sandbox organisation</title>
-<style>${STYLE}</style></head><body>${body}</body></html>`
+  return htmlPage('Sandbox organisation', body)
 }
 
 function section(sandbox: DataverseSandbox, table: TableName, title: string): string {
@@ -76,14 +71,4 @@ function section(sandbox: DataverseSandbox, table: TableName, title: string): st
   const content =
     rows.length === 0 ? '<p class="quiet">None yet.</p>' : `<table><tr><th>Id</th>${head}</tr>${body}</table>`
   return `<h2>${title} (${rows.length})</h2>${content}`
-}
-
-function escapeHtml(value: unknown): string {
-  if (value === undefined || value === null) return ''
-  return String(value)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
 }

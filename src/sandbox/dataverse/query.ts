@@ -1,9 +1,10 @@
+import type { Reply } from '../outcome.ts'
 import { unknownProperty, uriError } from './errors.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import { compareValues, matching } from './match.ts'
 import type { Organisation } from './organisation.ts'
 import { parseAnnotations, parseSelect, renderRow } from './render.ts'
-import { jsonReply, preferences, type Reply, type Request } from './request.ts'
+import { jsonReply, preferences, type Request } from './request.ts'
 import type { Row } from './rows.ts'
 import { type Column, columnOfProperty, type Table, type Value } from './table.ts'
 

@@ -1,3 +1,4 @@
+import type { Reply } from '../outcome.ts'
 import { payloadError } from './errors.ts'
 
 /** One operation, whether it came alone or as a part of a $batch. */
@@ -13,12 +14,6 @@ export interface Request {
   userId: string
   /** Change sets: `$1` to the URL of the row that part 1 made. */
   references: ReadonlyMap<string, string>
-}
-
-export interface Reply {
-  status: number
-  headers: Record<string, string>
-  body: string
 }
 
 export const JSON_TYPE = 'application/json; odata.metadata=minimal'

@@ -1,19 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Bends } from '../bends.ts'
 import type { Tokens } from '../entra/tokens.ts'
 import { readText } from '../listen.ts'
+import { deliver, type Outcome, type Reply } from '../outcome.ts'
 import { countOperations, runBatch, toReply } from './batch.ts'
-import { Bends } from './bends.ts'
+import { type BendHow, type Operation, operationOf } from './bends.ts'
 import type { Call } from './call.ts'
 import { checkDuplicates } from './duplicates.ts'
 import { DataverseError, unknownSegment } from './errors.ts'
 import { vendorHeaders } from './headers.ts'
 import { identify, unauthorized } from './identify.ts'
 import type { ServiceProtection } from './limits.ts'
-import { deliver, misbehave, type Outcome } from './misbehave.ts'
+import { misbehave } from './misbehave.ts'
 import { operate } from './operate.ts'
 import type { Organisation } from './organisation.ts'
-import { isBatch, parseQuery, type Reply, type Request } from './request.ts'
+import { isBatch, parseQuery, type Request } from './request.ts'
 import { tableOfSet } from './table.ts'
 
 const SERVICE_ROOT = /^\/api\/data\/v9\.[0-2]\/([^?]*)(?:\?(.*))?$/s
@@ -30,7 +32,7 @@ export interface ServerParts {
 /** The Web API over HTTP: who asks, may they now, does this reply misbehave, and the work itself. */
 export class DataverseServer {
   readonly calls: Call[] = []
-  readonly bends = new Bends()
+  readonly bends = new Bends<Operation, BendHow>(operationOf)
   readonly #parts: ServerParts
   readonly #late = new Set<NodeJS.Timeout>()
 

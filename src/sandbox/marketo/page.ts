@@ -1,0 +1,69 @@
+import { escapeHtml, htmlPage } from '../html.ts'
+import type { Person } from './people.ts'
+import type { MarketoSandbox } from './sandbox.ts'
+
+const ROWS_MAX = 200
+
+const COLUMNS: readonly { field: string; title: string }[] = [
+  { field: 'mktoName', title: 'Name' },
+  { field: 'email', title: 'E-mail' },
+  { field: 'company', title: 'Company' },
+  { field: 'leadSource', title: 'Source' },
+  { field: 'leadScore', title: 'Score' },
+  { field: 'createdAt', title: 'Created' },
+  { field: 'updatedAt', title: 'Updated' },
+]
+
+/** The newest people and webhook calls, for a person who wants to look. */
+export function overviewPage(sandbox: MarketoSandbox): string {
+  const people = sandbox.people()
+  const head = COLUMNS.map(({ title }) => `<th>${title}</th>`).join('')
+  const rows = people.slice(-ROWS_MAX).reverse().map(personRow).join('')
+  return page(`<h1>Sandbox subscription</h1>
+<p class="quiet">A pretended Marketo Engage. ${sandbox.calls.length} calls so far.
+Raw: <a href="/_sandbox/people">people</a>, <a href="/_sandbox/calls">calls</a>,
+<a href="/_sandbox/activities">activities</a>.</p>
+<h2>People (${people.length})</h2>${table(`<th>Id</th>${head}`, rows)}
+<h2>Webhook calls (${sandbox.activities.length})</h2>${webhookCalls(sandbox)}`)
+}
+
+/** Every field of a person that holds a value. */
+export function personPage(sandbox: MarketoSandbox, id: number): string {
+  const person = sandbox.person(id)
+  const lines = Object.entries(person ?? {}).map(
+    ([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  )
+  const content = person ? `<table>${lines.join('')}</table>` : '<p>There is no such person.</p>'
+  return page(
+    `<h1>${escapeHtml(person?.mktoName ?? `Person ${id}`)}</h1><p><a href="/">All people</a></p>${content}`,
+  )
+}
+
+function personRow(person: Person): string {
+  const id = escapeHtml(person.id)
+  const cells = COLUMNS.map(({ field }) => `<td>${escapeHtml(person[field])}</td>`).join('')
+  return `<tr><td><a href="/people/${id}">${id}</a></td>${cells}</tr>`
+}
+
+function webhookCalls(sandbox: MarketoSandbox): string {
+  const rows = sandbox.activities
+    .slice(-ROWS_MAX)
+    .reverse()
+    .map((activity) => {
+      const attributes = activity.attributes.map(
+        ({ name, value }) => `${escapeHtml(name)}: <code>${escapeHtml(value)}</code>`,
+      )
+      const id = escapeHtml(activity.leadId)
+      return `<tr><td><a href="/people/${id}">${id}</a></td><td>${escapeHtml(activity.activityDate)}</td>
+<td>${escapeHtml(activity.primaryAttributeValue)}</td><td>${attributes.join('<br>')}</td></tr>`
+    })
+  return table('<th>Person</th><th>At</th><th>Webhook</th><th>Came of it</th>', rows.join(''))
+}
+
+function table(head: string, rows: string): string {
+  return rows === '' ? '<p class="quiet">None yet.</p>' : `<table><tr>${head}</tr>${rows}</table>`
+}
+
+function page(body: string): string {
+  return htmlPage('Sandbox subscription', body)
+}

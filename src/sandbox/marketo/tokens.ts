@@ -1,0 +1,86 @@
+import type { Person, Value } from './people.ts'
+import type { DataType, Schema } from './schema.ts'
+
+/** Request Token Encoding of a webhook. */
+export type TokenEncoding = 'None' | 'JSON' | 'Form/Url'
+export const TOKEN_ENCODINGS = ['None', 'JSON', 'Form/Url'] as const satisfies TokenEncoding[]
+
+interface Token {
+  value: Value | undefined
+  /** Of a person's field; other tokens are text or numbers. */
+  dataType?: DataType
+}
+
+/** Finds a token by its whole name without braces; undefined = there is none of that name here. */
+export type FindToken = (name: string) => Token | undefined
+
+const TOKEN = /\{\{\s*([^{}]+?)\s*\}\}/g
+
+/** A token that is not known where the campaign runs stays as it is written. */
+export function fillIn(text: string, encoding: TokenEncoding, find: FindToken): string {
+  return text.replaceAll(TOKEN, (written: string, inner: string) => {
+    const [, name = '', fallback] = /^(.*?)(?::default=(.*))?$/s.exec(inner) ?? []
+    const token = find(name)
+    if (!token) return written
+    return encode(token.value === undefined && fallback !== undefined ? { value: fallback } : token, encoding)
+  })
+}
+
+/** Adobe, "Webhooks"; what it leaves open is as observed: numbers and booleans bare, dates without zone, empty is "". */
+function encode({ value, dataType }: Token, encoding: TokenEncoding): string {
+  const text = typeof value === 'string' && dataType === 'datetime' ? withoutZone(value) : String(value ?? '')
+  switch (encoding) {
+    case 'None':
+      return text
+    case 'Form/Url':
+      return new URLSearchParams([['', text]]).toString().slice(1)
+    case 'JSON':
+      return typeof value === 'number' || typeof value === 'boolean' ? text : JSON.stringify(text)
+    default:
+      return encoding satisfies never
+  }
+}
+
+function withoutZone(stamp: string): string {
+  return stamp.replace('T', ' ').replace('Z', '')
+}
+
+/** `lead.` and `company.` know fields by the names that Admin shows, `system.` the time; `others` by whole names. */
+export function tokensOf(
+  schema: Schema,
+  person: Person,
+  others: Readonly<Record<string, Value>>,
+  now: string,
+): FindToken {
+  const known = new Map<string, Token>()
+  for (const field of schema.fields()) {
+    const token = { value: person[field.name], dataType: field.dataType }
+    known.set(`${field.ofCompany ? 'company' : 'lead'}.${field.displayName}`.toLowerCase(), token)
+  }
+  known.set('system.date', { value: now.slice(0, 10), dataType: 'date' })
+  known.set('system.datetime', { value: now, dataType: 'datetime' })
+  for (const [name, value] of Object.entries(others)) known.set(name.toLowerCase(), { value })
+  return (name) => known.get(name.toLowerCase())
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  b: '\b',
+  t: '\t',
+  n: '\n',
+  f: '\f',
+  r: '\r',
+  '\\': '\\',
+  '"': '"',
+  "'": "'",
+}
+
+/** The template editor's own escapes, resolved before any token. undefined = it holds one that is not known, and nothing is sent. */
+export function unescapeTemplate(template: string): string | undefined {
+  let wrong = false
+  const text = template.replaceAll(/\\(.?)/gs, (_, char: string) => {
+    const real = ESCAPES[char]
+    if (real === undefined) wrong = true
+    return real ?? ''
+  })
+  return wrong ? undefined : text
+}
