@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { type MarketoConfig, readMarketo } from './marketo-config.ts'
 import {
   type NamedFile,
   type Problems,
@@ -21,6 +22,8 @@ const NUMBERS = {
   DATAVERSE_CONCURRENCY: { default: 52, min: 1, max: 1_000 },
   // Enough to never ask: a century.
   LINK_TRUST_SECONDS: { default: 60, min: 0, max: 3_155_760_000 },
+  // Half of what a subscription has by default, which all integrations share.
+  MARKETO_DAILY_CALLS: { default: 25_000, min: 1, max: 10_000_000 },
   RECOVERY_INTERVAL_SECONDS: { default: 5, min: 1, max: 3_600 },
   GIVE_UP_AFTER_HOURS: { default: 72, min: 1, max: 8_760 },
   RETENTION_DAYS: { default: 90, min: 1, max: 3_650 },
@@ -46,6 +49,10 @@ export const VARIABLES = [
   'ENTRA_MANAGED_IDENTITY',
   'ENTRA_USERNAME',
   'ENTRA_PASSWORD',
+  'MARKETO_URL',
+  'MARKETO_CLIENT_ID',
+  'MARKETO_CLIENT_SECRET',
+  'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
   'LOG_LEVEL',
   'REST_DEADLINE_MS',
@@ -79,6 +86,8 @@ export interface Config {
   store: { kind: 'sqlite'; directory: string }
   dataverseUrl: string
   entra: EntraConfig
+  /** Absent: Marketo cannot be asked. */
+  marketo?: MarketoConfig
   fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
   logLevel: LogLevel
   restDeadlineMs: number
@@ -98,7 +107,7 @@ export interface Config {
 }
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
-const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|API_KEY|WEBHOOK|REST|FIELDS)_?/
+const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -145,6 +154,7 @@ export function toConfig(
     store: readStore(values, problems),
     dataverseUrl: readDataverseUrl(values.DATAVERSE_URL, problems),
     entra,
+    ...readMarketo(values, number('MARKETO_DAILY_CALLS'), problems),
     fields: readFields(raw.files.FIELDS_FILE, problems),
     logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
     restDeadlineMs: number('REST_DEADLINE_MS'),

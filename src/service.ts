@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { answerSchemas } from './action/answer-schemas.ts'
 import { Attempts } from './action/attempts.ts'
+import { CompletePerson } from './action/complete-person.ts'
 import { FlowAction } from './action/flow-action.ts'
 import { peopleDoor } from './action/people.ts'
 import { PrepareRecord } from './action/prepare-record.ts'
@@ -20,6 +21,7 @@ import { createMetrics, type Metrics } from './http/metrics.ts'
 import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import { createLog } from './log.ts'
+import { createMarketo, type Marketo } from './marketo/marketo.ts'
 import { recordIdOf } from './person/identity.ts'
 import { defaultSelection, type FieldSelection, parseSelection } from './person/selection.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
@@ -64,12 +66,13 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)
 
   const dataverse = buildDataverse(parts)
+  const marketo = buildMarketo(parts)
   const organisation = new URL(config.dataverseUrl).host
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, organisation)
   const database = new Database({ path: join(config.store.directory, 'sync-person.sqlite') })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
-  const action = buildAction(parts, { dataverse, store, jobs, deriveRecordId })
+  const action = buildAction(parts, { dataverse, marketo, store, jobs, deriveRecordId })
   const stopping = new AbortController()
   const app = await buildApp(parts, store, action.flowAction, stopping.signal)
 
@@ -82,7 +85,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
     grace.abort()
     action.attempts.halt()
-    await dataverse.close()
+    await Promise.all([dataverse.close(), marketo?.close()])
     await calm
     await store[Symbol.asyncDispose]()
     log.info({ event: 'stopped' })
@@ -130,14 +133,21 @@ function buildDataverse({ config, clock, random, log }: Parts): Dataverse {
   })
 }
 
+function buildMarketo({ config, clock, log }: Parts): Marketo | undefined {
+  if (!config.marketo) return undefined
+  const { dailyCallsMax, ...access } = config.marketo
+  return createMarketo({ ...access, settings: { dailyCallsMax }, clock, log })
+}
+
 interface Stores {
   dataverse: Dataverse
+  marketo: Marketo | undefined
   store: Store
   jobs: Jobs
   deriveRecordId: DeriveRecordId
 }
 
-function buildAction(parts: Parts, { dataverse, store, jobs, deriveRecordId }: Stores) {
+function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveRecordId }: Stores) {
   const { config, clock, random, log, selection, metrics } = parts
   const attemptMs = Math.max(config.restDeadlineMs, config.webhookDeadlineMs) + config.dataverseCallTimeoutMs
   const leaseMs = attemptMs + LEASE_MARGIN_MS
@@ -147,6 +157,7 @@ function buildAction(parts: Parts, { dataverse, store, jobs, deriveRecordId }: S
     store,
     records,
     prepare: new PrepareRecord({ metadata, owners, selection, log }),
+    ...(marketo && { complete: new CompletePerson({ people: marketo.people, selection, log }) }),
     recordIdOf: deriveRecordId,
     clock,
     random,

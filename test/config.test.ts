@@ -84,6 +84,10 @@ test('every variable arrives where it belongs', () => {
     DATAVERSE_URL: 'http://127.0.0.1:5000',
     ENTRA_AUTHORITY: 'http://localhost:5001',
     FIELDS_FILE: fieldsFile,
+    MARKETO_URL: 'https://123-ABC-456.mktorest.com',
+    MARKETO_CLIENT_ID: 'custom-service',
+    MARKETO_CLIENT_SECRET: 'hush',
+    MARKETO_DAILY_CALLS: '500',
     LOG_LEVEL: 'debug',
     REST_DEADLINE_MS: '60000',
     WEBHOOK_DEADLINE_MS: '28000',
@@ -109,6 +113,12 @@ test('every variable arrives where it belongs', () => {
     store: { kind: 'sqlite', directory: '/data' },
     dataverseUrl: 'http://127.0.0.1:5000',
     entra: { ...config.entra, authority: 'http://localhost:5001' },
+    marketo: {
+      url: 'https://123-abc-456.mktorest.com',
+      clientId: 'custom-service',
+      clientSecret: 'hush',
+      dailyCallsMax: 500,
+    },
     fields: { kind: 'file', path: fieldsFile, text: '{"fields":[]}' },
     logLevel: 'debug',
     restDeadlineMs: 60_000,
@@ -125,6 +135,12 @@ test('every variable arrives where it belongs', () => {
     webhookBodyBytes: 4096,
     warnings: [],
   })
+})
+
+test('Marketo is set up whole or not at all', () => {
+  const [sentence, ...others] = problems({ ...MINIMAL, MARKETO_URL: 'https://123-ABC-456.mktorest.com' })
+  assert.match(sentence ?? '', /^MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET missing/)
+  assert.deepEqual(others, [])
 })
 
 test('an empty environment gets one sentence for each missing variable, all at once', () => {

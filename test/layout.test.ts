@@ -9,12 +9,13 @@ import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'service'],
-  config: ['entra-config', 'log', 'setting'],
+  config: ['entra-config', 'log', 'marketo-config', 'setting'],
+  'marketo-config': ['setting'],
   'entra-config': ['setting', 'type:config', 'type:dataverse'],
   setting: [],
   service: [
     ...['type:config', 'clock', 'log', 'package.json', 'type:fastify', 'type:pino'],
-    ...['action', 'dataverse', 'http', 'jobs', 'person', 'store'],
+    ...['action', 'dataverse', 'http', 'jobs', 'marketo', 'person', 'store'],
   ],
   http: [
     'type:clock',
@@ -26,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     '@fastify/swagger-ui',
   ].concat(['ajv', 'typebox']),
   action: [
-    ...['person', 'type:dataverse', 'type:store', 'type:jobs'],
+    ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'type:abort'],
     ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
   ],
   person: ['type:dataverse', 'uuid'],

@@ -124,11 +124,11 @@ export class Attempts {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Busy) return 'dynamics-busy'
+  if (error instanceof Busy) return 'vendor-busy'
   if (error instanceof Unauthorized) return error.detail.code
-  return error instanceof Unavailable ? 'dynamics-unavailable' : 'internal-error'
+  return error instanceof Unavailable ? 'vendor-unavailable' : 'internal-error'
 }
 
 function giveUpAdvice(reason: string): string {
-  return `Dynamics could not be reached in time (${reason}). Mend that, then send the person again: no duplicate can result.`
+  return `Nothing usable was answered in time (${reason}). Mend that, then send the person again: no duplicate can result.`
 }

@@ -6,6 +6,8 @@ export interface Payload {
   recordType: RecordType
   /** System user's id or e-mail, or a team's id. */
   assignTo?: string
+  /** Marketo was asked for what the caller left out. */
+  completed?: boolean
 }
 
 export function writePayload(payload: Payload): string {

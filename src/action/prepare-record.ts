@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
+import type { CallContext } from '../abort.ts'
 import type { Metadata } from '../dataverse/metadata.ts'
-import type { CallContext, Columns, Owners } from '../dataverse/records.ts'
+import type { Columns, Owners } from '../dataverse/records.ts'
 import { Rejected } from '../errors.ts'
 import { toColumns } from '../person/mapping.ts'
 import type { RecordType } from '../person/person.ts'

@@ -1,19 +1,23 @@
+import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
-import type { CallContext, Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
+import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
 import { Rejected, Unavailable } from '../errors.ts'
-import { identifiersOf } from '../person/identity.ts'
+import { canonicalKeyOf, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import { type Backoff, retry } from '../retry.ts'
 import type { Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
 import { chooseRecord, survivor } from './choose-record.ts'
+import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
-import { readPayload } from './payload.ts'
+import { type Payload, readPayload, writePayload } from './payload.ts'
 import type { PrepareRecord } from './prepare-record.ts'
 
 export interface SyncPersonOptions {
   store: Store
   records: Records
   prepare: PrepareRecord
+  /** Absent where Marketo cannot be asked: a Marketo id alone is then an identity of its own. */
+  complete?: CompletePerson
   recordIdOf: (recordType: RecordType, canonicalKey: string, generation: number) => string
   clock: Clock
   random: Random
@@ -105,8 +109,12 @@ export class SyncPerson {
 
   /** Look first, then store the intent, then create. */
   async #ensureRecord(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
-    const { store, records, prepare, clock } = this.#options
+    const { store, records, prepare, complete, clock } = this.#options
     const payload = readPayload(work.payload)
+    if (complete?.isNeeded(payload)) {
+      const completed = await this.#retry(attempt, () => complete.complete(payload, attempt))
+      return this.#identify(work, completed)
+    }
     const own: RecordRef = { table: work.link.recordType, id: work.link.recordId }
 
     const email = identifiersOf(payload.person).find(({ kind }) => kind === 'email')?.value
@@ -124,6 +132,16 @@ export class SyncPerson {
     const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())
     if (intent.kind === 'moved') return undefined
     return this.#create(own, JSON.parse(intent.columns) as Columns, intent.resumed, attempt)
+  }
+
+  /** Now that the e-mail is known, the person may turn out to have a link already: look again. */
+  async #identify({ requestId }: Work, payload: Payload): Promise<undefined> {
+    const { person } = payload
+    const canonicalKey = canonicalKeyOf(person)
+    if (canonicalKey === undefined) throw new Error('A completed person has no identity')
+    const identity = { identifiers: identifiersOf(person), canonicalKey }
+    await this.#options.store.identify(requestId, identity, writePayload(payload))
+    return undefined
   }
 
   /** Sends the same create until its outcome is known. */

@@ -32,8 +32,6 @@ export type CreateResult =
   /** A duplicate-detection rule or an alternate key of the customer refuses the row. */
   | { kind: 'duplicate'; vendorCode: string; vendorRequestId?: string }
 
-export type { CallContext }
-
 /** A row's columns on their way to Dynamics: logical names, or `navigation@odata.bind` for look-ups. */
 export type Columns = Readonly<Record<string, string | number | boolean | null>>
 

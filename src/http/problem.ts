@@ -42,10 +42,10 @@ export function answerFor(error: unknown): Answer {
   }
   if (error instanceof Busy) {
     const { retryAfterMs } = error
-    return { status: 503, code: 'dynamics-busy', detail: 'Dynamics asks us to wait.', retryAfterMs }
+    return { status: 503, code: 'vendor-busy', detail: 'We are asked to wait.', retryAfterMs }
   }
   if (error instanceof Unavailable) {
-    return { status: 503, code: 'dynamics-unavailable', detail: 'Dynamics gives no usable answer now.' }
+    return { status: 503, code: 'vendor-unavailable', detail: 'There is no usable answer now.' }
   }
   if (error instanceof Unauthorized) {
     const detail =

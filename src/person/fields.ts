@@ -170,6 +170,11 @@ const salesInsight: readonly Row[] = [
   },
 ]
 
+/** Names of ours: they are in Marketo only where somebody made them. */
+export function isCustomInMarketo(marketo: string): boolean {
+  return /^(?:microsoft|lastInteresting|subject$)/.test(marketo)
+}
+
 /** Adobe's default mapping. Source: Adobe, "Default Dynamics Field Mapping". The owner is no field: see assignTo. */
 export const defaultFields: readonly DefaultField[] = [
   ...stock.map((row) => ({ ...row, standard: true })),

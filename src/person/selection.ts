@@ -1,4 +1,10 @@
-import { type DefaultField, type Direction, defaultFields, type MarketoType } from './fields.ts'
+import {
+  type DefaultField,
+  type Direction,
+  defaultFields,
+  isCustomInMarketo,
+  type MarketoType,
+} from './fields.ts'
 import type { RecordType } from './person.ts'
 import { type Addition, type DefaultValue, readSelectionFile, type SelectionFile } from './selection-file.ts'
 
@@ -36,6 +42,15 @@ const narrower: Readonly<Record<Direction, readonly Direction[]>> = {
 /** Adobe's default mapping of stock columns. */
 export function defaultSelection(): FieldSelection {
   return assemble({ select: ['standard'], add: [], restrict: [], defaults: { lead: {}, contact: {} } }, [])
+}
+
+/** Marketo REST names of what may travel to Dynamics and can be asked of Marketo. */
+export function marketoFields({ fields }: FieldSelection): string[] {
+  const outward = [...fields.lead, ...fields.contact].filter(({ direction }) => direction !== 'to-marketo')
+  const added = new Set(outward.map(({ marketo }) => marketo))
+  added.delete('id')
+  for (const { marketo } of defaultFields) if (isCustomInMarketo(marketo)) added.delete(marketo)
+  return [...added]
 }
 
 /** A FIELDS_FILE (docs/fields.md). Every problem is a sentence that begins with the path of the JSON member. */

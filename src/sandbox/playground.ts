@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Sandbox, startSandbox } from './index.ts'
 import { freePort, launchService, SERVICE_MAIN, type Service, waitUntilReady } from './launch.ts'
+import { seedStockPeople } from './marketo/stock-people.ts'
 
 const HOST = '127.0.0.1'
 const PORTS_FROM = 8080
@@ -35,9 +36,11 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     opened.defer(() => rm(dataDirectory, { recursive: true, force: true }))
   }
   const sandbox = opened.use(await startSandbox({ host: HOST }))
+  seedStockPeople(sandbox.marketo)
   const port = await freePort(HOST, PORTS_FROM)
   const environment = {
     ...sandbox.environment(),
+    ...sandbox.marketoEnvironment(),
     API_KEYS: `demo:${API_KEY}`,
     DATA_DIR: dataDirectory,
     ...options.settings,

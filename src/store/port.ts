@@ -55,16 +55,12 @@ export interface Answer {
   body: string
 }
 
-export interface NewRequest {
+export interface NewRequest extends Identity {
   requestId: string
   door: 'rest' | 'webhook'
   /** Name of the API key: the scope of `idempotency.key`. */
   caller: string
   idempotency?: { key: string; bodyHash: string }
-  /** Without kind `record`; sorted. */
-  identifiers: readonly Identifier[]
-  marketoId?: number
-  canonicalKey: string
   recordType: RecordType
   /** What finishing the request needs, as JSON. Erased when the request is settled. */
   payload: string
@@ -74,6 +70,14 @@ export interface NewRequest {
   /** Until when (epoch ms) the one who made the request works on the link and others keep away. */
   leaseUntil: number
   now: number
+}
+
+/** By what a person is known. */
+export interface Identity {
+  /** Without kind `record`; sorted. */
+  identifiers: readonly Identifier[]
+  marketoId?: number
+  canonicalKey: string
 }
 
 /** A request on its way. `leased`: the link is claimed and this request may make its record. */
@@ -152,6 +156,11 @@ export interface Store extends AsyncDisposable {
   takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined>
   /** Gives this request's lease back without a result. */
   release(requestId: string): Promise<void>
+  /**
+   * What Marketo told about a person who came with an id alone. While nothing was sent for the link, it takes
+   * the canonical key or joins the link that has the e-mail; the request keeps `payload` either way.
+   */
+  identify(requestId: string, person: Identity, payload: string): Promise<void>
   /** Outlives this process on return, before the create is sent. `columns` is JSON. */
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult>
   /** Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome. */

@@ -165,8 +165,8 @@ const detail = {
 }
 const ERRORS: readonly [string, Error, number, Record<string, unknown>][] = [
   ['Rejected', new Rejected('The owner is disabled.', detail), 422, { ...detail, vendorCode: undefined }],
-  ['Busy', new Busy('SECRET', 90_500), 503, { code: 'dynamics-busy' }],
-  ['Unavailable', new Unavailable('SECRET'), 503, { code: 'dynamics-unavailable' }],
+  ['Busy', new Busy('SECRET', 90_500), 503, { code: 'vendor-busy' }],
+  ['Unavailable', new Unavailable('SECRET'), 503, { code: 'vendor-unavailable' }],
   ['Unauthorized', new Unauthorized('SECRET', detail), 503, { code: 'service-not-authorized' }],
   ['Conflict', new Conflict('SECRET'), 503, { code: 'record-changing' }],
   ['Refusal', new Refusal(409, 'key-in-use', 'Wait.', { advice: 'Wait.' }), 409, { code: 'key-in-use' }],

@@ -72,10 +72,10 @@ export class Ledger {
 
   /** E1, E7 and E8, at the instant in which a row comes to be. */
   onCommit(row: Row): void {
-    const { canonicalKey, index: who } = this.#person(row.person)
+    const { canonicalKeys, index: who } = this.#person(row.person)
     const history = this.#history(who)
     if (row.byService) {
-      const generation = generationOf(row, canonicalKey)
+      const generation = generationOf(row, canonicalKeys)
       const earlier = history.generations.get(generation)
       assert.ok(earlier === undefined || earlier === row.id, `E1: two records of person ${who}`)
       assert.ok(history.deletions >= generation, `E8: generation ${generation} of ${who} without a deletion`)
@@ -111,6 +111,11 @@ export class Ledger {
     }
   }
 
+  /** What Marketo holds: a person's e-mail, where they have one. */
+  emailInMarketo(marketoId: number): string | null {
+    return this.#person(Math.floor((marketoId - 1) / 2)).email ?? null
+  }
+
   #person(index: number): SimulatedPerson {
     const person = this.#people[index]
     assert.ok(person)
@@ -128,9 +133,9 @@ export class Ledger {
   }
 }
 
-function generationOf({ table, id }: Row, canonicalKey: string): number {
+function generationOf({ table, id }: Row, canonicalKeys: readonly string[]): number {
   for (let generation = 0; generation < GENERATIONS_MAX; generation += 1) {
-    if (deriveRecordId(table, canonicalKey, generation) === id) return generation
+    if (canonicalKeys.some((key) => deriveRecordId(table, key, generation) === id)) return generation
   }
   throw new Error(`E1: ${table} ${id} is no id of this person`)
 }

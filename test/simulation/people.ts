@@ -13,7 +13,8 @@ export interface Trigger {
 
 export interface SimulatedPerson {
   index: number
-  canonicalKey: string
+  /** What their record ids may be derived from; more than one where the first trigger may bring the id alone. */
+  canonicalKeys: string[]
   email?: string
   refused: boolean
   /** Entered by sales before any campaign ran. */
@@ -22,8 +23,13 @@ export interface SimulatedPerson {
   triggers: Trigger[]
 }
 
+export function emailOf(index: number): string {
+  return `p${index}@sim.example`
+}
+
 /**
- * People of every kind: known by id and e-mail, by e-mail alone, by id alone, two ids with one e-mail,
+ * People of every kind: known by id and e-mail, by e-mail alone, by id alone although Marketo knows their e-mail,
+ * by id alone since they have none, two ids with one e-mail,
  * some already in Dynamics, some that Dynamics refuses, some deleted there half-way.
  */
 export function makePeople(scheduler: Scheduler, count: number, durationMs: number): SimulatedPerson[] {
@@ -32,22 +38,25 @@ export function makePeople(scheduler: Scheduler, count: number, durationMs: numb
 
 function makePerson(scheduler: Scheduler, index: number, durationMs: number): SimulatedPerson {
   const idOnly = scheduler.chance(0.1)
-  const shared = !idOnly && scheduler.chance(0.1)
+  const scattered = !idOnly && scheduler.chance(0.2)
+  const shared = !idOnly && !scattered && scheduler.chance(0.1)
   const refused = scheduler.chance(0.03)
-  const email = idOnly ? undefined : `p${index}@sim.example`
+  const email = emailOf(index)
   const firstId = 2 * index + 1
+  const lastName = refused ? REFUSED_NAME : `P${index}`
   const firstAt = scheduler.between(1, durationMs)
   const triggers = Array.from({ length: scheduler.between(1, 4) }, (_, number): Trigger => {
     const marketoId = shared && scheduler.chance(0.5) ? firstId + 1 : firstId
     const withId = idOnly || scheduler.chance(0.7)
+    const withEmail = !idOnly && !(scattered && withId && scheduler.chance(0.5))
     const keyed = scheduler.chance(0.2)
     return {
       who: index,
       atMs: Math.min(durationMs, firstAt + delayOf(scheduler)),
       person: {
         ...(withId && { marketoId }),
-        ...(email !== undefined && { email }),
-        fields: { ...(email !== undefined && { email }), lastName: refused ? REFUSED_NAME : `P${index}` },
+        ...(withEmail && { email }),
+        fields: { ...(withEmail && { email }), lastName },
       },
       recordType: scheduler.chance(0.2) ? 'contact' : 'lead',
       batch: scheduler.chance(0.1),
@@ -56,10 +65,13 @@ function makePerson(scheduler: Scheduler, index: number, durationMs: number): Si
   })
   return {
     index,
-    canonicalKey: email === undefined ? `marketo:${firstId}` : `email:${email}`,
-    ...(email !== undefined && { email }),
+    canonicalKeys: [
+      ...(idOnly ? [] : [`email:${email}`]),
+      ...(idOnly || scattered ? [`marketo:${firstId}`] : []),
+    ],
+    ...(!idOnly && { email }),
     refused,
-    enteredByHand: email !== undefined && scheduler.chance(0.1),
+    enteredByHand: !idOnly && scheduler.chance(0.1),
     ...(scheduler.chance(0.1) && { deletedAtMs: scheduler.between(1, durationMs) }),
     triggers,
   }

@@ -1,6 +1,7 @@
 import type { TableDefinition } from '../../src/dataverse/metadata.ts'
 import type { Columns, CreateResult, FoundRecord, RecordRef, Records } from '../../src/dataverse/records.ts'
 import { Busy, Rejected, Unavailable } from '../../src/errors.ts'
+import type { People } from '../../src/marketo/people.ts'
 import type { Owner, Scheduler } from './scheduler.ts'
 
 export interface Faults {
@@ -49,6 +50,12 @@ export class SimulatedDataverse {
       read: (ref) => this.#call(owner, 'read', () => this.#visible(ref)),
       create: (ref, columns) => this.#call(owner, 'create', () => this.#create(ref, columns)),
     }
+  }
+
+  /** Marketo, seen from one replica, over the same bad wire. */
+  peopleFor(owner: Owner, emailOf: (marketoId: number) => string | null): People {
+    const read = (ids: readonly number[]) => new Map(ids.map((id) => [id, { id, email: emailOf(id) }]))
+    return { read: (ids) => this.#call(owner, 'people', () => read(ids)) }
   }
 
   commit(row: Row): boolean {
@@ -130,6 +137,8 @@ function attempt<T>(work: () => T): { value: T } | { error: unknown } {
   try {
     return { value: work() }
   } catch (error) {
+    // A broken invariant is nobody's reply: it ends the world.
+    if (!(error instanceof Rejected)) throw error
     return { error }
   }
 }

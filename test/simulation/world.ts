@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import pino from 'pino'
 import { webhookAnswer } from '../../src/action/answer.ts'
 import { Attempts } from '../../src/action/attempts.ts'
+import { CompletePerson } from '../../src/action/complete-person.ts'
 import { FlowAction, type FlowActionCall } from '../../src/action/flow-action.ts'
 import { PrepareRecord } from '../../src/action/prepare-record.ts'
 import { SyncPerson } from '../../src/action/sync-person.ts'
@@ -138,11 +139,13 @@ export class World {
     const jobs = this.#through(this.#jobs, owner)
     const backoff = { baseMs: 500, maxMs: 5_000 }
     const metadata = { table: async (table: 'lead' | 'contact') => simulatedTable(table) }
+    const people = this.#vendor.peopleFor(owner, (marketoId) => this.#ledger.emailInMarketo(marketoId))
     const owners = { resolve: async () => ({ kind: 'team' as const, id: '' }) }
     const syncPerson = new SyncPerson({
       store,
       records: this.#vendor.recordsFor(owner),
       prepare: new PrepareRecord({ metadata, owners, selection, log: silent }),
+      complete: new CompletePerson({ people, selection, log: silent }),
       recordIdOf: deriveRecordId,
       clock,
       random,

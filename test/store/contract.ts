@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Jobs } from '../../src/jobs/port.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
-import type { Acceptance, DeriveRecordId, Identifier, NewRequest, Store, Work } from '../../src/store/port.ts'
+import type {
+  Acceptance,
+  DeriveRecordId,
+  Identifier,
+  Identity,
+  NewRequest,
+  Store,
+  Work,
+} from '../../src/store/port.ts'
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: Store
@@ -18,29 +26,33 @@ const SETTLE = { kind: 'linked', recordType: 'lead', provenAt: NOW } as const
 
 let requests = 0
 
+/** What a door, or Marketo, knows of a person. */
+function identity({ marketoId, email }: { marketoId?: number; email?: string }): Identity {
+  const identifiers: Identifier[] = []
+  if (email !== undefined) identifiers.push({ kind: 'email', value: email })
+  if (marketoId !== undefined) identifiers.push({ kind: 'marketo', value: String(marketoId) })
+  const first = identifiers[0]
+  assert.ok(first)
+  const canonicalKey = `${first.kind}:${first.value}`
+  return { identifiers, canonicalKey, ...(marketoId !== undefined && { marketoId }) }
+}
+
 /** A request as a door makes it; `who` is a Marketo id, an e-mail, or both. */
 export function newRequest(
   who: { marketoId?: number; email?: string },
   more: Partial<NewRequest> = {},
 ): NewRequest {
   requests += 1
-  const identifiers: Identifier[] = []
-  if (who.email !== undefined) identifiers.push({ kind: 'email', value: who.email })
-  if (who.marketoId !== undefined) identifiers.push({ kind: 'marketo', value: String(who.marketoId) })
-  const first = identifiers[0]
-  assert.ok(first)
   return {
+    ...identity(who),
     requestId: `request-${requests}`,
     door: 'rest',
     caller: 'tests',
-    identifiers,
-    canonicalKey: `${first.kind}:${first.value}`,
     recordType: 'lead',
     payload: '{}',
     batch: false,
     leaseUntil: LEASE_UNTIL,
     now: NOW,
-    ...(who.marketoId !== undefined && { marketoId: who.marketoId }),
     ...more,
   }
 }
@@ -144,6 +156,41 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal(second.link.marketoId, 1)
       const aliased = await store.readPerson(2)
       assert.equal(aliased?.link.recordId, first.link.recordId)
+    })
+
+    test('a person who came with an id alone takes the key of their e-mail once it is known', async ({
+      store,
+    }) => {
+      const work = await accept(store, newRequest({ marketoId: 1 }))
+      await store.identify(work.requestId, identity({ marketoId: 1, email: 'a@x' }), '{"more":1}')
+      const known = await store.takeUp(work.requestId, LEASE_UNTIL, NOW)
+      assert.deepEqual(
+        [known?.payload, known?.leased, known?.link.canonicalKey, known?.link.recordId],
+        ['{"more":1}', true, 'email:a@x', deriveRecordId('lead', 'email:a@x', 0)],
+      )
+      const byEmail = await accept(store, newRequest({ email: 'a@x' }))
+      assert.equal(byEmail.link.linkId, work.link.linkId)
+    })
+
+    test('and joins the link that has the e-mail already', async ({ store }) => {
+      const owner = await create(store, newRequest({ email: 'a@x' }))
+      const work = await accept(store, newRequest({ marketoId: 1 }))
+      await store.identify(work.requestId, identity({ marketoId: 1, email: 'a@x' }), '{}')
+      const known = await store.takeUp(work.requestId, LEASE_UNTIL, NOW)
+      assert.deepEqual([known?.link.linkId, known?.link.state], [owner.link.linkId, 'linked'])
+    })
+
+    test('but keeps its key when a create may be under way, or Marketo knows no e-mail', async ({
+      store,
+    }) => {
+      const sent = await accept(store, newRequest({ marketoId: 1 }))
+      await store.storeIntent(sent.requestId, sent.link.recordId, '{}', NOW)
+      await store.identify(sent.requestId, identity({ marketoId: 1, email: 'a@x' }), '{}')
+      const blank = await accept(store, newRequest({ marketoId: 2 }))
+      await store.identify(blank.requestId, identity({ marketoId: 2 }), '{}')
+      for (const { requestId, link } of [sent, blank]) {
+        assert.equal((await store.takeUp(requestId, LEASE_UNTIL, NOW))?.link.recordId, link.recordId)
+      }
     })
 
     test('an e-mail that its owner gave up is free, and its next user gets another record id', async ({
@@ -400,7 +447,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     test('a rescheduled job comes back at its time and counts its attempts', async ({ store, jobs }) => {
       const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { batch: true }))
       await claimAll(jobs, NOW)
-      await jobs.reschedule(requestId, NOW + 5_000, 'dynamics-busy')
+      await jobs.reschedule(requestId, NOW + 5_000, 'vendor-busy')
       assert.deepEqual(await claimAll(jobs, NOW + 4_999), [])
       assert.deepEqual(await claimAll(jobs, NOW + 5_000), [{ requestId, attempts: 1 }])
     })

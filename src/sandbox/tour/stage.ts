@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Call, Commit, DataverseSandbox } from '../index.ts'
+import type { Call, Commit, DataverseSandbox, MarketoSandbox } from '../index.ts'
 import { API_KEY, type Playground } from '../playground.ts'
 
 const WAIT_MAX_MS = 15_000
@@ -25,6 +25,7 @@ export interface Since {
 /** What a step of the tour may do: knock at the doors, bend Dynamics and read Dynamics' own log. */
 export class Stage {
   readonly dataverse: DataverseSandbox
+  readonly marketo: MarketoSandbox
   readonly #playground: Playground
   readonly #signal: AbortSignal
 
@@ -32,6 +33,7 @@ export class Stage {
     this.#playground = playground
     this.#signal = signal
     this.dataverse = playground.sandbox.dataverse
+    this.marketo = playground.sandbox.marketo
   }
 
   /** The REST door. */

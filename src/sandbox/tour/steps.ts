@@ -9,6 +9,7 @@ const { lastName: _, ...DAN } = person(4714, 'Dan')
 const EVA = person(4715, 'Eva')
 const FAY = person(4716, 'Fay')
 const GUS = person(4717, 'Gus')
+const HUGO = person(4718, 'Hugo')
 const TWINS = 50
 
 /** What campaigns ask for while Dynamics behaves. */
@@ -64,6 +65,28 @@ export const everyday: readonly Step[] = [
         promises: [
           ['id in the answer', reply.body.recordId, id],
           ['writes', since.writes().length, 0],
+        ],
+      }
+    },
+  },
+  {
+    title: 'An id alone, then the e-mail',
+    asked: 'REST, two campaigns',
+    email: HUGO.email,
+    answer: '200 created, then exists',
+    leads: 1,
+    async play(stage) {
+      const { marketoId: _id, ...known } = HUGO
+      const marketoId = stage.marketo.seed(known)
+      const asked = stage.marketo.calls.length
+      const byId = await stage.rest({ person: { marketoId } })
+      const byEmail = await stage.rest({ person: { email: HUGO.email, lastName: HUGO.lastName } })
+      const questions = stage.marketo.calls.slice(asked).filter(({ operation }) => operation === 'leads')
+      return {
+        answer: `${say(byId)}, then ${byEmail.body.outcome}`,
+        promises: [
+          ['questions to Marketo', questions.length, 1],
+          ['id in the second answer', byEmail.body.recordId, byId.body.recordId],
         ],
       }
     },

@@ -1,4 +1,4 @@
-import type { DeriveRecordId, Identifier, Link, NewRequest, RecordType } from '../port.ts'
+import type { DeriveRecordId, Identifier, Identity, Link, NewRequest, RecordType } from '../port.ts'
 import { toLink } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -36,6 +36,24 @@ export class Claims {
     if (this.isBlank(byMarketoId)) return this.merge(byMarketoId, byEmail)
     if (this.isBlank(byEmail) && byEmail.marketoId === undefined) return this.merge(byEmail, byMarketoId)
     return byMarketoId
+  }
+
+  /** A blank link learns who the person is: it takes their key, or joins the link that has their e-mail. */
+  identify(link: Link, person: Identity): void {
+    const byEmail = this.#findBy(person.identifiers, 'email')
+    if (!this.isBlank(link) || byEmail?.linkId === link.linkId) return
+    if (byEmail) {
+      this.merge(link, byEmail)
+      return
+    }
+    for (const { kind, value } of person.identifiers) {
+      this.#sql.insertIdentifier.run({ kind, value, linkId: link.linkId })
+    }
+    if (link.canonicalKey === person.canonicalKey) return
+    this.#sql.dropRecordNames.run(link.linkId)
+    const reserved = this.reserveRecordId(link.recordType, person.canonicalKey, 0)
+    this.#sql.rekeyLink.run({ linkId: link.linkId, canonicalKey: person.canonicalKey, ...reserved })
+    this.nameRecord(link.linkId, link.recordType, reserved.recordId)
   }
 
   /** No record is proven and no create can be under way. */

@@ -19,6 +19,9 @@ export function prepareStatements(db: Database) {
       `update request set outcome = :outcome, settled_at = :now, payload = ''
         where request_id = :requestId and settled_at is null`,
     ),
+    storePayload: db.prepare(
+      'update request set payload = :payload where request_id = :requestId and settled_at is null',
+    ),
     storeAnswer: db.prepare(
       `update request set answer_status = :status, answer_body = :body
         where request_id = :requestId and idempotency_key is not null and answer_status is null`,
@@ -48,6 +51,10 @@ export function prepareStatements(db: Database) {
                        generation = :generation, proven_at = null
         where link_id = :linkId and record_id = :oldRecordId and state = 'linked'`,
     ),
+    rekeyLink: db.prepare(
+      `update link set canonical_key = :canonicalKey, record_id = :recordId, generation = :generation
+        where link_id = :linkId`,
+    ),
     mergeLink: db.prepare(
       `update link set state = 'merged', merged_into = :to, lease_owner = null, lease_until = 0 where link_id = :from`,
     ),
@@ -61,6 +68,7 @@ export function prepareStatements(db: Database) {
     insertIdentifier: db.prepare(
       'insert into identifier (kind, value, link_id) values (:kind, :value, :linkId) on conflict do nothing',
     ),
+    dropRecordNames: db.prepare("delete from identifier where link_id = ? and kind = 'record'"),
     moveIdentifiers: db.prepare('update identifier set link_id = :to where link_id = :from'),
     dropOtherEmails: db.prepare(
       "delete from identifier where link_id = :linkId and kind = 'email' and value <> :email",

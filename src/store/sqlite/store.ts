@@ -5,6 +5,7 @@ import type {
   Answer,
   DeriveRecordId,
   Identifier,
+  Identity,
   IntentResult,
   Link,
   NewRequest,
@@ -66,6 +67,13 @@ export class SqliteStore implements Store {
 
   release(requestId: string): Promise<void> {
     return this.#db.writeUnsynced(() => void this.#sql.releaseLease.run(requestId))
+  }
+
+  identify(requestId: string, person: Identity, payload: string): Promise<void> {
+    return this.#db.write(() => {
+      this.#sql.storePayload.run({ requestId, payload })
+      this.#claims.identify(this.#linkOf(this.#requireRequest(requestId)), person)
+    })
   }
 
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult> {

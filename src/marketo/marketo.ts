@@ -1,0 +1,75 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../event-log.ts'
+import { createAgent } from '../exchange.ts'
+import { createClient } from './client.ts'
+import { createIdentity } from './identity.ts'
+import { Limiter } from './limiter.ts'
+import { createPeople, type People } from './people.ts'
+import { createSender } from './sender.ts'
+import { defaultSettings, type MarketoSettings } from './settings.ts'
+import { createTokens } from './token.ts'
+
+export interface MarketoOptions {
+  /** Origin of the instance, such as https://123-ABC-456.mktorest.com; a path is ignored. */
+  url: string
+  /** Of a custom service with an API-only user. */
+  clientId: string
+  clientSecret: string
+  settings?: Partial<MarketoSettings>
+  clock: Clock
+  log: Log
+}
+
+export interface MarketoStats {
+  /** Requests sent that Marketo counts. */
+  calls: number
+  /** Of these, refused with 606, 607 or 615. */
+  throttled: number
+  /** Since 00:00 US Central, or since the start of the process. */
+  callsToday: number
+  inFlight: number
+  queued: number
+  concurrency: number
+  /** What is left until another call may start; 0 when it may. */
+  pausedForMs: number
+}
+
+export interface Marketo extends AsyncDisposable {
+  people: People
+  stats(): MarketoStats
+  /** Ends every call as Unavailable or Busy and closes the connections. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Builds this room; opens nothing until the first call. */
+export function createMarketo(options: MarketoOptions): Marketo {
+  const { clientId, clientSecret, clock, log } = options
+  const settings = { ...defaultSettings, ...options.settings }
+  const { origin } = new URL(options.url)
+  const closing = new AbortController()
+  // One connection more than calls: slow calls must not keep a new token waiting.
+  const dispatcher = createAgent({ ...settings, concurrencyMax: settings.concurrencyMax + 1 })
+  const ask = createIdentity({ origin, clientId, clientSecret, dispatcher, settings, clock, log })
+  const tokens = createTokens({ ask, settings, clock, log, closing: closing.signal })
+  const limiter = new Limiter({ settings, clock, closing: closing.signal })
+  const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
+  const client = createClient({ sender, tokens, settings, clock })
+  const close = () => {
+    closing.abort(new Error('the connection to Marketo was closed'))
+    return dispatcher.destroy()
+  }
+
+  return {
+    people: createPeople({ client, settings }),
+    stats: () => ({
+      ...sender.stats,
+      callsToday: limiter.callsToday,
+      inFlight: limiter.inFlight,
+      queued: limiter.queued,
+      concurrency: limiter.budget.concurrency,
+      pausedForMs: limiter.waitMs(),
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,128 @@
+import type { Dispatcher } from 'undici'
+import type { Clock } from '../clock.ts'
+import { causeCode, type Log } from '../event-log.ts'
+import { exchange, type WireRequest } from '../exchange.ts'
+import { type BudgetEvent, quotaResetMs } from './budget.ts'
+import type { Limiter } from './limiter.ts'
+import type { MarketoSettings } from './settings.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+export interface ReadRequest {
+  /** Below /rest/v1/: `leads.json`. */
+  path: string
+  query: URLSearchParams
+  /** What the event log calls this request: a verb and a noun, never a value. */
+  name: string
+}
+
+export interface Sent {
+  verdict: Verdict
+  /** What a Busy made of this verdict asks for. */
+  waitMs: number
+}
+
+export interface Sender {
+  /** Waits for a slot and sends once. Rejects with whatever went wrong, in no particular words. */
+  sendOnce(request: ReadRequest, token: string, signal: AbortSignal): Promise<Sent>
+  readonly stats: { calls: number; throttled: number }
+}
+
+export function createSender(options: {
+  /** Of the instance, such as https://123-ABC-456.mktorest.com. */
+  origin: string
+  dispatcher: Dispatcher
+  limiter: Limiter
+  settings: MarketoSettings
+  clock: Clock
+  log: Log
+}): Sender {
+  const { origin, dispatcher, limiter, settings, clock, log } = options
+  const stats = { calls: 0, throttled: 0 }
+
+  const learn = (verdict: Verdict, startedAtMs: number): number => {
+    const event = eventOf(verdict, startedAtMs)
+    if (event === undefined) return quotaResetMs(clock.now(), settings) - clock.now()
+    limiter.learn(event)
+    if (event.kind === 'served') return 0
+    stats.throttled += 1
+    return Math.max(limiter.waitMs(), settings.concurrencyRetryMs)
+  }
+
+  return {
+    async sendOnce(request, token, signal) {
+      await limiter.admit(signal)
+      const startedAtMs = clock.now()
+      const about = () => ({ request: request.name, ms: clock.now() - startedAtMs })
+      stats.calls += 1
+      try {
+        const { status, body } = await exchange(dispatcher, toWire(origin, request, token, settings), signal)
+        const verdict = judge({ status, body })
+        const waitMs = learn(verdict, startedAtMs)
+        log[verdict.kind === 'answer' ? 'debug' : 'warn']({
+          event: 'marketo-call',
+          ...about(),
+          status,
+          ...idsOf(verdict),
+        })
+        return { verdict, waitMs }
+      } catch (cause) {
+        log.warn({ event: 'marketo-no-answer', ...about(), cause: causeCode(cause) })
+        throw cause
+      } finally {
+        limiter.release()
+      }
+    },
+    stats,
+  }
+}
+
+/** undefined = a quota that is not about calls. */
+function eventOf(verdict: Verdict, startedAtMs: number): BudgetEvent | undefined {
+  switch (verdict.kind === 'error' ? verdict.codeClass : 'other') {
+    case 'window':
+      return { kind: 'window-full' }
+    case 'concurrency':
+      return { kind: 'too-many-at-once', startedAtMs }
+    case 'daily-calls':
+      return { kind: 'day-used-up' }
+    case 'daily-jobs':
+      return undefined
+    default:
+      return { kind: 'served' }
+  }
+}
+
+function idsOf(verdict: Verdict) {
+  switch (verdict.kind) {
+    case 'answer':
+      return { vendorRequestId: verdict.answer.requestId }
+    case 'error':
+      return { vendorRequestId: verdict.requestId, code: verdict.code }
+    case 'unreadable':
+      return { vendorRequestId: verdict.requestId }
+    case 'too-large':
+      return {}
+    default:
+      return verdict satisfies never
+  }
+}
+
+/**
+ * A query that is too long for an address goes as a form, and stays a read.
+ * Source: Adobe, "Lead database" (POST with _method=GET); "Authentication" (the token in the header only).
+ */
+function toWire(
+  origin: string,
+  { path, query }: ReadRequest,
+  token: string,
+  { urlBytesMax }: MarketoSettings,
+): WireRequest {
+  const headers = { accept: 'application/json', authorization: `Bearer ${token}` }
+  const address = `/rest/v1/${path}`
+  const body = query.toString()
+  if (origin.length + address.length + 1 + body.length <= urlBytesMax) {
+    return { origin, method: 'GET', path: `${address}?${body}`, headers }
+  }
+  const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+  return { origin, method: 'POST', path: `${address}?_method=GET`, headers: form, body }
+}

@@ -1,0 +1,75 @@
+/** Every bound of this room, with its unit. Plain values: whoever builds the room may lower or raise them. */
+export interface MarketoSettings {
+  /** One call from token to last byte of the reply, waiting for a slot included. */
+  callTimeoutMs: number
+  connectTimeoutMs: number
+  /** A little more than Marketo's own 60 s for a query by filter. */
+  headersTimeoutMs: number
+  /** Longest silence inside a reply's body; a steady drip is bounded by callTimeoutMs only. */
+  bodyGapTimeoutMs: number
+  replyBytesMax: number
+  /** A longer address is sent as a form instead; Marketo takes 8 KB. */
+  urlBytesMax: number
+  /** People asked for in one call. */
+  batchSizeMax: number
+  /** Pages of one answer. */
+  pagesMax: number
+  /** Calls that may start within one window: half of what all integrations of a subscription share. */
+  windowCallsMax: number
+  windowMs: number
+  /** Calls at a time, again half of what is shared. */
+  concurrencyMax: number
+  /** This service's share of the subscription's calls a day. */
+  dailyCallsMax: number
+  /** Kept after 00:00 US Central when Marketo said that the day's calls are used up: clocks differ. */
+  dayEndSlackMs: number
+  /** A call that could not start sooner than this is told Busy instead of waiting. */
+  queueWaitMaxMs: number
+  /** Calls that may wait for a slot; one more is told Busy. */
+  queueMax: number
+  /** Told to callers who find the queue full. */
+  queueFullRetryMs: number
+  /** Told to a caller whose call was one too many at a time. */
+  concurrencyRetryMs: number
+  /** After such a refusal, one more call at a time for each such interval without another. */
+  recoverEveryMs: number
+  tokenTimeoutMs: number
+  /** How long before its end a token is no longer sent. */
+  expirySafetyMs: number
+  /** Longest remaining life of a refused token that is waited out. */
+  dyingWaitMaxMs: number
+  /** Kept after a token's end before the next is asked for; Marketo counts whole seconds. */
+  tokenEndSlackMs: number
+  /** Times that Marketo is asked before a token that is at its end is given up. */
+  tokenAsksMax: number
+  /** How long a failure to get a token is repeated to callers instead of asking Marketo again. */
+  tokenRetryMs: number
+}
+
+/** Source: Adobe, "Marketo Engage integration best practices", "REST API" (limits), "Lead database". */
+export const defaultSettings: MarketoSettings = {
+  callTimeoutMs: 70_000,
+  connectTimeoutMs: 5_000,
+  headersTimeoutMs: 65_000,
+  bodyGapTimeoutMs: 15_000,
+  replyBytesMax: 16 * 1024 * 1024,
+  urlBytesMax: 8_000,
+  batchSizeMax: 300,
+  pagesMax: 20,
+  windowCallsMax: 50,
+  windowMs: 20_000,
+  concurrencyMax: 5,
+  dailyCallsMax: 25_000,
+  dayEndSlackMs: 60_000,
+  queueWaitMaxMs: 5_000,
+  queueMax: 50,
+  queueFullRetryMs: 1_000,
+  concurrencyRetryMs: 1_000,
+  recoverEveryMs: 60_000,
+  tokenTimeoutMs: 10_000,
+  expirySafetyMs: 1_000,
+  dyingWaitMaxMs: 5_000,
+  tokenEndSlackMs: 500,
+  tokenAsksMax: 5,
+  tokenRetryMs: 1_000,
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { created, type Rig, type Settings, startRig } from './rig.ts'
+
+const ANN = { email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek', company: 'Ek AB' }
+
+/** A service that may ask Marketo. */
+async function startWithMarketo(settings: Settings = {}): Promise<Rig> {
+  const rig = await startRig()
+  await rig.restart({ ...rig.sandbox.marketoEnvironment(), ...settings })
+  return rig
+}
+
+function questions(rig: Rig): number {
+  return rig.sandbox.marketo.calls.filter(({ operation }) => operation === 'leads').length
+}
+
+describe('a person who comes with a Marketo id alone', () => {
+  it('is completed from Marketo and keyed by e-mail, with one question', async () => {
+    await using rig = await startWithMarketo()
+    const marketoId = rig.sandbox.marketo.seed(ANN)
+    const { body } = await rig.sync({ marketoId })
+    assert.equal(body.outcome, 'created')
+    const { emailaddress1, firstname, lastname, companyname } =
+      rig.sandbox.dataverse.row('lead', String(body.recordId)) ?? {}
+    assert.deepEqual(
+      { email: emailaddress1, firstName: firstname, lastName: lastname, company: companyname },
+      ANN,
+    )
+    const byEmail = (await rig.sync({ email: 'ANN@example.com' })).body
+    const again = (await rig.sync({ marketoId })).body
+    assert.deepEqual([byEmail.outcome, byEmail.recordId], ['exists', body.recordId])
+    assert.deepEqual([again.outcome, again.recordId], ['exists', body.recordId])
+    assert.equal(questions(rig), 1)
+  })
+
+  it('is one with the person whom another campaign sent by e-mail (E1)', async () => {
+    await using rig = await startWithMarketo()
+    const marketoId = rig.sandbox.marketo.seed(ANN)
+    const byEmail = (await rig.sync({ email: ANN.email, lastName: 'Ek' })).body
+    const byId = (await rig.sync({ marketoId })).body
+    assert.deepEqual([byId.outcome, byId.recordId], ['exists', byEmail.recordId])
+    assert.equal((await rig.request('GET', `/v1/people/${marketoId}`)).body.recordId, byEmail.recordId)
+    assert.equal(created(rig).length, 1)
+  })
+
+  it('is adopted when sales had entered that e-mail by hand (E7)', async () => {
+    await using rig = await startWithMarketo()
+    const recordId = rig.sandbox.dataverse.seed('lead', { lastname: 'Ek', emailaddress1: ANN.email })
+    const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN) })
+    assert.deepEqual([body.outcome, body.recordId], ['exists', recordId])
+  })
+
+  it('keeps what the caller said', async () => {
+    await using rig = await startWithMarketo()
+    const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN), lastName: 'Ekström' })
+    const row = rig.sandbox.dataverse.row('lead', String(body.recordId))
+    assert.deepEqual([row?.firstname, row?.lastname], ['Ann', 'Ekström'])
+  })
+
+  it('is asked for once, however many twins come at once (E5)', async () => {
+    await using rig = await startWithMarketo()
+    const marketoId = rig.sandbox.marketo.seed(ANN)
+    const replies = await Promise.all(Array.from({ length: 20 }, () => rig.sync({ marketoId })))
+    assert.equal(replies.filter(({ body }) => body.outcome === 'created').length, 1)
+    assert.deepEqual([questions(rig), created(rig).length], [1, 1])
+  })
+
+  it('waits while Marketo gives no answer, and Dynamics is not asked before', async () => {
+    await using rig = await startWithMarketo({ REST_DEADLINE_MS: '100' })
+    const marketoId = rig.sandbox.marketo.seed(ANN)
+    rig.sandbox.marketo.bend({ operation: 'leads', how: { kind: 'error', code: '606' } })
+    const calls = await rig.callsDuring(async () => {
+      assert.equal((await rig.sync({ marketoId })).body.outcome, 'queued')
+    })
+    assert.deepEqual(calls, [])
+  })
+
+  it('waits while our access to Marketo is not accepted, and the log says what to do', async () => {
+    await using rig = await startWithMarketo({ MARKETO_CLIENT_SECRET: 'wrong', REST_DEADLINE_MS: '500' })
+    const marketoId = rig.sandbox.marketo.seed(ANN)
+    const { body } = await rig.sync({ marketoId })
+    assert.equal(body.outcome, 'queued')
+    const errors = rig.log.filter((line) => line.includes('"level":"error"'))
+    assert.ok(errors.some((line) => line.includes('marketo-credentials-wrong')))
+    await rig.restart(rig.sandbox.marketoEnvironment())
+    assert.equal((await rig.outcomeOf(body.requestId)).outcome, 'created')
+  })
+
+  it('is completed with what every Marketo has when a selected field is not there', async () => {
+    const FIELDS_FILE = JSON.stringify({ add: [{ marketo: 'noSuchField', type: 'string', lead: 'sic' }] })
+    await using rig = await startWithMarketo({ FIELDS_FILE })
+    const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN) })
+    assert.equal(body.outcome, 'created')
+    assert.ok(rig.log.some((line) => line.includes('marketo-fields-refused')))
+  })
+
+  it('is keyed by the id when Marketo does not know them', async () => {
+    await using rig = await startWithMarketo()
+    const made = (await rig.sync({ marketoId: 999_999, lastName: 'Ek' })).body
+    const unnamed = await rig.sync({ marketoId: 999_998 })
+    assert.deepEqual([made.outcome, unnamed.body.code], ['created', 'field-required'])
+  })
+
+  it('is keyed by the id where Marketo is not set up', async () => {
+    await using rig = await startRig()
+    const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN), lastName: 'Ek' })
+    assert.equal(body.outcome, 'created')
+    assert.equal(questions(rig), 0)
+  })
+})
