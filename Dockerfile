@@ -5,7 +5,7 @@ WORKDIR /app
 
 COPY package.json package-lock.json ./
 # The image brings its own Node and needs no tools: neither optional nor dev packages.
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY src ./src
 
 RUN install -d -o node -g node /data
