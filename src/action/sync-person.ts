@@ -2,7 +2,7 @@ import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
 import { Rejected, Unavailable } from '../errors.ts'
-import { canonicalKeyOf, identifiersOf } from '../person/identity.ts'
+import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import { type Backoff, retry } from '../retry.ts'
 import type { Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
@@ -110,11 +110,12 @@ export class SyncPerson {
   /** Look first, then store the intent, then create. */
   async #ensureRecord(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
     const { store, records, prepare, complete, clock } = this.#options
-    const payload = readPayload(work.payload)
-    if (complete?.isNeeded(payload)) {
-      const completed = await this.#retry(attempt, () => complete.complete(payload, attempt))
+    const said = readPayload(work.payload)
+    if (complete?.isNeeded(said)) {
+      const completed = await this.#retry(attempt, () => complete.complete(said, attempt))
       return this.#identify(work, completed)
     }
+    const payload = withKnownEmail(said, work.link)
     const own: RecordRef = { table: work.link.recordType, id: work.link.recordId }
 
     const email = identifiersOf(payload.person).find(({ kind }) => kind === 'email')?.value
@@ -193,6 +194,12 @@ export class SyncPerson {
     const { clock, random, limits } = this.#options
     return retry(run, { backoff: limits.backoff, ...attempt, clock, random })
   }
+}
+
+/** Who came with an id alone may be known by e-mail from an earlier request. */
+function withKnownEmail(payload: Payload, { canonicalKey }: Link): Payload {
+  const email = payload.person.email ?? emailOfKey(canonicalKey)
+  return email === undefined ? payload : { ...payload, person: { ...payload.person, email } }
 }
 
 function refOf(link: Link): RecordRef {

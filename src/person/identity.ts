@@ -39,6 +39,11 @@ export function canonicalKeyOf(person: Pick<Person, 'marketoId' | 'email'>): str
   return first && `${first.kind}:${first.value}`
 }
 
+/** The normalised e-mail that a canonical key was made of; undefined when it was made of a Marketo id. */
+export function emailOfKey(canonicalKey: string): string | undefined {
+  return canonicalKey.startsWith('email:') ? canonicalKey.slice('email:'.length) : undefined
+}
+
 /**
  * The id under which Dynamics gets the record: the same for the same person on every replica, after every crash.
  * `organisation` names the Dataverse organisation and is compared without case; `generation` counts from 0.

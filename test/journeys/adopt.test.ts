@@ -96,6 +96,14 @@ describe('a person whom sales entered by hand exists and is never doubled (E7):'
     assert.deepEqual([body.outcome, body.recordId, body.code], ['exists', kept, undefined])
   })
 
+  it('one who was known by e-mail from a request that failed, and comes back with the id alone', async () => {
+    await using rig = await startRig()
+    assert.equal((await rig.sync({ marketoId: 4711, email: EMAIL })).body.outcome, 'failed')
+    const recordId = rig.sandbox.dataverse.seed('lead', byHand)
+    const { body } = await rig.sync({ marketoId: 4711, lastName: 'Ek' })
+    assert.deepEqual([body.outcome, body.recordId], ['exists', recordId])
+  })
+
   it('the record of an earlier installation is found by its id, though it has no e-mail', async () => {
     await using rig = await startRig()
     const { recordId } = (await rig.sync({ marketoId: 7, lastName: 'Ek' })).body
