@@ -51,6 +51,7 @@ const LEASE_MARGIN_MS = 15_000
 const TWIN_POLL_MS = 100
 const WORKER_CONCURRENCY_MAX = 32
 const PRUNE_INTERVAL_MS = 3_600_000
+const PRUNE_PAGE_MAX = 500
 
 /** The one place where things are built. Throws an Error with a sentence for an operator. */
 export async function createService(config: Config, ports: Partial<Ports> = {}): Promise<Service> {
@@ -186,6 +187,7 @@ function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveReco
       leaseMs,
       retentionMs: config.retentionDays * 86_400_000,
       pruneIntervalMs: PRUNE_INTERVAL_MS,
+      prunePageMax: PRUNE_PAGE_MAX,
     },
   })
   const flowAction = new FlowAction({ store, attempts, worker, clock, leaseMs, twinPollMs: TWIN_POLL_MS })

@@ -21,6 +21,8 @@ export interface WorkerOptions {
     retentionMs: number
     /** How often what is older is forgotten. */
     pruneIntervalMs: number
+    /** How much of each kind is forgotten in one transaction. */
+    prunePageMax: number
   }
 }
 
@@ -89,12 +91,20 @@ export class Worker {
     }
   }
 
+  /** Page by page, so that requests get their turn in between. */
   async #prune(): Promise<void> {
     const { store, clock, limits, log } = this.#options
     const now = clock.now()
     if (now - this.#prunedAt < limits.pruneIntervalMs) return
     this.#prunedAt = now
-    const forgotten = await store.prune(now - limits.retentionMs)
-    if (forgotten.requests + forgotten.activities > 0) log.info({ event: 'pruned', ...forgotten })
+    const total = { requests: 0, activities: 0 }
+    let more: boolean
+    do {
+      const { requests, activities } = await store.prune(now - limits.retentionMs, limits.prunePageMax)
+      total.requests += requests
+      total.activities += activities
+      more = Math.max(requests, activities) === limits.prunePageMax
+    } while (more)
+    if (total.requests + total.activities > 0) log.info({ event: 'pruned', ...total })
   }
 }

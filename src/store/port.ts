@@ -173,8 +173,8 @@ export interface Store extends AsyncDisposable {
   readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined>
   /** Newest first, at most `limit`, older than `before` (an activityId). */
   readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>
-  /** Forgets settled requests and activities older than `before` (epoch ms). Links stay. */
-  prune(before: number): Promise<{ requests: number; activities: number }>
+  /** Forgets settled requests and activities older than `before` (epoch ms), `limit` of each at most. Links stay. */
+  prune(before: number, limit: number): Promise<{ requests: number; activities: number }>
   /** Throws when the database cannot be used. */
   ping(): Promise<void>
 }

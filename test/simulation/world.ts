@@ -172,6 +172,7 @@ export class World {
         leaseMs: LEASE_MS,
         retentionMs: 0,
         pruneIntervalMs: 0,
+        prunePageMax: 1,
       },
     })
     const flowAction = new FlowAction({

@@ -106,8 +106,14 @@ export function prepareStatements(db: Database) {
         order by activity_id desc limit :limit`,
     ),
 
-    pruneRequests: db.prepare('delete from request where settled_at < ?'),
-    pruneActivities: db.prepare('delete from activity where at < ?'),
+    pruneRequests: db.prepare(
+      `delete from request
+        where request_id in (select request_id from request where settled_at < :before limit :limit)`,
+    ),
+    pruneActivities: db.prepare(
+      `delete from activity
+        where activity_id in (select activity_id from activity where at < :before limit :limit)`,
+    ),
     ping: db.prepare('select 1 from migration'),
   }
 }

@@ -169,10 +169,10 @@ export class SqliteStore implements Store {
     return this.#sql.activitiesOfPerson.all({ marketoId, value, before, limit }).map(toActivity)
   }
 
-  prune(before: number): Promise<{ requests: number; activities: number }> {
+  prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {
     return this.#db.writeUnsynced(() => ({
-      requests: Number(this.#sql.pruneRequests.run(before).changes),
-      activities: Number(this.#sql.pruneActivities.run(before).changes),
+      requests: Number(this.#sql.pruneRequests.run({ before, limit }).changes),
+      activities: Number(this.#sql.pruneActivities.run({ before, limit }).changes),
     }))
   }
 
