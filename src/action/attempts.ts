@@ -57,10 +57,6 @@ export class Attempts {
     return running
   }
 
-  get active(): number {
-    return this.#running.size
-  }
-
   /** Resolves when nothing is under way. */
   async drain(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)

@@ -21,7 +21,7 @@ const MarketoId = Type.Unsafe<number | string>({
 })
 
 /** The fields of the selection by their Marketo REST names; nothing else is known. */
-export function personSchema(selection: FieldSelection): TObject {
+function personSchema(selection: FieldSelection): TObject {
   const members: Record<string, TSchema> = {
     marketoId: Type.Optional(MarketoId),
     email: Type.Optional(
