@@ -3,6 +3,8 @@ import type { Clock } from './clock.ts'
 /** Who asked, until when: reaches every wait and every socket. */
 export interface CallContext {
   signal: AbortSignal
+  /** Work that nobody waits for: behind everything else, and never the last of a budget. */
+  lane?: 'background'
 }
 
 /** The promise's result, or the signal's reason as soon as it aborts. The promise itself runs on. */

@@ -11,7 +11,7 @@ import type { Payload } from './payload.ts'
 const ALWAYS_THERE = ['email', 'firstName', 'lastName', 'company']
 
 export interface CompletePersonOptions {
-  people: People
+  people: Pick<People, 'read'>
   selection: FieldSelection
   log: Logger
 }

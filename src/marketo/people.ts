@@ -3,6 +3,7 @@ import { Rejected } from '../errors.ts'
 import type { JsonObject } from '../shape.ts'
 import type { Client } from './client.ts'
 import type { MarketoSettings } from './settings.ts'
+import type { PersonUpdate } from './sync-leads.ts'
 import { type Answer, unavailable } from './verdict.ts'
 
 /** A person's fields by REST name. */
@@ -19,6 +20,16 @@ export interface People {
     fields: readonly string[],
     call: CallContext,
   ): Promise<Map<number, MarketoFields>>
+  /**
+   * Everybody whose `field` (a searchable REST name) has one of `values`, with `fields`; 300 values a call.
+   * A value that holds a comma cannot be asked for and finds nobody.
+   */
+  search(
+    field: string,
+    values: readonly string[],
+    fields: readonly string[],
+    call: CallContext,
+  ): Promise<readonly PersonUpdate[]>
 }
 
 /** Source: Adobe, "Leads" (get leads by filter type) and "Paging tokens". */

@@ -1,0 +1,43 @@
+import type { CallContext } from '../abort.ts'
+import type { FailureDetail } from '../errors.ts'
+import type { SeenRow } from './changes.ts'
+import type { Columns, RecordRef, Table } from './records.ts'
+
+/** Which columns a row comes back with. */
+export type Selects = Readonly<Record<Table, readonly string[]>>
+
+export interface Update {
+  ref: RecordRef
+  /** The state that the update was decided on. */
+  etag: string
+  columns: Columns
+}
+
+export type UpdateResult =
+  /** Proven by the row as it is now. */
+  | { kind: 'updated'; row: SeenRow; vendorRequestId?: string }
+  /** The row is no longer the one with this etag: read it and decide again. */
+  | { kind: 'stale' }
+  /** 404: the row is not there. */
+  | { kind: 'missing' }
+  /** Sending the same again cannot help. */
+  | { kind: 'refused'; detail: FailureDetail }
+  /** Certainly not executed; try again after this time. */
+  | { kind: 'unsent'; retryAfterMs: number }
+  /** No usable answer: it may or may not have been executed, now or later. */
+  | { kind: 'unknown' }
+
+/** Whole rows in bulk, for the background sync. */
+export interface Rows {
+  /**
+   * PATCH with If-Match, in as few $batch requests as the pace allows. One result for each update, in order;
+   * throws only Unauthorized, and when `call.signal` aborts before anything was sent.
+   */
+  update(updates: readonly Update[], selects: Selects, call: CallContext): Promise<UpdateResult[]>
+  /** The rows that exist, by `<table>:<id>`. Who is not in the map got a 404. */
+  readRows(
+    refs: readonly RecordRef[],
+    selects: Selects,
+    call: CallContext,
+  ): Promise<ReadonlyMap<string, SeenRow>>
+}

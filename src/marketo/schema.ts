@@ -1,0 +1,45 @@
+import type { CallContext } from '../abort.ts'
+
+/** One field of a person. Source: Adobe, "Leads" (describe2). */
+export interface MarketoField {
+  /** REST name. */
+  name: string
+  /** As Marketo spells it: string, text, integer, float, boolean, date, datetime, email, phone, url, … */
+  dataType: string
+  /** Characters; of text-like types. */
+  length?: number
+  updateable: boolean
+  /** Whether `leads.json` can be asked by it. */
+  searchable: boolean
+}
+
+export interface NewField {
+  name: string
+  displayName: string
+  dataType: string
+  description: string
+}
+
+export interface NewActivityType {
+  apiName: string
+  name: string
+  description: string
+  triggerName: string
+  filterName: string
+  primaryAttribute: { apiName: string; name: string; dataType: string }
+  attributes: readonly { apiName: string; name: string; dataType: string }[]
+}
+
+export type Ensured = 'created' | 'present'
+
+/** The shape of a person. Every verb throws Unauthorized, Rejected, Busy or Unavailable and nothing else. */
+export interface Schema {
+  /** By REST name; from cache while it is fresh, asked anew with `fresh`. */
+  fields(call: CallContext, fresh?: boolean): Promise<ReadonlyMap<string, MarketoField>>
+  /** Makes a custom field unless a field has the name already. Rejected when a field of another type has it. */
+  ensureField(field: NewField, call: CallContext): Promise<Ensured>
+  /** Makes and approves a custom activity unless it is there; adds attributes that are missing. */
+  ensureActivityType(type: NewActivityType, call: CallContext): Promise<Ensured | 'completed'>
+  /** The id of an approved custom activity by its API name; undefined = there is none. */
+  activityTypeId(apiName: string, call: CallContext): Promise<number | undefined>
+}

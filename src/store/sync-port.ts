@@ -1,0 +1,221 @@
+import type { LinkState, RecordType } from './port.ts'
+
+/**
+ * What the background sync remembers. Every verb is one whole transaction.
+ * The flow action shares nothing of it but the link row.
+ */
+
+/** Field values by Marketo REST name, as both sides are compared. Absent = not known, null = empty. */
+export type Values = Readonly<Record<string, string | number | boolean | null>>
+
+export type Stream =
+  | 'marketo-changes'
+  | 'marketo-life'
+  | 'dynamics-leads'
+  | 'dynamics-contacts'
+  | 'activity-log'
+
+export interface Cursor {
+  stream: Stream
+  /** Opaque to the store. */
+  position: string
+  /** Epoch ms of the last time that the source was read up to its end. */
+  readAt?: number
+}
+
+/** A value that we sent to Marketo, kept until late entries of the change log cannot come any more. */
+export interface SentValue {
+  field: string
+  value: string | number | boolean | null
+  /** What we believed to replace. */
+  replaced: string | number | boolean | null
+  /** Epoch ms. */
+  at: number
+  /** The change log has shown it, or a read has. */
+  confirmed: boolean
+}
+
+/** A decided write, stored before it is sent. */
+export interface SyncIntent {
+  intentId: string
+  toDynamics?: Values
+  toMarketo?: Values
+  /** Epoch ms. */
+  at: number
+}
+
+/** One link with all that is known of both sides. `undefined` values: never seen, to be read. */
+export interface Replica {
+  linkId: number
+  state: LinkState
+  recordType: RecordType
+  recordId: string
+  marketoId?: number
+  /** What both sides last agreed on; absent until the first time. */
+  shadow?: Values
+  marketo?: Values
+  dynamics?: Values
+  /** Of the row that `dynamics` was read from. */
+  etag?: string
+  /** Epoch ms of the newest entry of the change log that was taken in. */
+  marketoSeenAt: number
+  sent: readonly SentValue[]
+  /** Values that must be written back to Marketo, since a write of ours replaced them unseen. */
+  restore?: Values
+  intent?: SyncIntent
+  /** The sync filter of the record says no. */
+  stopped: boolean
+  /** Epoch ms from which it is to be worked on; absent = nothing to do. */
+  dueAt?: number
+  /** Epoch ms of the oldest change that is not worked off; absent = nothing to do. */
+  dirtySince?: number
+  /** 0: live changes, 1: initial loading, behind them. */
+  priority: 0 | 1
+  /** Failed attempts since the last success or change. */
+  attempts: number
+  /** Of the full read that last showed the record. */
+  epoch: number
+  /** Counts writes of this replica; 0 = not stored yet. */
+  version: number
+}
+
+/** A record that nobody has linked, as it enters the store. */
+export interface NewLink {
+  recordType: RecordType
+  recordId: string
+  /** Normalised; claimed for the link when no other has it. */
+  email?: string
+}
+
+/** What happens to the link itself. Applied in order, before the replicas are written. */
+export type LinkMove =
+  /** The record was deleted in Dynamics. Ignored when the link has another record by now. */
+  | { kind: 'tombstone'; linkId: number; recordType: RecordType; recordId: string }
+  /** A deleted record is back. */
+  | { kind: 'restore'; linkId: number }
+  /** The person was deleted in Marketo: the name is free, the record stays. */
+  | { kind: 'orphan'; linkId: number; marketoId: number }
+  /** The person is held by this record from now on (qualified, or merged in Dynamics). */
+  | { kind: 'record'; linkId: number; recordType: RecordType; recordId: string }
+  /** The record is this person's from now on (found by e-mail, made by us, or merged in Marketo). */
+  | { kind: 'person'; linkId: number; marketoId: number }
+  /** `linkId` is another name of `into`: its names move there, its own replica goes. */
+  | { kind: 'merge'; linkId: number; into: number }
+  /** The agreed e-mail, normalised: the one e-mail name of the link, where it is free. */
+  | { kind: 'email'; linkId: number; email?: string }
+
+export interface NewConflict {
+  linkId: number
+  field: string
+  winner: 'marketo' | 'dynamics'
+  won: string | number | boolean | null
+  lost: string | number | boolean | null
+}
+
+export interface Conflict extends NewConflict {
+  conflictId: number
+  at: number
+  recordType: RecordType
+  recordId: string
+  marketoId?: number
+}
+
+export interface NewFailure {
+  /** Which side refuses, or would. */
+  side: 'marketo' | 'dynamics'
+  /** Stable, kebab-case, documented in README. */
+  code: string
+  /** REST name or logical name of the field at fault. */
+  field?: string
+  advice: string
+  vendorCode?: string
+  vendorRequestId?: string
+}
+
+export interface Failure extends NewFailure {
+  failureId: number
+  /** Absent: about the set-up, not about a person. */
+  linkId?: number
+  recordType?: RecordType
+  recordId?: string
+  marketoId?: number
+  firstSeenAt: number
+  lastSeenAt: number
+  attempts: number
+  /** Absent: tried again when something changes. */
+  nextAttemptAt?: number
+}
+
+/** The open failures of one link, or of the set-up (no linkId): whatever is not named here is over. */
+export interface FailureSet {
+  linkId?: number
+  failures: readonly NewFailure[]
+}
+
+export interface SyncChange {
+  now: number
+  cursors?: readonly Cursor[]
+  moves?: readonly LinkMove[]
+  newLinks?: readonly {
+    link: NewLink
+    replica: Omit<Replica, 'linkId' | 'state' | 'version' | 'recordType' | 'recordId'>
+  }[]
+  /** Each as it shall be. One whose stored version differs makes the whole change `stale`. */
+  replicas?: readonly Replica[]
+  conflicts?: readonly NewConflict[]
+  /** A failure that was not open before is also logged as an activity of the person. */
+  failures?: readonly FailureSet[]
+}
+
+export interface Backlog {
+  /** Replicas that are due or wait for their time, by priority. */
+  live: number
+  initial: number
+  oldestDirtyAt?: number
+  /** Links by state, for the status page. */
+  links: Readonly<Partial<Record<LinkState, number>>>
+  openFailures: number
+}
+
+/** What the activity log of Marketo has not been told yet. */
+export interface UnsentActivity {
+  activityId: number
+  at: number
+  marketoId?: number
+  outcome: string
+  code?: string
+  field?: string
+  advice?: string
+  recordType?: RecordType
+  recordId?: string
+  campaign?: string
+}
+
+export interface SyncStore {
+  readState(): Promise<{ cursors: readonly Cursor[]; paused: boolean }>
+  setPaused(paused: boolean): Promise<void>
+  /** The links that own these names, each once, in no order. A link that was never synced has version 0. */
+  findReplicas(names: {
+    records?: readonly { recordType: RecordType; recordId: string }[]
+    marketoIds?: readonly number[]
+    linkIds?: readonly number[]
+  }): Promise<Replica[]>
+  /** Due by now: live before initial, the longest due first. Links that are claimed or merged never are. */
+  due(limit: number, now: number): Promise<Replica[]>
+  /** `stale`: nothing was written, since a replica was changed meanwhile. Gives the ids of `newLinks`, in order. */
+  save(change: SyncChange): Promise<{ kind: 'saved'; linkIds: number[] } | { kind: 'stale' }>
+  /** Linked records of the type that no full read since `epoch` has shown, by ascending linkId after `after`. */
+  unseen(recordType: RecordType, epoch: number, after: number, limit: number): Promise<Replica[]>
+  backlog(): Promise<Backlog>
+  /** Newest first, older than `before` (a conflictId). */
+  readConflicts(limit: number, before?: number): Promise<Conflict[]>
+  /** Open ones, by code, then the oldest first; after `after` (a failureId) within that order. */
+  readFailures(filter: { code?: string; limit: number; after?: number }): Promise<Failure[]>
+  countFailures(): Promise<readonly { code: string; count: number }[]>
+  /** Its record is due at once. false = no such open failure. */
+  retryFailure(failureId: number, now: number): Promise<boolean>
+  /** After the activity id, ascending. */
+  readUnsentActivities(after: number, limit: number): Promise<UnsentActivity[]>
+  /** Forgets conflicts older than `before` (epoch ms), `limit` at most. */
+  pruneSync(before: number, limit: number): Promise<number>
+}
