@@ -24,6 +24,7 @@ const NUMBERS = {
   LINK_TRUST_SECONDS: { default: 60, min: 0, max: 3_155_760_000 },
   // Half of what a subscription has by default, which all integrations share.
   MARKETO_DAILY_CALLS: { default: 25_000, min: 1, max: 10_000_000 },
+  SYNC_INTERVAL_SECONDS: { default: 60, min: 0, max: 86_400 },
   RECOVERY_INTERVAL_SECONDS: { default: 5, min: 1, max: 3_600 },
   GIVE_UP_AFTER_HOURS: { default: 72, min: 1, max: 8_760 },
   RETENTION_DAYS: { default: 90, min: 1, max: 3_650 },
@@ -54,6 +55,7 @@ export const VARIABLES = [
   'MARKETO_CLIENT_SECRET',
   'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
+  'SYNC_INTERVAL_SECONDS',
   'LOG_LEVEL',
   'REST_DEADLINE_MS',
   'WEBHOOK_DEADLINE_MS',
@@ -89,6 +91,8 @@ export interface Config {
   /** Absent: Marketo cannot be asked. */
   marketo?: MarketoConfig
   fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
+  /** From the start of one cycle of the background sync to the next; 0 = there is none. */
+  syncIntervalSeconds: number
   logLevel: LogLevel
   restDeadlineMs: number
   webhookDeadlineMs: number
@@ -107,7 +111,7 @@ export interface Config {
 }
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
-const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS)_?/
+const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -156,6 +160,7 @@ export function toConfig(
     entra,
     ...readMarketo(values, number('MARKETO_DAILY_CALLS'), problems),
     fields: readFields(raw.files.FIELDS_FILE, problems),
+    syncIntervalSeconds: number('SYNC_INTERVAL_SECONDS'),
     logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
     restDeadlineMs: number('REST_DEADLINE_MS'),
     webhookDeadlineMs: number('WEBHOOK_DEADLINE_MS'),
@@ -176,6 +181,29 @@ export function toConfig(
   return { problems: [...problems, SANDBOX_HINT] }
 }
 
+/** What setting up Marketo needs, whatever else is set or missing. */
+export function toSetupConfig(
+  raw: RawConfig,
+): { config: SetupConfig; problems?: never } | { config?: never; problems: string[] } {
+  const { values } = raw
+  const problems: Problems = []
+  const dailyCallsMax = readInteger(
+    'MARKETO_DAILY_CALLS',
+    values.MARKETO_DAILY_CALLS,
+    NUMBERS.MARKETO_DAILY_CALLS,
+    problems,
+  )
+  const { marketo } = readMarketo(values, dailyCallsMax, problems)
+  const fields = readFields(raw.files.FIELDS_FILE, problems)
+  if (!marketo && problems.length === 0) problems.push(NO_MARKETO)
+  problems.push(...misspellings(raw.strangers))
+  return marketo && problems.length === 0 ? { config: { marketo, fields } } : { problems }
+}
+
+export type SetupConfig = Required<Pick<Config, 'marketo' | 'fields'>>
+
+const NO_MARKETO =
+  'MARKETO_URL, MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET are missing: set-up happens in Marketo.'
 const ROPC_WARNING =
   'ENTRA_USERNAME and ENTRA_PASSWORD sign in as a user (ROPC), which Microsoft is retiring and which fails with multi-factor sign-in; prefer a certificate, a managed identity or a secret.'
 const SANDBOX_HINT = 'To try the service without any account or configuration, use: npm run sandbox'

@@ -2,16 +2,13 @@ import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { createAction } from './action/action.ts'
+import { recordUrl } from './action/answer.ts'
 import { answerSchemas } from './action/answer-schemas.ts'
-import { Attempts } from './action/attempts.ts'
-import { CompletePerson } from './action/complete-person.ts'
-import { FlowAction } from './action/flow-action.ts'
+import type { FlowAction } from './action/flow-action.ts'
 import { peopleDoor } from './action/people.ts'
-import { PrepareRecord } from './action/prepare-record.ts'
 import { restDoor } from './action/rest.ts'
-import { SyncPerson } from './action/sync-person.ts'
 import { webhookDoor } from './action/webhook.ts'
-import { Worker } from './action/worker.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
@@ -23,10 +20,18 @@ import { SqliteJobs } from './jobs/sqlite.ts'
 import { createLog } from './log.ts'
 import { createMarketo, type Marketo } from './marketo/marketo.ts'
 import { recordIdOf } from './person/identity.ts'
-import { defaultSelection, type FieldSelection, parseSelection } from './person/selection.ts'
+import { selectFields } from './person/select-fields.ts'
+import type { FieldSelection } from './person/selection.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { Database } from './store/sqlite/database.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
+import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
+import type { SyncStore } from './store/sync-port.ts'
+import { whyOff } from './sync/control.ts'
+import { syncSchemas } from './sync/door-schemas.ts'
+import { syncDoors } from './sync/doors.ts'
+import type { Engine } from './sync/engine.ts'
+import { createSync } from './sync/sync.ts'
 
 /** What the outside world gives; everything else is built here. */
 export interface Ports {
@@ -43,16 +48,6 @@ export interface Service extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Waits between tries within an attempt, and between attempts. */
-const TRY_BACKOFF = { baseMs: 250, maxMs: 5_000 }
-const ATTEMPT_BACKOFF = { baseMs: 2_000, maxMs: 300_000 }
-/** A lease outlives the attempt that it covers. */
-const LEASE_MARGIN_MS = 15_000
-const TWIN_POLL_MS = 100
-const WORKER_CONCURRENCY_MAX = 32
-const PRUNE_INTERVAL_MS = 3_600_000
-const PRUNE_PAGE_MAX = 500
-
 /** The one place where things are built. Throws an Error with a sentence for an operator. */
 export async function createService(config: Config, ports: Partial<Ports> = {}): Promise<Service> {
   const { clock = systemClock, random = systemRandom, log = createLog({ level: config.logLevel }) } = ports
@@ -61,7 +56,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
     clock,
     random,
     log,
-    selection: selectionOf(config),
+    selection: selectFields(config.fields),
     metrics: createMetrics(),
   }
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)
@@ -73,16 +68,24 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
   const database = new Database({ path: join(config.store.directory, 'sync-person.sqlite') })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
-  const action = buildAction(parts, { dataverse, marketo, store, jobs, deriveRecordId })
+  const syncStore = new SqliteSyncStore(database)
+  const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
+  const action = buildAction(parts, stores)
+  const engine = buildSync(parts, stores)
   const stopping = new AbortController()
-  const app = await buildApp(parts, store, action.flowAction, stopping.signal)
+  const app = await buildApp(parts, stores, {
+    flowAction: action.flowAction,
+    engine,
+    stopping: stopping.signal,
+  })
 
   let working: Promise<void> = Promise.resolve()
+  let syncing: Promise<void> = Promise.resolve()
   let closed: Promise<void> | undefined
   const shutDown = async () => {
     stopping.abort()
     const grace = new AbortController()
-    const calm = Promise.all([app.close(), working, action.attempts.drain()])
+    const calm = Promise.all([app.close(), working, syncing, action.attempts.drain()])
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
     grace.abort()
     action.attempts.halt()
@@ -97,7 +100,9 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
   }
   const start = async () => {
     await jobs.releaseAll()
+    await engine?.refuseLossyFields(stopping.signal)
     working = action.worker.run(stopping.signal)
+    syncing = engine?.run(stopping.signal) ?? syncing
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })
     return address
@@ -109,13 +114,6 @@ interface Parts extends Ports {
   config: Config
   selection: FieldSelection
   metrics: Metrics
-}
-
-function selectionOf({ fields }: Config): FieldSelection {
-  if (fields.kind === 'default') return defaultSelection()
-  const { selection, problems } = parseSelection(fields.text)
-  if (!selection) throw new Error(`FIELDS_FILE ${fields.path}:\n- ${problems.join('\n- ')}`)
-  return selection
 }
 
 function buildDataverse({ config, clock, random, log }: Parts): Dataverse {
@@ -144,58 +142,51 @@ interface Stores {
   dataverse: Dataverse
   marketo: Marketo | undefined
   store: Store
+  syncStore: SyncStore
   jobs: Jobs
   deriveRecordId: DeriveRecordId
 }
 
-function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveRecordId }: Stores) {
+function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveRecordId: recordIdOf }: Stores) {
   const { config, clock, random, log, selection, metrics } = parts
-  const attemptMs = Math.max(config.restDeadlineMs, config.webhookDeadlineMs) + config.dataverseCallTimeoutMs
-  const leaseMs = attemptMs + LEASE_MARGIN_MS
-  const linkTrustMs = config.linkTrustSeconds * 1_000
-  const { records, metadata, owners } = dataverse
-  const syncPerson = new SyncPerson({
-    store,
-    records,
-    prepare: new PrepareRecord({ metadata, owners, selection, log }),
-    ...(marketo && { complete: new CompletePerson({ people: marketo.people, selection, log }) }),
-    recordIdOf: deriveRecordId,
-    clock,
-    random,
-    limits: { leaseMs, linkTrustMs, twinPollMs: TWIN_POLL_MS, backoff: TRY_BACKOFF },
-  })
   const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.')
-  const attempts = new Attempts({
-    syncPerson,
+  return createAction({
+    dataverse,
+    ...(marketo && { people: marketo.people }),
     store,
     jobs,
+    selection,
+    recordIdOf,
     clock,
     random,
     log,
     settled: ({ outcome, code }) => outcomes.add({ outcome, code: code ?? '' }),
-    limits: { attemptMs, backoff: ATTEMPT_BACKOFF, giveUpMs: config.giveUpAfterHours * 3_600_000 },
+    settings: config,
   })
-  const worker = new Worker({
-    attempts,
-    store,
-    jobs,
-    clock,
-    log,
-    limits: {
-      concurrencyMax: WORKER_CONCURRENCY_MAX,
-      intervalMs: config.recoveryIntervalSeconds * 1_000,
-      leaseMs,
-      retentionMs: config.retentionDays * 86_400_000,
-      pruneIntervalMs: PRUNE_INTERVAL_MS,
-      prunePageMax: PRUNE_PAGE_MAX,
-    },
-  })
-  const flowAction = new FlowAction({ store, attempts, worker, clock, leaseMs, twinPollMs: TWIN_POLL_MS })
-  return { attempts, worker, flowAction }
 }
 
-function buildApp(parts: Parts, store: Store, flowAction: FlowAction, stopping: AbortSignal) {
+/** undefined = there is no background sync: status says why. */
+function buildSync(parts: Parts, { dataverse, marketo, syncStore: store }: Stores): Engine | undefined {
+  const { config, selection, clock, random, log } = parts
+  const off = whyOff(config)
+  if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
+  if (off || !marketo) return undefined
+  const settings = {
+    intervalMs: config.syncIntervalSeconds * 1_000,
+    retentionMs: config.retentionDays * 86_400_000,
+  }
+  return createSync({ dataverse, marketo, store, selection, clock, random, log, settings })
+}
+
+interface Running {
+  flowAction: FlowAction
+  engine: Engine | undefined
+  stopping: AbortSignal
+}
+
+function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }: Running) {
   const { config, clock, random, log, selection, metrics } = parts
+  const { store, syncStore } = stores
   const organisation = config.dataverseUrl
   const callerOf = (request: FastifyRequest) => request.getDecorator<string>(API_KEY_NAME)
   const door = { flowAction, selection, clock, organisation, callerOf }
@@ -213,11 +204,28 @@ function buildApp(parts: Parts, store: Store, flowAction: FlowAction, stopping: 
       ),
     ],
     metrics,
-    schemas: answerSchemas,
+    schemas: [...answerSchemas, ...syncSchemas],
     doors: [
       restDoor({ ...door, deadlineMs: config.restDeadlineMs, bodyLimitBytes: config.restBodyBytes }),
       webhookDoor({ ...door, deadlineMs: config.webhookDeadlineMs, bodyLimitBytes: config.webhookBodyBytes }),
-      peopleDoor({ store, organisation }),
+      peopleDoor({ store, replicas: syncStore, organisation }),
+      ...syncDoors({
+        ...(engine && { engine }),
+        off: whyOff(config),
+        store: syncStore,
+        metadata: stores.dataverse.metadata,
+        ...(stores.marketo && { schema: stores.marketo.schema }),
+        selection,
+        usage: () => ({
+          dynamics: stores.dataverse.stats(),
+          ...(stores.marketo && { marketo: stores.marketo.stats() }),
+        }),
+        config,
+        recordUrl: recordUrl.bind(undefined, organisation),
+        callerOf,
+        clock,
+        stopping,
+      }),
     ],
     random,
   })

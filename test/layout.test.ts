@@ -9,13 +9,14 @@ import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'service'],
+  setup: ['clock', 'config', 'log', 'marketo', 'person', 'sync'],
   config: ['entra-config', 'log', 'marketo-config', 'setting'],
   'marketo-config': ['setting'],
   'entra-config': ['setting', 'type:config', 'type:dataverse'],
   setting: [],
   service: [
     ...['type:config', 'clock', 'log', 'package.json', 'type:fastify', 'type:pino'],
-    ...['action', 'dataverse', 'http', 'jobs', 'marketo', 'person', 'store'],
+    ...['action', 'dataverse', 'http', 'jobs', 'marketo', 'person', 'store', 'sync'],
   ],
   http: [
     'type:clock',
@@ -30,7 +31,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'type:abort'],
     ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
   ],
-  person: ['type:dataverse', 'uuid'],
+  sync: [
+    ...['person', 'type:dataverse', 'marketo', 'type:store', 'abort', 'type:clock', 'type:pino'],
+    ...['errors', 'problem', 'retry', 'type:event-log', 'type:fastify', 'typebox'],
+  ],
+  person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
     ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line'],
     ...['@azure/msal-node', 'type:undici'],
@@ -51,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   problem: ['typebox'],
   retry: ['type:clock', 'errors'],
   shape: [],
-  'waiting-line': [],
+  'waiting-line': ['type:abort'],
 }
 
 /** What an import is called in the table. */
@@ -107,7 +112,7 @@ test('nothing at run time imports itself through others', () => {
   none(sources.flatMap(({ path }) => visit(path, [])))
 })
 
-test('every file is used by the service or by the sandbox', () => {
+test('every file is used by the service, by the set-up or by the sandbox', () => {
   const reached = new Set<string>()
   const reach = (path: string): void => {
     if (reached.has(path)) return
@@ -115,6 +120,7 @@ test('every file is used by the service or by the sandbox', () => {
     for (const { file } of byPath.get(path)?.imports ?? []) if (file !== undefined) reach(file)
   }
   reach('main.ts')
+  reach('setup.ts')
   reach('sandbox/main.ts')
   none(
     sources

@@ -72,7 +72,15 @@ test('the document has the doors that the README names', () => {
     'GET /v1/people/{marketoId}',
     'GET /v1/people/{marketoId}/activities',
     'GET /v1/requests/{requestId}',
+    'GET /v1/sync/conflicts',
+    'GET /v1/sync/failures',
+    'GET /v1/sync/fields',
+    'GET /v1/sync/status',
     'POST /v1/flow-actions/sync-person-to-microsoft',
+    'POST /v1/sync/failures/{failureId}/retry',
+    'POST /v1/sync/pause',
+    'POST /v1/sync/preview',
+    'POST /v1/sync/resume',
     'POST /webhooks/marketo/sync-person-to-microsoft',
   ])
 })

@@ -87,12 +87,29 @@ export const RequestAnswer = Type.Object(
   },
 )
 
+const SyncState = Type.Object(
+  {
+    agreedFields: Type.Array(Type.String(), {
+      description: "Marketo's REST names of the fields that both sides agreed on; no values.",
+    }),
+    stopped: Type.Boolean({ description: "The record's own switch (new_synctomkto) says no." }),
+    changedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'The oldest change that has not travelled.' }),
+    ),
+    dueAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the background sync looks at the person next.' }),
+    ),
+    failedAttempts: Type.Integer({ description: 'Since the last success or change.' }),
+  },
+  { description: 'Absent until the background sync has seen the person.' },
+)
+
 export const PersonAnswer = Type.Object(
   {
     marketoId: Type.Integer(),
     state: oneOf(['claimed', 'linked', 'tombstoned', 'orphaned'], {
       description:
-        'claimed: no record is proven yet · linked: the record exists · the others are for the background sync.',
+        'claimed: no record is proven yet · linked: the record exists · tombstoned: it was deleted in Dynamics · orphaned: the person was deleted in Marketo.',
     }),
     ...recordMembers,
     generation: Type.Integer({ description: 'How often the record was deleted and made anew.' }),
@@ -102,6 +119,7 @@ export const PersonAnswer = Type.Object(
     sharedWith: Type.Array(Type.Integer(), {
       description: 'Other Marketo people with the same e-mail, who have the same record.',
     }),
+    sync: Type.Optional(SyncState),
   },
   {
     $id: 'PersonAnswer',
@@ -113,6 +131,7 @@ export const PersonAnswer = Type.Object(
         generation: 0,
         provenAt: EXAMPLE.at,
         sharedWith: [],
+        sync: { agreedFields: ['email', 'firstName', 'lastName'], stopped: false, failedAttempts: 0 },
       },
     ],
   },
@@ -133,12 +152,14 @@ export const ActivityEntry = Type.Object(
   {
     activityId: Type.Integer(),
     at: Type.String({ format: 'date-time' }),
-    activity: Type.Literal('Sync Person to Microsoft'),
+    activity: oneOf(['Sync Person to Microsoft', 'Background Sync'], {
+      description: 'What a campaign asked for, or a failure of the background sync.',
+    }),
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
-    requestId: Type.String(),
-    door: oneOf(['rest', 'webhook']),
+    requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),
+    door: oneOf(['rest', 'webhook', 'sync']),
     campaign: Type.Optional(
       Type.Object({
         id: Type.Optional(Type.String()),
@@ -146,9 +167,9 @@ export const ActivityEntry = Type.Object(
         type: Type.Optional(Type.String()),
       }),
     ),
-    vendorCode: Type.Optional(Type.String({ description: "Dynamics' own error code." })),
+    vendorCode: Type.Optional(Type.String({ description: "Dynamics' or Marketo's own error code." })),
     vendorRequestId: Type.Optional(
-      Type.String({ description: "Dynamics' request id, for Microsoft's support." }),
+      Type.String({ description: "Dynamics' or Marketo's request id, for their support." }),
     ),
   },
   { $id: 'ActivityEntry', examples: [ENTRY_EXAMPLE] },

@@ -2,10 +2,12 @@ import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 import { problemResponse, Refusal } from '../problem.ts'
 import type { Activity, Store } from '../store/port.ts'
+import type { Replica, SyncStore } from '../store/sync-port.ts'
 import { describe, recordUrl } from './answer.ts'
 
 export interface PeopleOptions {
   store: Store
+  replicas: Pick<SyncStore, 'findReplicas'>
   organisation: string
 }
 
@@ -24,7 +26,7 @@ const Page = Type.Object(
 )
 
 /** What the service knows about a person, a person's log, and how a queued request ended. */
-export function peopleDoor({ store, organisation }: PeopleOptions): FastifyPluginAsync {
+export function peopleDoor({ store, replicas, organisation }: PeopleOptions): FastifyPluginAsync {
   return async (scope) => {
     scope.get<{ Params: { marketoId: number } }>(
       '/v1/people/:marketoId',
@@ -33,6 +35,7 @@ export function peopleDoor({ store, organisation }: PeopleOptions): FastifyPlugi
         const found = await store.readPerson(marketoId)
         if (!found) throw unknownPerson()
         const { state, recordType, recordId, generation, provenAt } = found.link
+        const [replica] = await replicas.findReplicas({ marketoIds: [marketoId] })
         const others = found.identifiers.filter(
           ({ kind, value }) => kind === 'marketo' && value !== String(marketoId),
         )
@@ -45,6 +48,7 @@ export function peopleDoor({ store, organisation }: PeopleOptions): FastifyPlugi
           generation,
           ...(provenAt !== undefined && { provenAt: toIso(provenAt) }),
           sharedWith: others.map(({ value }) => Number(value)),
+          ...(replica && replica.version > 0 && { sync: toSyncState(replica) }),
         }
       },
     )
@@ -97,13 +101,14 @@ const personDocs = {
   response: {
     200: { description: 'Which record the person has.', $ref: 'PersonAnswer#' },
     ...BAD_PARAMETER,
-    404: problemResponse('No campaign has sent this person.'),
+    404: problemResponse('Neither a campaign nor the background sync knows this person.'),
   },
 }
 
 const activitiesDocs = {
   summary: "A person's activity log, newest first",
-  description: 'What campaigns asked for and how it ended, for RETENTION_DAYS.',
+  description:
+    'What campaigns asked for and how it ended, and what the background sync could not do, for RETENTION_DAYS.',
   operationId: 'readActivities',
   tags: ['people'],
   params: Id,
@@ -111,7 +116,7 @@ const activitiesDocs = {
   response: {
     200: { description: 'One page.', $ref: 'ActivitiesAnswer#' },
     ...BAD_PARAMETER,
-    404: problemResponse('No campaign has sent this person.'),
+    404: problemResponse('Neither a campaign nor the background sync knows this person.'),
   },
 }
 
@@ -129,14 +134,29 @@ const requestDocs = {
 }
 
 function unknownPerson(): Refusal {
-  return new Refusal(404, 'unknown-person', 'No campaign has sent a person with this Marketo id.')
+  return new Refusal(
+    404,
+    'unknown-person',
+    'Neither a campaign nor the background sync knows this Marketo id.',
+  )
+}
+
+/** Names of fields and times; values stay where they are. */
+function toSyncState({ shadow = {}, stopped, dirtySince, dueAt, attempts }: Replica) {
+  return {
+    agreedFields: Object.keys(shadow).sort(),
+    stopped,
+    ...(dirtySince !== undefined && { changedAt: toIso(dirtySince) }),
+    ...(dueAt !== undefined && { dueAt: toIso(dueAt) }),
+    failedAttempts: attempts,
+  }
 }
 
 function toEntry(organisation: string, { at, recordType, recordId, ...entry }: Activity) {
   return {
     ...entry,
     at: toIso(at),
-    activity: 'Sync Person to Microsoft',
+    activity: entry.door === 'sync' ? 'Background Sync' : 'Sync Person to Microsoft',
     ...(recordType &&
       recordId && { recordType, recordId, recordUrl: recordUrl(organisation, recordType, recordId) }),
   }

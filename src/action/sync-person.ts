@@ -63,7 +63,8 @@ export class SyncPerson {
   async #settlementOf(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
     const { link } = work
     const { clock, limits } = this.#options
-    const isLinked = link.state === 'linked'
+    if (link.state === 'tombstoned') return this.#renew(work)
+    const isLinked = link.state === 'linked' || link.state === 'orphaned'
     const provenAt = link.provenAt ?? 0
     if (isLinked && clock.now() - provenAt <= limits.linkTrustMs) return linked(refOf(link), provenAt)
     const flight = this.#flights.get(link.linkId)
@@ -99,11 +100,15 @@ export class SyncPerson {
   }
 
   /** The proof of a link is old: ask whether the record is still there. */
-  async #confirm({ requestId, payload, link }: Work, attempt: Attempt): Promise<Settlement | undefined> {
-    const { store, records } = this.#options
-    const found = await this.#retry(attempt, () => records.read(refOf(link), attempt))
-    if (found) return this.#proven(survivor(found), found.vendorRequestId)
-    await store.confirmDeleted(requestId, link.recordId, readPayload(payload).recordType)
+  async #confirm(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
+    const { records } = this.#options
+    const found = await this.#retry(attempt, () => records.read(refOf(work.link), attempt))
+    return found ? this.#proven(survivor(found), found.vendorRequestId) : this.#renew(work)
+  }
+
+  /** The record was deleted: the person may have another one. */
+  async #renew({ requestId, payload, link }: Work): Promise<undefined> {
+    await this.#options.store.confirmDeleted(requestId, link.recordId, readPayload(payload).recordType)
     return undefined
   }
 

@@ -2,7 +2,7 @@ import { Unavailable } from '../errors.ts'
 import type { Reply } from './verdict.ts'
 
 export interface BatchPart {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PATCH'
   /** Absolute path with query, percent-encoded. */
   path: string
   headers?: Readonly<Record<string, string>>

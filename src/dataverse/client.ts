@@ -1,22 +1,39 @@
 import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
-import { isVendorError, Unavailable } from '../errors.ts'
-import { readBatch, writeBatch } from './batch.ts'
+import { isVendorError, Unavailable, type VendorError } from '../errors.ts'
+import { type BatchPart, readBatch, writeBatch } from './batch.ts'
 import { type ApiRequest, SERVICE_ROOT, type Sender } from './sender.ts'
 import type { DataverseSettings } from './settings.ts'
 import type { Tokens } from './token.ts'
 import { errorOf, judge, type Reply } from './verdict.ts'
 
-type PartRequest = Omit<ApiRequest, 'name'>
+export interface Batch {
+  /** What the event log calls it. */
+  name: string
+  /** With paths below the service root. */
+  parts: readonly BatchPart[]
+  /** Holds as many parts as the pace allowed, and may take `bulkTimeoutMs`. */
+  paced?: boolean
+}
+
+/** What became of one part of a batch. */
+export type PartOutcome =
+  /** `waitMs` is what a throttled part asks for. */
+  | { kind: 'reply'; reply: Reply; waitMs: number }
+  /** It has no reply of its own. Unless it was `sent`, it was certainly not executed. */
+  | { kind: 'no-reply'; error: VendorError; sent: boolean }
 
 export interface Client {
   /**
-   * A success, a missing row (404) or a duplicate (412); the verb knows what these mean.
-   * Everything else is thrown, as Unauthorized, Rejected, Busy or Unavailable. Sends again only after a 401.
+   * A success, a missing row (404), a duplicate (412) or what the request understands; the verb knows what
+   * these mean. Everything else is thrown, as Unauthorized, Rejected, Busy or Unavailable. Sends again only
+   * after a 401.
    */
   send(request: ApiRequest, call: CallContext): Promise<Reply>
   /** One $batch with continue-on-error: one reply for each part, in order, whatever its status but 429. */
-  batch(name: string, parts: readonly PartRequest[], call: CallContext): Promise<readonly Reply[]>
+  batch(batch: Batch, call: CallContext): Promise<readonly Reply[]>
+  /** The same for writes: one outcome for each part, in order, and nothing is thrown. */
+  attempt(batch: Batch, call: CallContext): Promise<PartOutcome[]>
 }
 
 /** Decide (judge), wait (limiter) and send (exchange) put together. Retries belong to the caller. */
@@ -29,21 +46,32 @@ export function createClient(options: {
 }): Client {
   const { sender, tokens, settings, clock, random } = options
 
-  const converse = async (request: ApiRequest, signal: AbortSignal): Promise<Reply> => {
-    const token = await tokens.get({ signal })
-    let sent = await sender.sendOnce(request, token, signal)
-    if (judge(sent.reply).kind === 'token-refused') {
-      sent = await sender.sendOnce(request, await tokens.refresh(token, { signal }), signal)
+  const converse = async (request: ApiRequest, call: CallContext, delivery: Delivery): Promise<Reply> => {
+    const passage = {
+      ...call,
+      onStart: () => {
+        delivery.sent = true
+      },
     }
-    const error = errorOf(judge(sent.reply), sent.reply, sent.waitMs)
+    const refused = delivery.refusedToken
+    delivery.token = await (refused === undefined ? tokens.get(call) : tokens.refresh(refused, call))
+    let sent = await sender.sendOnce(request, delivery.token, passage)
+    if (judge(sent.reply).kind === 'token-refused') {
+      delivery.sent = false
+      delivery.token = await tokens.refresh(delivery.token, call)
+      sent = await sender.sendOnce(request, delivery.token, passage)
+    }
+    const { reply } = sent
+    const error = request.understands?.(reply) ? undefined : errorOf(judge(reply), reply, sent.waitMs)
     if (error !== undefined) throw error
-    return sent.reply
+    return reply
   }
 
-  const send: Client['send'] = async (request, call) => {
+  const deliver = async (request: ApiRequest, call: CallContext, delivery: Delivery): Promise<Reply> => {
+    const timeoutMs = request.timeoutMs ?? settings.callTimeoutMs
     try {
-      return await withDeadline(clock, settings.callTimeoutMs, call.signal, (signal) =>
-        converse(request, signal),
+      return await withDeadline(clock, timeoutMs, call.signal, (signal) =>
+        converse(request, { ...call, signal }, delivery),
       )
     } catch (cause) {
       if (isVendorError(cause)) throw cause
@@ -51,23 +79,63 @@ export function createClient(options: {
     }
   }
 
+  const post = async (batch: Batch, call: CallContext, delivery: Delivery): Promise<PartOutcome[]> => {
+    const startedAtMs = clock.now()
+    const boundary = `batch_${random.uuid()}`
+    const timeoutMs = batch.paced ? settings.bulkTimeoutMs : settings.callTimeoutMs
+    try {
+      const reply = await deliver({ ...batchRequest(batch, boundary), timeoutMs }, call, delivery)
+      return readBatch(reply, batch.parts.length).map((part) => {
+        const throttled = judge(part).kind === 'throttled'
+        return { kind: 'reply', reply: part, waitMs: throttled ? sender.learn(part, startedAtMs) : 0 }
+      })
+    } catch (error) {
+      if (!isVendorError(error)) throw error
+      return batch.parts.map(() => ({ kind: 'no-reply', error, sent: delivery.sent }))
+    }
+  }
+
+  const attempt: Client['attempt'] = async (batch, call) => {
+    const delivery: Delivery = { sent: false }
+    const outcomes = await post(batch, call, delivery)
+    // The token may have ended while the batch was at work; a part that it stopped was not executed.
+    const stopped = outcomes.flatMap((outcome, index) => (isStopped(outcome) ? [index] : []))
+    if (stopped.length === 0 || delivery.token === undefined) return outcomes
+    const parts = batch.parts.filter((_, index) => isStopped(outcomes[index]))
+    const again = await post({ ...batch, parts }, call, { sent: false, refusedToken: delivery.token })
+    for (const [at, outcome] of again.entries()) outcomes[stopped[at] ?? 0] = outcome
+    return outcomes
+  }
+
   return {
-    send,
-    async batch(name, parts, call) {
-      const boundary = `batch_${random.uuid()}`
-      const startedAtMs = clock.now()
-      const reply = await send(batchRequest(name, boundary, parts), call)
-      const replies = readBatch(reply, parts.length)
-      for (const part of replies) {
-        const verdict = judge(part)
-        if (verdict.kind === 'throttled') throw errorOf(verdict, part, sender.learn(part, startedAtMs))
-      }
-      return replies
+    send: (request, call) => deliver(request, call, { sent: false }),
+    attempt,
+    async batch(batch, call) {
+      const outcomes = await attempt(batch, call)
+      return outcomes.map((outcome) => {
+        if (outcome.kind === 'no-reply') throw outcome.error
+        const { reply, waitMs } = outcome
+        const verdict = judge(reply)
+        if (verdict.kind === 'throttled') throw errorOf(verdict, reply, waitMs)
+        return reply
+      })
     },
   }
 }
 
-function batchRequest(name: string, boundary: string, parts: readonly PartRequest[]): ApiRequest {
+/** How far one request came. */
+interface Delivery {
+  sent: boolean
+  token?: string
+  /** To be replaced before the request is sent. */
+  refusedToken?: string
+}
+
+function isStopped(outcome: PartOutcome | undefined): boolean {
+  return outcome?.kind === 'reply' && judge(outcome.reply).kind === 'token-refused'
+}
+
+function batchRequest({ name, parts, paced = false }: Batch, boundary: string): ApiRequest {
   const headers = { accept: 'application/json', 'odata-maxversion': '4.0', 'odata-version': '4.0' }
   const written = parts.map((part) => ({
     ...part,
@@ -83,5 +151,7 @@ function batchRequest(name: string, boundary: string, parts: readonly PartReques
     },
     body: writeBatch(boundary, written),
     name,
+    operations: parts.length,
+    paced,
   }
 }

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
 import { asString, parseObject } from '../shape.ts'
+import type { Changes } from './changes.ts'
 import { createClient } from './client.ts'
 import { Limiter } from './limiter.ts'
 import type { Metadata } from './metadata.ts'
@@ -11,10 +12,13 @@ import { isGuid } from './odata.ts'
 import { createOwners } from './owners.ts'
 import type { Owners, Records } from './records.ts'
 import { createRecords } from './records-over-http.ts'
-import { createSender } from './sender.ts'
+import type { Rows } from './rows.ts'
+import { createRows } from './rows-over-http.ts'
+import { createSender, type SenderStats } from './sender.ts'
 import { type DataverseSettings, defaultSettings } from './settings.ts'
 import { createMetadata } from './table-metadata.ts'
 import { createTokens } from './token.ts'
+import { createChanges } from './tracked-changes.ts'
 import { unavailable } from './verdict.ts'
 
 export interface DataverseOptions {
@@ -27,27 +31,26 @@ export interface DataverseOptions {
   log: Log
 }
 
-export interface DataverseStats {
-  /** HTTP requests sent to Dataverse, a $batch counting as one. */
-  calls: number
-  /** 429 replies, as a whole or in a part of a batch. */
-  throttled: number
+export interface DataverseStats extends SenderStats {
   inFlight: number
+  /** Calls that wait for a slot, in both lanes. */
   queued: number
   concurrency: number
   spacingMs: number
+  /** Operations that a batch of rows may hold at this moment. */
+  batchSize: number
   /** What is left of a Retry-After; 0 when calls may start. */
   pausedForMs: number
 }
 
 export interface Dataverse extends AsyncDisposable {
   records: Records
+  rows: Rows
+  changes: Changes
   owners: Owners
   metadata: Metadata
   /** Who our application user is. Source: Microsoft Learn, "WhoAmI function". */
   whoAmI(call: CallContext): Promise<{ userId: string; organisationId: string }>
-  /** How many operations a $batch should carry at this moment. */
-  batchSize(): number
   stats(): DataverseStats
   /** Ends every call as Unavailable and closes the connections. Idempotent. */
   close(): Promise<void>
@@ -72,6 +75,8 @@ export function createDataverse(options: DataverseOptions): Dataverse {
 
   return {
     records: createRecords({ client, settings }),
+    rows: createRows({ client, limiter, settings }),
+    changes: createChanges({ client, origin, settings }),
     owners: createOwners({ client, settings, clock }),
     metadata: createMetadata({ client, settings, clock, log, closing: closing.signal }),
     async whoAmI(call) {
@@ -84,14 +89,14 @@ export function createDataverse(options: DataverseOptions): Dataverse {
       }
       return { userId: userId.toLowerCase(), organisationId: organisationId.toLowerCase() }
     },
-    batchSize: () => limiter.pace.batchSize,
     stats: () => ({
       ...sender.stats,
       inFlight: limiter.inFlight,
       queued: limiter.queued,
       concurrency: limiter.pace.concurrency,
       spacingMs: limiter.pace.spacingMs,
-      pausedForMs: Math.max(0, limiter.pace.pausedUntilMs - clock.now()),
+      batchSize: limiter.pace.batchSize,
+      pausedForMs: limiter.pausedForMs,
     }),
     close,
     [Symbol.asyncDispose]: close,

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { WaitingLine } from '../waiting-line.ts'
+import { type Lane, WaitingLine } from '../waiting-line.ts'
 import { nextPace, type Pace, type PaceEvent, startingPace } from './pace.ts'
 import type { DataverseSettings } from './settings.ts'
 
@@ -36,21 +36,27 @@ export class Limiter {
     return this.#line.length
   }
 
+  /** What is left of a Retry-After; 0 when calls may start. */
+  get pausedForMs(): number {
+    return Math.max(0, this.#pace.pausedUntilMs - this.#clock.now())
+  }
+
   /**
-   * Resolves when one call may start, first come first served.
+   * Resolves when one call may start, first come first served, the background behind everybody else.
    * Throws Busy inside a Retry-After and when the queue is full; rejects with the signal's reason.
    * Every admission is given back with `release`.
    */
-  async admit(signal: AbortSignal): Promise<void> {
+  async admit(signal: AbortSignal, lane?: Lane): Promise<void> {
     signal.throwIfAborted()
     this.#closing.throwIfAborted()
     const now = this.#clock.now()
     if (now < this.#pace.pausedUntilMs) throw this.#paused(now)
-    if (this.#line.length === 0 && !this.saturated() && now >= this.#nextStartMs) return this.#start(now)
-    if (this.#line.length >= this.#settings.queueMax) {
+    const isFirst = this.#line.length === 0
+    if (isFirst && this.#hasSlot(lane) && now >= this.#nextStartMs) return this.#start(now)
+    if (this.#line.lengthOf(lane) >= this.#settings.queueMax) {
       throw new Busy('too many calls wait for Dataverse', this.#settings.queueFullRetryMs)
     }
-    const admitted = this.#line.join(signal)
+    const admitted = this.#line.join(signal, lane)
     this.#pump()
     await admitted
   }
@@ -65,15 +71,23 @@ export class Limiter {
     this.#pump()
   }
 
-  /** Whether every allowed slot is in use. */
+  /** Whether every allowed slot is in use, or all that the background may have and more of it waits. */
   saturated(): boolean {
-    return this.#inFlight >= this.#pace.concurrency
+    return !this.#hasSlot(undefined) || this.#line.lengthOf('background') > 0
+  }
+
+  /** The background leaves its reserve free; of a single slot it may have what nobody else wants. */
+  #hasSlot(lane: Lane): boolean {
+    const { concurrency } = this.#pace
+    if (lane === undefined) return this.#inFlight < concurrency
+    const reserve = Math.max(1, Math.round(concurrency * this.#settings.backgroundReserveShare))
+    return this.#inFlight < Math.max(1, concurrency - reserve)
   }
 
   #pump(): void {
     const now = this.#clock.now()
     if (now < this.#pace.pausedUntilMs) this.#line.refuseAll(this.#paused(now))
-    while (this.#line.length > 0 && !this.saturated()) {
+    while (this.#line.length > 0 && this.#hasSlot(this.#line.nextLane)) {
       if (now < this.#nextStartMs) {
         this.#wakeIn(this.#nextStartMs - now)
         break

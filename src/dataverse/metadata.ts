@@ -48,9 +48,14 @@ export interface Column {
 export interface TableDefinition {
   table: Table
   columns: ReadonlyMap<string, Column>
+  /** Whether changes of the table can be asked for; absent = not known. */
+  changeTracking?: boolean
 }
 
 export interface Metadata {
-  /** From cache when fresh, from a stale cache when Dataverse cannot be asked, else throws. */
-  table(table: Table, call: CallContext): Promise<TableDefinition>
+  /**
+   * From cache when fresh, from a stale cache when Dataverse cannot be asked, else throws.
+   * With `fresh` Dataverse is asked in any case, and what goes wrong is thrown.
+   */
+  table(table: Table, call: CallContext, options?: { fresh?: boolean }): Promise<TableDefinition>
 }

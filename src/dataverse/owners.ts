@@ -38,14 +38,11 @@ export function createOwners(options: { client: Client; settings: DataverseSetti
 /** A user and a team of this id are asked for in one request: ids do not say which table they are of. */
 async function byId(client: Client, id: string, call: CallContext): Promise<Owner> {
   const literal = guidLiteral(id)
-  const [user, team] = await client.batch(
-    'find owner',
-    [
-      { method: 'GET', path: `systemusers(${literal})?$select=systemuserid,isdisabled` },
-      { method: 'GET', path: `teams(${literal})?$select=teamid` },
-    ],
-    call,
-  )
+  const parts = [
+    { method: 'GET', path: `systemusers(${literal})?$select=systemuserid,isdisabled` },
+    { method: 'GET', path: `teams(${literal})?$select=teamid` },
+  ] as const
+  const [user, team] = await client.batch({ name: 'find owner', parts }, call)
   const userRow = rowIn(user)
   if (userRow !== undefined) return enabled([userRow])
   if (rowIn(team) !== undefined) return { kind: 'team', id: literal }

@@ -26,6 +26,8 @@ export type PaceEvent =
   | { kind: 'throttled'; cause: ThrottleCause; startedAtMs: number; retryAfterMs: number }
   /** Told to wait without being throttled: a 503 with Retry-After. */
   | { kind: 'pause'; retryAfterMs: number }
+  /** A batch of rows took long, answered or not. */
+  | { kind: 'slow'; operations: number }
 
 export function startingPace(settings: DataverseSettings): Pace {
   return {
@@ -41,7 +43,7 @@ export function startingPace(settings: DataverseSettings): Pace {
 
 /**
  * Additive increase, multiplicative decrease, told apart by the three service protection limits.
- * The hint is a place to start and no ceiling; nothing but a 429 lowers.
+ * The hint is a place to start and no ceiling; nothing but a 429 lowers, save that slow batches get smaller.
  * Source: Microsoft Learn, "Service protection API limits" and "Send parallel requests".
  */
 export function nextPace(pace: Pace, event: PaceEvent, nowMs: number, settings: DataverseSettings): Pace {
@@ -63,6 +65,10 @@ export function nextPace(pace: Pace, event: PaceEvent, nowMs: number, settings: 
       if (event.startedAtMs <= pace.loweredAtMs) return paused
       const lowered = { ...paused, proven: true, loweredAtMs: nowMs, raisedAtMs: paused.pausedUntilMs }
       return { ...lowered, ...lower(pace, event.cause, settings) }
+    }
+    case 'slow': {
+      const batchSize = Math.max(1, Math.min(pace.batchSize, Math.floor(event.operations / 2)))
+      return { ...pace, proven: true, raisedAtMs: Math.max(pace.raisedAtMs, nowMs), batchSize }
     }
     default:
       return event satisfies never

@@ -6,10 +6,8 @@ import { anyOf, guidLiteral, stringLiteral } from './odata.ts'
 import type { Columns, CreateResult, FoundRecord, RecordRef, Records, Table } from './records.ts'
 import { foundRecord } from './row.ts'
 import type { DataverseSettings } from './settings.ts'
+import { entitySets, primaryKeys, rowPath, selectOf } from './table.ts'
 import { errorOf, judge, type Reply, rejected, unavailable, vendorError } from './verdict.ts'
-
-const entitySets = { lead: 'leads', contact: 'contacts' } as const
-const primaryKeys = { lead: 'leadid', contact: 'contactid' } as const
 
 /** Leads and contacts over the Web API. */
 export function createRecords(options: { client: Client; settings: DataverseSettings }): Records {
@@ -40,9 +38,9 @@ export function createRecords(options: { client: Client; settings: DataverseSett
       async () => {
         const parts = lookups.map(({ table, filter, rowsMax }) => ({
           method: 'GET' as const,
-          path: `${entitySets[table]}?${selectOf(table, contactHasOrigin)}&$filter=${filter}&$top=${rowsMax}`,
+          path: `${entitySets[table]}?${select(table, contactHasOrigin)}&$filter=${filter}&$top=${rowsMax}`,
         }))
-        const replies = await client.batch('find people', parts, call)
+        const replies = await client.batch({ name: 'find people', parts }, call)
         return replies.map((reply, index) => rowsOf(reply, lookups[index]?.table ?? 'lead'))
       },
     )
@@ -58,7 +56,7 @@ export function createRecords(options: { client: Client; settings: DataverseSett
     find,
     read: (ref, call) =>
       withKnownColumns([ref.table], async () => {
-        const path = `${entitySets[ref.table]}(${guidLiteral(ref.id)})?${selectOf(ref.table, contactHasOrigin)}`
+        const path = `${rowPath(ref)}?${select(ref.table, contactHasOrigin)}`
         const reply = await client.send({ method: 'GET', path, name: `read ${ref.table}` }, call)
         // `judge` lets no other 404 pass than the one that names a missing row.
         if (reply.status === 404) return undefined
@@ -70,10 +68,10 @@ export function createRecords(options: { client: Client; settings: DataverseSett
   }
 }
 
-function selectOf(table: Table, contactHasOrigin: boolean): string {
-  const shared = `$select=${primaryKeys[table]},statecode,merged,_masterid_value`
-  if (table === 'lead') return `${shared},_parentcontactid_value`
-  return contactHasOrigin ? `${shared},_originatingleadid_value` : shared
+function select(table: Table, contactHasOrigin: boolean): string {
+  const shared = ['statecode', 'merged', '_masterid_value']
+  if (table === 'lead') return selectOf(table, [...shared, '_parentcontactid_value'])
+  return selectOf(table, contactHasOrigin ? [...shared, '_originatingleadid_value'] : shared)
 }
 
 interface Lookup {

@@ -54,7 +54,12 @@ const badMapping: Explanation = {
 }
 const noPrivilege: Explanation = {
   code: 'privilege-missing',
-  advice: 'Give the application user a security role that may create, read and assign leads and contacts.',
+  advice:
+    'Give the application user a security role that may create, read, write and assign leads and contacts.',
+}
+const noTarget: Explanation = {
+  code: 'lookup-not-found',
+  advice: 'The row that a look-up or the owner points to does not exist in Dynamics: correct its id.',
 }
 const refused: Explanation = {
   code: 'refused-by-dynamics',
@@ -71,6 +76,7 @@ const explanations: ReadonlyMap<string, Explanation> = new Map([
   ['0x80073001', tooLong],
   ['0x8004432f', outOfRange],
   ['0x80044330', outOfRange],
+  ['0x80040237', duplicate],
   ['0x80040333', duplicate],
   ['0x80060892', duplicate],
   ['0x80048d19', badMapping],
@@ -121,13 +127,8 @@ const explanations: ReadonlyMap<string, Explanation> = new Map([
       advice: 'A plug-in or workflow in Dynamics refuses this person: ask your Dynamics administrator which.',
     },
   ],
-  [
-    '0x80040217',
-    {
-      code: 'lookup-not-found',
-      advice: 'The row that a look-up or the owner points to does not exist in Dynamics: correct its id.',
-    },
-  ],
+  ['0x80040217', noTarget],
+  ['0x80060891', noTarget],
   [
     '0x80040229',
     { code: 'owner-not-found', advice: 'Choose an owner that exists and is enabled in Dynamics.' },

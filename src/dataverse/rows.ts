@@ -30,11 +30,15 @@ export type UpdateResult =
 /** Whole rows in bulk, for the background sync. */
 export interface Rows {
   /**
-   * PATCH with If-Match, in as few $batch requests as the pace allows. One result for each update, in order;
-   * throws only Unauthorized, and when `call.signal` aborts before anything was sent.
+   * PATCH with If-Match, in as few $batch requests as the pace allows. One result for each update, in order.
+   * Throws only while there is no result yet: Unauthorized, or Unavailable when `call.signal` aborts before
+   * anything was sent.
    */
   update(updates: readonly Update[], selects: Selects, call: CallContext): Promise<UpdateResult[]>
-  /** The rows that exist, by `<table>:<id>`. Who is not in the map got a 404. */
+  /**
+   * The rows that exist, by `<table>:<id>`. Who is not in the map got a 404 that names a missing row; any other
+   * answer is thrown for all, as Unauthorized, Rejected, Busy or Unavailable.
+   */
   readRows(
     refs: readonly RecordRef[],
     selects: Selects,

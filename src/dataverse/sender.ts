@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { causeCode, type Log } from '../event-log.ts'
 import { exchange, type WireReply } from '../exchange.ts'
@@ -15,14 +16,36 @@ export interface ApiRequest {
   body?: string
   /** What the event log calls this request: a verb and a table, never a value. */
   name: string
+  /** Instead of `callTimeoutMs`. */
+  timeoutMs?: number
+  /** A refusal that the verb itself gives a meaning to, so that it is handed over and not thrown. */
+  understands?: (reply: Reply) => boolean
+  /** Parts of a batch. */
+  operations?: number
+  /** Its number of operations is what the pace allowed, and its slowness is a reason to allow less. */
+  paced?: boolean
+}
+
+export interface Passage extends CallContext {
+  /** Called when the slot is there and the first byte may leave. */
+  onStart(): void
 }
 
 export interface Sender {
   /** Waits for a slot and sends once. Rejects with whatever went wrong, in no particular words. */
-  sendOnce(request: ApiRequest, token: string, signal: AbortSignal): Promise<Sent>
+  sendOnce(request: ApiRequest, token: string, passage: Passage): Promise<Sent>
   /** Tells the limiter what a reply means for the pace; gives the milliseconds for a Busy. */
   learn(reply: Reply, startedAtMs: number): number
-  readonly stats: { calls: number; throttled: number }
+  readonly stats: SenderStats
+}
+
+export interface SenderStats {
+  /** HTTP requests, a $batch counting as one. */
+  calls: number
+  /** What the daily entitlement counts: each part of a batch for itself. */
+  operations: number
+  /** 429 replies, as a whole or in a part of a batch. */
+  throttled: number
 }
 
 export interface Sent {
@@ -51,7 +74,7 @@ export function createSender(options: {
   log: Log
 }): Sender {
   const { origin, dispatcher, limiter, settings, clock, log } = options
-  const stats = { calls: 0, throttled: 0 }
+  const stats: SenderStats = { calls: 0, operations: 0, throttled: 0 }
   let hinted = false
 
   const takeHint = (wire: WireReply) => {
@@ -77,11 +100,14 @@ export function createSender(options: {
   }
 
   return {
-    async sendOnce(request, token, signal) {
-      await limiter.admit(signal)
+    async sendOnce(request, token, { signal, lane, onStart }) {
+      const { operations = 1, paced = false } = request
+      await limiter.admit(signal, lane)
       const startedAtMs = clock.now()
       const about = () => ({ request: request.name, ms: clock.now() - startedAtMs })
       stats.calls += 1
+      stats.operations += operations
+      onStart()
       try {
         const wire = await exchange(dispatcher, toWire(origin, request, token), signal)
         takeHint(wire)
@@ -95,6 +121,8 @@ export function createSender(options: {
         log.warn({ event: 'dataverse-no-answer', ...about(), cause: causeCode(cause) })
         throw cause
       } finally {
+        const slow = clock.now() - startedAtMs >= settings.batchSlowMs
+        if (paced && slow) limiter.learn({ kind: 'slow', operations })
         limiter.release()
       }
     },

@@ -2,16 +2,22 @@
 export interface DataverseSettings {
   /** One call from token to last byte of the reply, waiting for a slot included. */
   callTimeoutMs: number
+  /** The same for a page of changes and for a batch of rows; Microsoft's own ServiceClient waits 4 minutes. */
+  bulkTimeoutMs: number
   connectTimeoutMs: number
+  /** Longest wait for a reply to begin; callTimeoutMs ends most calls before. */
   headersTimeoutMs: number
   /** Longest silence inside a reply's body; a steady drip is bounded by callTimeoutMs only. */
   bodyGapTimeoutMs: number
+  /** Holds changesPageSize rows of 40 columns even when each is filled to its stock length. */
   replyBytesMax: number
   /** Calls at a time before the first x-ms-dop-hint is seen. */
   concurrencyStart: number
   /** The documented service protection limit of one user on one web server. */
   concurrencyMax: number
-  /** Calls that may wait for a slot; one more is told Busy. */
+  /** Share of the slots that background calls leave free, at least one of them. */
+  backgroundReserveShare: number
+  /** Calls of each lane that may wait for a slot; one more is told Busy. */
   queueMax: number
   /** Told to callers who find the queue full. */
   queueFullRetryMs: number
@@ -19,9 +25,17 @@ export interface DataverseSettings {
   spacingFirstMs: number
   spacingMaxMs: number
   spacingStepMs: number
-  /** Operations that one $batch should carry at most. */
+  /** Operations that one $batch should carry at most; Dataverse takes 1,000. */
   batchSizeMax: number
   batchSizeStep: number
+  /** A batch of rows that takes longer makes the next ones half as large. */
+  batchSlowMs: number
+  /** How often one update verb halves batches that were refused as a whole, to find the row that is to blame. */
+  batchSplitsMax: number
+  /** Told for updates that were not executed when Dataverse names no time. */
+  resendAfterMs: number
+  /** Rows that one page of changes should have; Dataverse gives at most 5,000. */
+  changesPageSize: number
   /** After a 429, one step of recovery for each such interval without another. */
   recoverEveryMs: number
   /** A 429 without a readable Retry-After. */
@@ -48,19 +62,25 @@ export interface DataverseSettings {
 
 export const defaultSettings: DataverseSettings = {
   callTimeoutMs: 60_000,
+  bulkTimeoutMs: 240_000,
   connectTimeoutMs: 5_000,
-  headersTimeoutMs: 60_000,
+  headersTimeoutMs: 240_000,
   bodyGapTimeoutMs: 15_000,
-  replyBytesMax: 16 * 1024 * 1024,
+  replyBytesMax: 64 * 1024 * 1024,
   concurrencyStart: 4,
   concurrencyMax: 52,
+  backgroundReserveShare: 0.25,
   queueMax: 1_000,
   queueFullRetryMs: 1_000,
   spacingFirstMs: 50,
   spacingMaxMs: 1_000,
   spacingStepMs: 5,
-  batchSizeMax: 100,
-  batchSizeStep: 10,
+  batchSizeMax: 1_000,
+  batchSizeStep: 20,
+  batchSlowMs: 30_000,
+  batchSplitsMax: 20,
+  resendAfterMs: 1_000,
+  changesPageSize: 2_000,
   recoverEveryMs: 5_000,
   retryAfterDefaultMs: 10_000,
   retryAfterMinMs: 1_000,

@@ -35,6 +35,9 @@ const ownerTargets = [
   { table: 'team', navigationProperty: 'ownerid', entitySet: 'teams' },
 ] as const
 
+/** A server's own copy of the metadata may be half a minute old. Source: "Compose HTTP requests". */
+const latest = { consistency: 'Strong' }
+
 interface Kept {
   definition: TableDefinition
   /** Epoch ms; from then on Dataverse is asked again. */
@@ -62,7 +65,7 @@ export function createMetadata(options: {
       if (old === undefined) throw error
       log.warn({ event: 'old-definition', table, error: error instanceof Error ? error.name : 'unknown' })
       kept.set(table, { ...old, freshUntilMs: clock.now() + settings.metadataRetryMs })
-      return old.definition
+      throw error
     }
   }
   const flights = {
@@ -71,12 +74,15 @@ export function createMetadata(options: {
   }
 
   return {
-    async table(table, call) {
-      const known = kept.get(table)
+    async table(table, call, { fresh = false } = {}) {
+      const known = fresh ? undefined : kept.get(table)
       if (known !== undefined && clock.now() < known.freshUntilMs) return known.definition
       return flights[table].join(call.signal).catch((error: unknown) => {
-        if (error !== call.signal.reason) throw error
-        throw new Unavailable('given up while the table definition was read', { cause: error })
+        if (call.signal.aborted && error === call.signal.reason) {
+          throw new Unavailable('given up while the table definition was read', { cause: error })
+        }
+        if (known !== undefined) return known.definition
+        throw error
       })
     },
   }
@@ -87,14 +93,11 @@ async function readDefinition(client: Client, table: Table, call: CallContext): 
   const paths = [
     `${entity}/Attributes?$select=${common}`,
     `${entity}/ManyToOneRelationships?$select=${relationship}`,
-    'EntityDefinitions?$select=LogicalName,EntitySetName',
+    'EntityDefinitions?$select=LogicalName,EntitySetName,ChangeTrackingEnabled',
     ...casts.map((cast) => `${entity}/Attributes/Microsoft.Dynamics.CRM.${cast}`),
   ]
-  const replies = await client.batch(
-    `describe ${table}`,
-    paths.map((path) => ({ method: 'GET', path })),
-    call,
-  )
+  const parts = paths.map((path) => ({ method: 'GET' as const, path, headers: latest }))
+  const replies = await client.batch({ name: `describe ${table}`, parts }, call)
   const [attributes = [], relationships = [], entities = [], ...typed] = replies.map(rowsOf)
   const entitySets = new Map(entities.map((row) => [asString(row.LogicalName), asString(row.EntitySetName)]))
   const typedByName = new Map(typed.flat().map((row) => [asString(row.LogicalName), row]))
@@ -102,7 +105,12 @@ async function readDefinition(client: Client, table: Table, call: CallContext): 
     .map((row) => columnOf(row, typedByName.get(asString(row.LogicalName))))
     .filter((column) => column !== undefined)
     .map((column) => withTargets(column, relationships, entitySets))
-  return { table, columns: new Map(columns.map((column) => [column.logicalName, column])) }
+  const changeTracking = entities.find((row) => row.LogicalName === table)?.ChangeTrackingEnabled
+  return {
+    table,
+    columns: new Map(columns.map((column) => [column.logicalName, column])),
+    ...(typeof changeTracking === 'boolean' ? { changeTracking } : {}),
+  }
 }
 
 function rowsOf(reply: Reply): JsonObject[] {

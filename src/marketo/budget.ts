@@ -1,3 +1,4 @@
+import type { Lane } from '../waiting-line.ts'
 import { nextCentralMidnightMs } from './central-day.ts'
 import type { MarketoSettings } from './settings.ts'
 
@@ -25,6 +26,26 @@ export type BudgetEvent =
   | { kind: 'too-many-at-once'; startedAtMs: number }
   /** 607: the subscription's calls of this day are used up. */
   | { kind: 'day-used-up' }
+
+/** What one lane may use of the calls in a window, of a day, and at a time. */
+export interface Share {
+  windowCallsMax: number
+  windowMs: number
+  dailyCallsMax: number
+  /** Calls at a time that are left to others. */
+  reservedConcurrency: number
+}
+
+export function shareOf(lane: Lane, settings: MarketoSettings): Share {
+  const { windowCallsMax, windowMs, dailyCallsMax, reservedConcurrency } = settings
+  if (lane === undefined) return { windowCallsMax, windowMs, dailyCallsMax, reservedConcurrency: 0 }
+  return {
+    windowCallsMax: Math.max(1, windowCallsMax - settings.reservedWindowCalls),
+    windowMs,
+    dailyCallsMax: Math.floor((dailyCallsMax * (100 - settings.reservedDailyPercent)) / 100),
+    reservedConcurrency,
+  }
+}
 
 export function fullBudget(settings: MarketoSettings): Budget {
   return {
@@ -69,13 +90,18 @@ export function nextBudget(
 }
 
 /** Epoch ms at which time allows one more call when `ahead` others go first; never before `nowMs`. */
-export function freeAtMs(budget: Budget, nowMs: number, ahead: number, settings: MarketoSettings): number {
-  const starts = startsWithin(budget, nowMs, settings)
-  const leaving = starts.length + ahead - settings.windowCallsMax
-  const windowFreeAtMs = leaving < 0 ? nowMs : (starts[leaving] ?? nowMs) + settings.windowMs
+export function freeAtMs(budget: Budget, nowMs: number, ahead: number, share: Share): number {
+  const starts = startsWithin(budget, nowMs, share)
+  const leaving = starts.length + ahead - share.windowCallsMax
+  const windowFreeAtMs = leaving < 0 ? nowMs : (starts[leaving] ?? nowMs) + share.windowMs
   const { calls, endsAtMs } = budget.day
-  const dayIsUsed = nowMs < endsAtMs && calls + ahead >= settings.dailyCallsMax
+  const dayIsUsed = nowMs < endsAtMs && calls + ahead >= share.dailyCallsMax
   return Math.max(nowMs, budget.pausedUntilMs, windowFreeAtMs, dayIsUsed ? endsAtMs : nowMs)
+}
+
+/** Whether every slot of the lane is in use. One is always there: only calls that are served raise it again. */
+export function saturated({ concurrency }: Budget, inFlight: number, share: Share): boolean {
+  return inFlight >= Math.max(1, concurrency - share.reservedConcurrency)
 }
 
 /** Epoch ms at which Marketo's daily quotas start anew; a refusal just after midnight is still yesterday's. */
@@ -84,7 +110,7 @@ export function quotaResetMs(nowMs: number, { dayEndSlackMs }: MarketoSettings):
 }
 
 /** A clock that was set back must not make calls wait for times that come again. */
-function startsWithin({ startsMs }: Budget, nowMs: number, { windowMs }: MarketoSettings) {
+function startsWithin({ startsMs }: Budget, nowMs: number, { windowMs }: Pick<Share, 'windowMs'>) {
   return startsMs.filter((startMs) => startMs > nowMs - windowMs && startMs <= nowMs)
 }
 

@@ -1,4 +1,10 @@
 import type { CallContext } from '../abort.ts'
+import type { Log } from '../event-log.ts'
+import { asObject, asObjects, asString, type JsonObject } from '../shape.ts'
+import type { Client } from './client.ts'
+import { createFeed } from './feed.ts'
+import type { MarketoSettings } from './settings.ts'
+import { readDate, readId, readText } from './wire-values.ts'
 
 /** One entry of a person's change log. Values are texts whatever the field's type; null and absent are empty. */
 export interface LeadChange {
@@ -27,7 +33,7 @@ export interface LeadActivity {
 export interface FeedPage<Item> {
   kind: 'page'
   items: readonly Item[]
-  /** Entries without a readable person, date or key. */
+  /** Entries without a readable person, date or key, or in which something changed that cannot be read. */
   unreadable: number
   /** The cursor for the next page or the next cycle. */
   next: string
@@ -35,12 +41,16 @@ export interface FeedPage<Item> {
   more: boolean
 }
 
+const NEW_LEAD = 12
+const CHANGE_DATA_VALUE = 13
+
 /** Activity type ids that the background sync reads. Source: Adobe, "Activities" (always check types.json). */
 export const ACTIVITY_TYPES = { changeScore: 22, mergeLeads: 32, deleteLead: 37 } as const
 
 /**
  * Marketo's change log. Throws Unauthorized, Rejected, Busy or Unavailable (see errors.ts).
- * `lost`: Marketo does not take the token any more; begin again with `tokenSince`.
+ * `lost`: Marketo does not take the token any more; begin again with `tokenSince`. A token that has just been
+ * issued is never `lost`: its refusal is Rejected, since another token would not help.
  */
 export interface Changes {
   /** A cursor for everything dated from `since` (epoch ms) on. */
@@ -57,4 +67,86 @@ export interface Changes {
     typeIds: readonly number[],
     call: CallContext,
   ): Promise<FeedPage<LeadActivity> | { kind: 'lost' }>
+}
+
+export function createChanges(options: { client: Client; settings: MarketoSettings; log: Log }): Changes {
+  const feed = createFeed(options)
+  return {
+    tokenSince: feed.start,
+    leadChanges(token, fields, call) {
+      const path = 'activities/leadchanges.json'
+      return feed.page(
+        { path, name: 'read changes', token, parameters: { fields: fields.join() } },
+        readChange,
+        call,
+      )
+    },
+    activities(token, typeIds, call) {
+      const parameters = { activityTypeIds: typeIds.join() }
+      return feed.page(
+        { path: 'activities.json', name: 'read activities', token, parameters },
+        readActivity,
+        call,
+      )
+    },
+  }
+}
+
+function readChange(entry: JsonObject): LeadChange | undefined {
+  const head = readHead(entry)
+  const fields = readFields(entry.fields)
+  if (head === undefined || fields === undefined) return undefined
+  const { typeId, ...common } = head
+  const source = asString(attributesOf(entry).Source)
+  const said = { ...common, fields, ...(source === undefined ? {} : { source }) }
+  if (typeId === NEW_LEAD) return { kind: 'new', ...said }
+  return typeId === CHANGE_DATA_VALUE && fields.length > 0 ? { kind: 'changed', ...said } : undefined
+}
+
+/** One field that cannot be read makes the entry unreadable: half of a change is not what happened. */
+function readFields(value: unknown): LeadChange['fields'] | undefined {
+  const fields = asObjects(value ?? [])?.map((field) => {
+    const [name, oldValue, newValue] = [
+      asString(field.name),
+      readText(field.oldValue),
+      readText(field.newValue),
+    ]
+    return !name || oldValue === undefined || newValue === undefined
+      ? undefined
+      : { name, oldValue, newValue }
+  })
+  return fields?.every((field) => field !== undefined) ? fields : undefined
+}
+
+function readActivity(entry: JsonObject): LeadActivity | undefined {
+  const head = readHead(entry)
+  if (head === undefined) return undefined
+  const primaryAttributeValueId = readId(entry.primaryAttributeValueId)
+  const primaryAttributeValue = readText(entry.primaryAttributeValue)
+  return {
+    ...head,
+    ...(primaryAttributeValueId === undefined ? {} : { primaryAttributeValueId }),
+    ...(primaryAttributeValue ? { primaryAttributeValue } : {}),
+    attributes: attributesOf(entry),
+  }
+}
+
+function readHead({ marketoGUID, leadId, activityDate, activityTypeId }: JsonObject) {
+  const [guid, marketoId] = [readText(marketoGUID), readId(leadId)]
+  const [at, typeId] = [readDate(activityDate), readId(activityTypeId)]
+  if (!guid || marketoId === undefined || at === undefined || typeId === undefined) return undefined
+  return { guid, marketoId, at, typeId }
+}
+
+/** A value that is no plain one, such as a list of ids, is given as JSON. */
+function attributesOf({ attributes }: JsonObject): LeadActivity['attributes'] {
+  const list: readonly unknown[] = Array.isArray(attributes) ? attributes : []
+  return Object.fromEntries(
+    list.flatMap((attribute) => {
+      const { name, value = null } = asObject(attribute) ?? {}
+      if (typeof name !== 'string' || value === null || value === '') return []
+      const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+      return [[name, isPlain ? value : JSON.stringify(value)] as const]
+    }),
+  )
 }

@@ -40,9 +40,20 @@ const classOf: ReadonlyMap<string, CodeClass> = new Map(
   codes.flatMap(([codeClass, ofIt]) => ofIt.map((code) => [String(code), codeClass] as const)),
 )
 
-/** An unknown code is taken for a passing one: to wait costs time, to give up wrongly costs a person. */
-export function classify(code: string, message: string): CodeClass {
+/** undefined = Adobe does not list the code. */
+export function knownClass(code: string, message: string): CodeClass | undefined {
   // 1029 passes when it counts jobs, and lasts until midnight when it counts bytes.
   if (code === '1029' && /quota/i.test(message)) return 'daily-jobs'
-  return classOf.get(code) ?? 'transient'
+  return classOf.get(code)
+}
+
+/**
+ * An unknown code is taken for a passing one: to wait costs time, to give up wrongly costs a person. Unless it
+ * speaks of a paging token, whose end has no documented code: to wait for that would never end.
+ */
+export function classify(code: string, message: string): CodeClass {
+  return (
+    knownClass(code, message) ??
+    (/paging ?token|next ?page ?token/i.test(message) ? 'permanent' : 'transient')
+  )
 }

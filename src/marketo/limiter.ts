@@ -1,10 +1,19 @@
+import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { WaitingLine } from '../waiting-line.ts'
-import { type Budget, type BudgetEvent, freeAtMs, fullBudget, nextBudget } from './budget.ts'
+import { type Lane, WaitingLine } from '../waiting-line.ts'
+import {
+  type Budget,
+  type BudgetEvent,
+  freeAtMs,
+  fullBudget,
+  nextBudget,
+  saturated,
+  shareOf,
+} from './budget.ts'
 import type { MarketoSettings } from './settings.ts'
 
-/** The one gate in front of every call that Marketo counts. */
+/** The one gate in front of every call that Marketo counts, with a lane behind it for the background. */
 export class Limiter {
   readonly #settings: MarketoSettings
   readonly #clock: Clock
@@ -12,7 +21,7 @@ export class Limiter {
   readonly #line = new WaitingLine()
   #budget: Budget
   #inFlight = 0
-  #timerArmed = false
+  #wakeAtMs = Number.POSITIVE_INFINITY
 
   constructor(options: { settings: MarketoSettings; clock: Clock; closing: AbortSignal }) {
     this.#settings = options.settings
@@ -40,22 +49,28 @@ export class Limiter {
     return this.#line.length
   }
 
+  /** Calls that the background may still start before midnight in US Central time. */
+  get backgroundCallsLeft(): number {
+    return Math.max(0, shareOf('background', this.#settings).dailyCallsMax - this.callsToday)
+  }
+
   /**
-   * Resolves when one call may start, first come first served.
+   * Resolves when one call may start, first come first served within a lane.
    * Throws Busy when that would take too long or too many wait; rejects with the signal's reason.
    * Every admission is given back with `release`.
    */
-  async admit(signal: AbortSignal): Promise<void> {
+  async admit({ signal, lane }: CallContext): Promise<void> {
     signal.throwIfAborted()
     this.#closing.throwIfAborted()
     const now = this.#clock.now()
-    const waitMs = freeAtMs(this.#budget, now, this.#line.length, this.#settings) - now
-    if (waitMs > this.#settings.queueWaitMaxMs) throw spent(waitMs)
-    if (this.#line.length === 0 && !this.#saturated() && waitMs === 0) return this.#start(now)
-    if (this.#line.length >= this.#settings.queueMax) {
+    const ahead = lane === undefined ? this.#line.lengthOf(undefined) : this.#line.length
+    const waitMs = this.#freeInMs(now, lane, ahead)
+    if (waitMs > this.#patienceMs(lane)) throw spent(waitMs)
+    if (ahead === 0 && !this.#isSaturated(lane) && waitMs === 0) return this.#start(now)
+    if (this.#line.lengthOf(lane) >= this.#settings.queueMax) {
       throw new Busy('too many calls wait for Marketo', this.#settings.queueFullRetryMs)
     }
-    const admitted = this.#line.join(signal)
+    const admitted = this.#line.join(signal, lane)
     this.#pump()
     await admitted
   }
@@ -72,22 +87,35 @@ export class Limiter {
 
   /** What is left until time allows another call. */
   waitMs(): number {
-    const now = this.#clock.now()
-    return freeAtMs(this.#budget, now, 0, this.#settings) - now
+    return this.#freeInMs(this.#clock.now(), undefined, 0)
   }
 
-  #saturated(): boolean {
-    return this.#inFlight >= this.#budget.concurrency
+  #freeInMs(now: number, lane: Lane, ahead: number): number {
+    return freeAtMs(this.#budget, now, ahead, shareOf(lane, this.#settings)) - now
+  }
+
+  #patienceMs(lane: Lane): number {
+    const { queueWaitMaxMs, backgroundQueueWaitMaxMs } = this.#settings
+    return lane === undefined ? queueWaitMaxMs : backgroundQueueWaitMaxMs
+  }
+
+  #isSaturated(lane: Lane): boolean {
+    return saturated(this.#budget, this.#inFlight, shareOf(lane, this.#settings))
   }
 
   #pump(): void {
     const now = this.#clock.now()
     while (this.#line.length > 0) {
-      const waitMs = freeAtMs(this.#budget, now, 0, this.#settings) - now
-      if (waitMs > this.#settings.queueWaitMaxMs) this.#line.refuseAll(spent(waitMs))
-      if (this.#line.length === 0 || this.#saturated()) break
+      for (const lane of [undefined, 'background'] as const) {
+        const waitMs = this.#freeInMs(now, lane, 0)
+        if (waitMs > this.#patienceMs(lane)) this.#line.refuseLane(lane, spent(waitMs))
+      }
+      // Whatever stops the first lane stops the other too, whose share is the smaller one.
+      const lane = this.#line.nextLane
+      if (this.#line.length === 0 || this.#isSaturated(lane)) break
+      const waitMs = this.#freeInMs(now, lane, 0)
       if (waitMs > 0) {
-        this.#wakeIn(waitMs)
+        this.#wakeAt(now + waitMs)
         break
       }
       this.#start(now)
@@ -100,14 +128,15 @@ export class Limiter {
     this.#budget = nextBudget(this.#budget, { kind: 'started' }, now, this.#settings)
   }
 
-  #wakeIn(ms: number): void {
-    if (this.#timerArmed) return
-    this.#timerArmed = true
+  /** An earlier wake is armed beside a later one, which then finds nothing to do. */
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#wakeAtMs) return
+    this.#wakeAtMs = atMs
     const wake = () => {
-      this.#timerArmed = false
+      if (this.#wakeAtMs === atMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
       if (!this.#closing.aborted) this.#pump()
     }
-    this.#clock.sleep(ms, this.#closing).then(wake, wake)
+    this.#clock.sleep(atMs - this.#clock.now(), this.#closing).then(wake, wake)
   }
 }
 

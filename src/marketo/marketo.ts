@@ -1,12 +1,16 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
+import { type ActivityLog, createActivityLog } from './activity-log.ts'
+import { type Changes, createChanges } from './changes.ts'
 import { createClient } from './client.ts'
 import { createIdentity } from './identity.ts'
 import { Limiter } from './limiter.ts'
 import { createPeople, type People } from './people.ts'
+import { createSchema, type Schema } from './schema.ts'
 import { createSender } from './sender.ts'
 import { defaultSettings, type MarketoSettings } from './settings.ts'
+import { createSyncLeads, type SyncLeads } from './sync-leads.ts'
 import { createTokens } from './token.ts'
 
 export interface MarketoOptions {
@@ -27,6 +31,10 @@ export interface MarketoStats {
   throttled: number
   /** Since 00:00 US Central, or since the start of the process. */
   callsToday: number
+  /** This service's share of the subscription's calls a day. */
+  dailyCallsMax: number
+  /** What the background may still use of it today. */
+  backgroundCallsLeft: number
   inFlight: number
   queued: number
   concurrency: number
@@ -36,6 +44,10 @@ export interface MarketoStats {
 
 export interface Marketo extends AsyncDisposable {
   people: People
+  syncLeads: SyncLeads
+  changes: Changes
+  schema: Schema
+  activityLog: ActivityLog
   stats(): MarketoStats
   /** Ends every call as Unavailable or Busy and closes the connections. Idempotent. */
   close(): Promise<void>
@@ -48,12 +60,23 @@ export function createMarketo(options: MarketoOptions): Marketo {
   const { origin } = new URL(options.url)
   const closing = new AbortController()
   // One connection more than calls: slow calls must not keep a new token waiting.
-  const dispatcher = createAgent({ ...settings, concurrencyMax: settings.concurrencyMax + 1 })
+  const dispatcher = createAgent({
+    ...settings,
+    concurrencyMax: settings.concurrencyMax + 1,
+    // Each exchange has its own time; this only must not be shorter than any of them.
+    headersTimeoutMs: Math.max(
+      settings.callTimeoutMs,
+      settings.writeTimeoutMs,
+      settings.feedTimeoutMs,
+      settings.feedStartTimeoutMs,
+      settings.metadataTimeoutMs,
+    ),
+  })
   const ask = createIdentity({ origin, clientId, clientSecret, dispatcher, settings, clock, log })
   const tokens = createTokens({ ask, settings, clock, log, closing: closing.signal })
   const limiter = new Limiter({ settings, clock, closing: closing.signal })
   const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
-  const client = createClient({ sender, tokens, settings, clock })
+  const client = createClient({ sender, tokens, settings })
   const close = () => {
     closing.abort(new Error('the connection to Marketo was closed'))
     return dispatcher.destroy()
@@ -61,9 +84,15 @@ export function createMarketo(options: MarketoOptions): Marketo {
 
   return {
     people: createPeople({ client, settings }),
+    syncLeads: createSyncLeads({ client, settings }),
+    changes: createChanges({ client, settings, log }),
+    schema: createSchema({ client, settings, clock, log, closing: closing.signal }),
+    activityLog: createActivityLog({ client, settings }),
     stats: () => ({
       ...sender.stats,
       callsToday: limiter.callsToday,
+      dailyCallsMax: settings.dailyCallsMax,
+      backgroundCallsLeft: limiter.backgroundCallsLeft,
       inFlight: limiter.inFlight,
       queued: limiter.queued,
       concurrency: limiter.budget.concurrency,

@@ -1,4 +1,10 @@
 import type { CallContext } from '../abort.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../event-log.ts'
+import { createActivityTypes } from './activity-types.ts'
+import type { Client } from './client.ts'
+import { createFields } from './fields.ts'
+import type { MarketoSettings } from './settings.ts'
 
 /** One field of a person. Source: Adobe, "Leads" (describe2). */
 export interface MarketoField {
@@ -32,14 +38,32 @@ export interface NewActivityType {
 
 export type Ensured = 'created' | 'present'
 
-/** The shape of a person. Every verb throws Unauthorized, Rejected, Busy or Unavailable and nothing else. */
+/** The shape of a person and of custom activities. Every verb throws Unauthorized, Rejected, Busy or Unavailable and nothing else. */
 export interface Schema {
-  /** By REST name; from cache while it is fresh, asked anew with `fresh`. */
+  /**
+   * By REST name; from cache while it is fresh, an older copy when Marketo cannot be asked. With `fresh` asked
+   * anew, and never old.
+   */
   fields(call: CallContext, fresh?: boolean): Promise<ReadonlyMap<string, MarketoField>>
-  /** Makes a custom field unless a field has the name already. Rejected when a field of another type has it. */
+  /**
+   * Makes a custom field unless a field has the name already. Rejected with `marketo-field-type-differs` when a
+   * field of another type has it.
+   */
   ensureField(field: NewField, call: CallContext): Promise<Ensured>
   /** Makes and approves a custom activity unless it is there; adds attributes that are missing. */
   ensureActivityType(type: NewActivityType, call: CallContext): Promise<Ensured | 'completed'>
-  /** The id of an approved custom activity by its API name; undefined = there is none. */
+  /** The id of an approved custom activity by its API name, cached like `fields`; undefined = there is none. */
   activityTypeId(apiName: string, call: CallContext): Promise<number | undefined>
+}
+
+export interface SchemaOptions {
+  client: Client
+  settings: MarketoSettings
+  clock: Clock
+  log: Log
+  closing: AbortSignal
+}
+
+export function createSchema(options: SchemaOptions): Schema {
+  return { ...createFields(options), ...createActivityTypes(options) }
 }

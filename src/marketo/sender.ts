@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici'
+import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
+import { isVendorError } from '../errors.ts'
 import { causeCode, type Log } from '../event-log.ts'
 import { exchange, type WireRequest } from '../exchange.ts'
 import { type BudgetEvent, quotaResetMs } from './budget.ts'
@@ -7,12 +9,28 @@ import type { Limiter } from './limiter.ts'
 import type { MarketoSettings } from './settings.ts'
 import { judge, type Verdict } from './verdict.ts'
 
-export interface ReadRequest {
+interface Request {
   /** Below /rest/v1/: `leads.json`. */
   path: string
-  query: URLSearchParams
   /** What the event log calls this request: a verb and a noun, never a value. */
   name: string
+  /** What the API user's role must have, as Marketo's admin pages spell it. */
+  permission: string
+  /** From the request to the last byte of the reply; waiting for a slot has its own bounds. */
+  timeoutMs: number
+}
+
+export interface ReadRequest extends Request {
+  query: URLSearchParams
+}
+
+export interface WriteRequest extends Request {
+  json: string
+}
+
+/** Whatever went wrong, nothing of the request reached Marketo. */
+export class NotSent extends Error {
+  override readonly name = 'NotSent'
 }
 
 export interface Sent {
@@ -22,8 +40,11 @@ export interface Sent {
 }
 
 export interface Sender {
-  /** Waits for a slot and sends once. Rejects with whatever went wrong, in no particular words. */
-  sendOnce(request: ReadRequest, token: string, signal: AbortSignal): Promise<Sent>
+  /**
+   * Waits for a slot and sends once. Rejects with Busy when there is none, with NotSent, or with whatever went
+   * wrong under way, in no particular words.
+   */
+  sendOnce(request: ReadRequest | WriteRequest, token: string, call: CallContext): Promise<Sent>
   readonly stats: { calls: number; throttled: number }
 }
 
@@ -39,23 +60,36 @@ export function createSender(options: {
   const { origin, dispatcher, limiter, settings, clock, log } = options
   const stats = { calls: 0, throttled: 0 }
 
+  const admitted = async ({ signal, lane }: CallContext) => {
+    try {
+      await withDeadline(clock, settings.slotWaitMaxMs, signal, (bounded) =>
+        limiter.admit(lane === undefined ? { signal: bounded } : { signal: bounded, lane }),
+      )
+    } catch (cause) {
+      throw isVendorError(cause) ? cause : new NotSent('no slot for a call to Marketo', { cause })
+    }
+  }
+
   const learn = (verdict: Verdict, startedAtMs: number): number => {
     const event = eventOf(verdict, startedAtMs)
     if (event === undefined) return quotaResetMs(clock.now(), settings) - clock.now()
     limiter.learn(event)
-    if (event.kind === 'served') return 0
+    if (event.kind === 'served') return settings.unsentRetryMs
     stats.throttled += 1
     return Math.max(limiter.waitMs(), settings.concurrencyRetryMs)
   }
 
   return {
-    async sendOnce(request, token, signal) {
-      await limiter.admit(signal)
+    async sendOnce(request, token, call) {
+      await admitted(call)
       const startedAtMs = clock.now()
       const about = () => ({ request: request.name, ms: clock.now() - startedAtMs })
       stats.calls += 1
       try {
-        const { status, body } = await exchange(dispatcher, toWire(origin, request, token, settings), signal)
+        const wire = toWire(origin, request, token, settings)
+        const { status, body } = await withDeadline(clock, request.timeoutMs, call.signal, (signal) =>
+          exchange(dispatcher, wire, signal),
+        )
         const verdict = judge({ status, body })
         const waitMs = learn(verdict, startedAtMs)
         log[verdict.kind === 'answer' ? 'debug' : 'warn']({
@@ -67,7 +101,7 @@ export function createSender(options: {
         return { verdict, waitMs }
       } catch (cause) {
         log.warn({ event: 'marketo-no-answer', ...about(), cause: causeCode(cause) })
-        throw cause
+        throw unconnected.has(causeCode(cause)) ? new NotSent('no connection to Marketo', { cause }) : cause
       } finally {
         limiter.release()
       }
@@ -75,6 +109,9 @@ export function createSender(options: {
     stats,
   }
 }
+
+/** Of errors before there is a connection: Node's, and undici's own. */
+const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])
 
 /** undefined = a quota that is not about calls. */
 function eventOf(verdict: Verdict, startedAtMs: number): BudgetEvent | undefined {
@@ -113,15 +150,19 @@ function idsOf(verdict: Verdict) {
  */
 function toWire(
   origin: string,
-  { path, query }: ReadRequest,
+  request: ReadRequest | WriteRequest,
   token: string,
   { urlBytesMax }: MarketoSettings,
 ): WireRequest {
   const headers = { accept: 'application/json', authorization: `Bearer ${token}` }
-  const address = `/rest/v1/${path}`
-  const body = query.toString()
+  const address = `/rest/v1/${request.path}`
+  if ('json' in request) {
+    const typed = { ...headers, 'content-type': 'application/json' }
+    return { origin, method: 'POST', path: address, headers: typed, body: request.json }
+  }
+  const body = request.query.toString()
   if (origin.length + address.length + 1 + body.length <= urlBytesMax) {
-    return { origin, method: 'GET', path: `${address}?${body}`, headers }
+    return { origin, method: 'GET', path: body === '' ? address : `${address}?${body}`, headers }
   }
   const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
   return { origin, method: 'POST', path: `${address}?_method=GET`, headers: form, body }

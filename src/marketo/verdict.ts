@@ -1,6 +1,7 @@
 import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import { type CodeClass, classify } from './codes.ts'
+import { explainRequest, type Reason } from './refusal.ts'
 
 export interface Reply {
   status: number
@@ -9,11 +10,20 @@ export interface Reply {
 
 /** The envelope of a success. */
 export interface Answer {
-  /** `result`; Marketo leaves it out when there is nothing. */
-  rows: readonly JsonObject[]
+  /** `result`, whatever is in it; Marketo leaves it out when there is nothing. */
+  items: readonly unknown[]
   nextPageToken: string | undefined
+  /** Of feeds: another page waits. */
+  moreResult: boolean
   /** What Marketo's support asks for. */
   requestId: string | undefined
+}
+
+/** Every item of an answer as an object. Throws Unavailable when one is none. */
+export function rowsOf({ items, requestId }: Answer): readonly JsonObject[] {
+  const rows = asObjects(items)
+  if (rows === undefined) throw unavailable('a result that is no list of objects', requestId)
+  return rows
 }
 
 /** What a reply is to us, before anything is thrown or waited for. */
@@ -42,36 +52,44 @@ export function judge({ status, body }: Reply): Verdict {
     requestId,
   })
   if (envelope?.success === false) {
-    const error = firstError(envelope)
+    const error = firstReason(envelope.errors)
     if (error === undefined) return unreadable(', a failure without a code')
     const codeClass = classify(error.code, error.message)
     if (codeClass !== 'empty') return { kind: 'error', codeClass, ...error, requestId }
-    return { kind: 'answer', answer: { rows: [], nextPageToken: undefined, requestId } }
+    return {
+      kind: 'answer',
+      answer: { items: [], nextPageToken: undefined, moreResult: false, requestId },
+    }
   }
   if (status === 413 || status === 414) return { kind: 'too-large', status }
   if (envelope?.success !== true) return unreadable(" without Marketo's envelope")
-  const rows = envelope.result === undefined ? [] : asObjects(envelope.result)
-  if (status !== 200 || rows === undefined) return unreadable(', a success that is none')
+  const items: unknown = envelope.result ?? []
+  if (status !== 200 || !Array.isArray(items)) return unreadable(', a success that is none')
   const nextPageToken = asString(envelope.nextPageToken) || undefined
-  return { kind: 'answer', answer: { rows, nextPageToken, requestId } }
+  const moreResult = envelope.moreResult === true
+  return { kind: 'answer', answer: { items, nextPageToken, moreResult, requestId } }
 }
 
-/** Codes are strings on the wire, and numbers in some places. */
-function firstError({ errors }: JsonObject): { code: string; message: string } | undefined {
-  const error = Array.isArray(errors) ? asObject(errors[0]) : undefined
+/** Of `errors` or `reasons`. Codes are strings on the wire, and numbers in some places. */
+export function firstReason(reasons: unknown): Reason | undefined {
+  const error = Array.isArray(reasons) ? asObject(reasons[0]) : undefined
   const { code, message } = error ?? {}
   if (typeof code !== 'string' && typeof code !== 'number') return undefined
   return { code: String(code).slice(0, 20), message: asString(message) ?? '' }
 }
 
-/** The error that a verdict stands for; `waitMs` is for the throttled. */
+/**
+ * The error that a verdict stands for; `waitMs` is for those that certainly had no effect.
+ * `permission`: what the request needs of the API user's role, as Marketo's admin pages spell it.
+ */
 export function errorOf(
   verdict: Exclude<Verdict, { kind: 'answer' }>,
   waitMs: number,
+  permission: string,
 ): Unauthorized | Rejected | Busy | Unavailable {
   switch (verdict.kind) {
     case 'error':
-      return errorOfCode(verdict, waitMs)
+      return errorOfCode(verdict, waitMs, permission)
     case 'too-large':
       return new Rejected('Marketo refuses the request: too large', {
         code: 'marketo-too-large',
@@ -91,7 +109,11 @@ export function unavailable(why: string, vendorRequestId: string | undefined): U
 
 type ErrorVerdict = Extract<Verdict, { kind: 'error' }>
 
-function errorOfCode(verdict: ErrorVerdict, waitMs: number): Unauthorized | Rejected | Busy | Unavailable {
+function errorOfCode(
+  verdict: ErrorVerdict,
+  waitMs: number,
+  permission: string,
+): Unauthorized | Rejected | Busy | Unavailable {
   const { codeClass, code, requestId } = verdict
   const vendor = { vendorCode: code, ...(requestId === undefined ? {} : { vendorRequestId: requestId }) }
   switch (codeClass) {
@@ -102,7 +124,7 @@ function errorOfCode(verdict: ErrorVerdict, waitMs: number): Unauthorized | Reje
       return new Busy(`Marketo asks to wait (${code})`, waitMs)
     case 'token':
       // Expired once more on its way: the next token will do.
-      if (code === '602') return unavailable(`code ${code}`, requestId)
+      if (code === '602') return new Busy('a token ended on its way', waitMs)
       return new Unauthorized('Marketo refuses a fresh token', {
         code: 'marketo-token-refused',
         advice:
@@ -112,36 +134,18 @@ function errorOfCode(verdict: ErrorVerdict, waitMs: number): Unauthorized | Reje
     case 'denied':
       return new Unauthorized('Marketo denies access', {
         code: 'marketo-access-denied',
-        advice:
-          "Give the API user's role read access to people in every workspace and partition, and allow this service's address in Marketo.",
+        advice: `Give the API user's role the permission ${permission} in every workspace and partition, and allow this service's address in Marketo.`,
         ...vendor,
       })
     case 'permanent':
     case 'record':
-      return new Rejected(`Marketo refuses the request: ${code}`, { ...explain(verdict), ...vendor })
+      return new Rejected(`Marketo refuses the request: ${code}`, {
+        ...explainRequest(verdict, codeClass),
+        ...vendor,
+      })
     case 'transient':
       return unavailable(`code ${code}`, requestId)
     default:
       return codeClass satisfies never
   }
-}
-
-function explain({ codeClass, code, message }: ErrorVerdict) {
-  if (code === '1006') {
-    const field = /\bfield '([A-Za-z]\w{0,254})'/i.exec(message)?.[1]
-    return {
-      code: 'marketo-field-unknown',
-      ...(field === undefined ? {} : { field }),
-      advice: 'Marketo has no such field: correct its REST name in the field selection.',
-    }
-  }
-  return codeClass === 'record'
-    ? {
-        code: 'marketo-record-refused',
-        advice: 'Marketo refuses this person: look up the vendor code with your Marketo administrator.',
-      }
-    : {
-        code: 'marketo-refused',
-        advice: 'The set-up is at fault, no person: look up the vendor code with your Marketo administrator.',
-      }
 }

@@ -1,9 +1,7 @@
-import type { Column, TableDefinition } from '../dataverse/metadata.ts'
+import type { TableDefinition } from '../dataverse/metadata.ts'
 import type { Columns } from '../dataverse/records.ts'
-import { coerce, isDateOnly } from './coercion.ts'
-import type { MarketoType } from './fields.ts'
-import { dayOf, readInstant } from './instant.ts'
-import { textOfOption } from './option.ts'
+import { coerce } from './coercion.ts'
+import { isLookup, targetOf } from './pair.ts'
 import type { FieldValue, Person, RecordType } from './person.ts'
 import type { Problem, SetAside } from './problem.ts'
 import { isBlank } from './read-person.ts'
@@ -52,84 +50,6 @@ export function toColumns(
   return { columns, problems }
 }
 
-/**
- * What Marketo should hold, from a row as Dataverse returns it (look-ups as `_column_value`).
- * A field that is `both` over a pair of types that loses something on the way is left out: it is one-way.
- */
-export function toFields(
-  row: Readonly<Record<string, unknown>>,
-  recordType: RecordType,
-  selection: FieldSelection,
-  table: TableDefinition,
-): Record<string, FieldValue> {
-  const fields: Record<string, FieldValue> = {}
-  for (const field of selection.fields[recordType]) {
-    const column = table.columns.get(field.column)
-    if (column === undefined || field.direction === 'to-dynamics' || field.direction === 'on-create') continue
-    if (field.direction === 'both' && !isReversible(field.type, column)) continue
-    const key = isLookup(column) || column.type === 'Owner' ? `_${field.column}_value` : field.column
-    const read = toField(row[key], column, field)
-    if (read !== undefined) fields[field.marketo] = read
-  }
-  return fields
-}
-
-const texts: readonly MarketoType[] = ['string', 'text', 'email', 'phone', 'url']
-const wholes: readonly MarketoType[] = ['integer', 'score', 'percent']
-const reals: readonly MarketoType[] = ['float', 'currency']
-
-/** Whether every value of the Marketo type comes back from the column as it went. */
-export function isReversible(type: MarketoType, column: Column): boolean {
-  switch (column.type) {
-    case 'String':
-    case 'Memo':
-      return texts.includes(type)
-    case 'Integer':
-    case 'BigInt':
-      return wholes.includes(type)
-    case 'Decimal':
-    case 'Double':
-    case 'Money':
-      return reals.includes(type)
-    case 'Boolean':
-      return type === 'boolean'
-    case 'Picklist':
-    case 'State':
-    case 'Status':
-      return type === 'string' || type === 'text' || type === 'integer'
-    case 'DateTime':
-      return type === 'date' || (type === 'datetime' && !isDateOnly(column))
-    case 'Lookup':
-    case 'Customer':
-    case 'Uniqueidentifier':
-      return type === 'string' || type === 'text'
-    case 'Owner':
-    case 'Other':
-      return false
-    default:
-      return column.type satisfies never
-  }
-}
-
-function toField(raw: unknown, column: Column, field: SelectedField): FieldValue | undefined {
-  if (raw === null) return null
-  if (typeof raw === 'boolean') {
-    if (field.type === 'boolean') return raw !== field.inverted
-    return texts.includes(field.type) ? String(raw) : undefined
-  }
-  if (typeof raw === 'number') {
-    if (wholes.includes(field.type)) return Number.isInteger(raw) ? raw : undefined
-    if (reals.includes(field.type)) return raw
-    return texts.includes(field.type) ? textOfOption(raw, column.options ?? []) : undefined
-  }
-  if (typeof raw !== 'string') return undefined
-  if (field.type === 'date' || field.type === 'datetime') {
-    const instant = readInstant(raw)
-    return instant !== undefined && field.type === 'date' ? dayOf(instant) : instant
-  }
-  return texts.includes(field.type) ? raw : undefined
-}
-
 type Made = { key: string; value: FieldValue } | { problem: Problem } | { nothing: true }
 
 function toColumn(field: SelectedField, given: FieldValue, table: TableDefinition, isDefault: boolean): Made {
@@ -162,17 +82,11 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
   }
   if (!isLookup(column)) return { key: field.column, value: coerced.value }
 
-  const targets = column.targets ?? []
-  const chosen = field.target === undefined ? targets : targets.filter((one) => one.table === field.target)
-  const [target] = chosen
-  if (target === undefined || chosen.length > 1) {
+  const target = targetOf(field.target, column)
+  if (target === undefined) {
     return setAside('lookup-target-unclear', `Name the table that ${field.column} points to as "target".`)
   }
   return { key: `${target.navigationProperty}@odata.bind`, value: `/${target.entitySet}(${coerced.value})` }
-}
-
-function isLookup(column: Column): boolean {
-  return column.type === 'Lookup' || column.type === 'Customer'
 }
 
 function said(person: Person, field: SelectedField): FieldValue | undefined {

@@ -10,3 +10,9 @@ export interface Person {
   email?: string
   fields: Readonly<Record<string, FieldValue>>
 }
+
+/**
+ * What one side holds, as both sides are compared: by Marketo REST name, what Marketo would hold.
+ * Absent = not known; equal means `===`.
+ */
+export type Values = Readonly<Record<string, FieldValue>>

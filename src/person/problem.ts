@@ -35,3 +35,15 @@ export interface SetAside extends Omit<Failure, 'code'> {
 }
 
 export type Problem = (Failure & { severity: 'refused' }) | (SetAside & { severity: 'set-aside' })
+
+/** A selected field that the background sync cannot let travel as it is. */
+export interface Unfit extends Omit<Failure, 'code'> {
+  code: 'pair-one-way' | 'marketo-field-missing' | 'marketo-field-read-only'
+}
+
+/** What the background sync leaves out, and whose rules say so. Fits the store's `NewFailure`. */
+export interface LeftOut extends Omit<Failure, 'code'> {
+  /** Which side refuses, or would. `field` is the name on that side. */
+  side: 'marketo' | 'dynamics'
+  code: FailureCode | SetAside['code'] | Unfit['code']
+}

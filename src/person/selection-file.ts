@@ -1,5 +1,6 @@
 import { type Direction, directions, type MarketoType, marketoTypes } from './fields.ts'
 import type { RecordType } from './person.ts'
+import { reservedNames } from './system-fields.ts'
 
 export type DefaultValue = string | number | boolean
 
@@ -9,7 +10,11 @@ export interface SelectionFile {
   add: readonly Addition[]
   restrict: readonly Restriction[]
   defaults: Readonly<Record<RecordType, Readonly<Record<string, DefaultValue | null>>>>
+  stamp: Stamp
 }
+
+/** The column of each record type that the background sync writes the id of a write into. */
+export type Stamp = Readonly<Partial<Record<RecordType, string>>>
 
 /** A field of the customer's own; `lead` and `contact` are the columns it goes to. */
 export interface Addition extends Partial<Record<RecordType, string>> {
@@ -38,12 +43,13 @@ const logicalName = /^[a-z][a-z0-9_]{0,127}$/
 export function readSelectionFile(text: string): { file: SelectionFile; problems: string[] } {
   const problems: string[] = []
   const say: Say = (path, sentence) => problems.push(`${path}: ${sentence}`)
-  const root = members(parse(text, say), '$', ['select', 'add', 'restrict', 'defaults'], say)
+  const root = members(parse(text, say), '$', ['select', 'add', 'restrict', 'defaults', 'stamp'], say)
   const file = {
     select: readSelect(root.select, say),
     add: readAdditions(root.add, say),
     restrict: readRestrictions(root.restrict, say),
     defaults: readDefaults(root.defaults, say),
+    stamp: readStamp(root.stamp, say),
   }
   return { file, problems }
 }
@@ -105,6 +111,7 @@ function readAddition(value: Json, path: string, say: Say): Addition {
     say(`${path}.inverted`, 'must be true or false.')
   }
   if (addition.inverted && type !== 'boolean') say(`${path}.inverted`, 'is for fields of type boolean only.')
+  if (reservedNames.has(marketo)) say(`${path}.marketo`, `${marketo} is filled by the service itself.`)
   if (marketo === 'marketoId') say(`${path}.marketo`, 'the id of the person is called "id".')
   if (marketo === 'id' && direction !== 'to-dynamics' && direction !== 'on-create') {
     say(`${path}.direction`, 'the id of the person can only go to-dynamics or on-create.')
@@ -140,6 +147,16 @@ function readDefaults(value: unknown, say: Say): SelectionFile['defaults'] {
     return defaults
   }
   return { lead: read('lead'), contact: read('contact') }
+}
+
+function readStamp(value: unknown, say: Say): Stamp {
+  const perType = members(value ?? {}, 'stamp', recordTypes, say)
+  const stamp: Partial<Record<RecordType, string>> = {}
+  for (const recordType of recordTypes) {
+    const column = readColumn(perType[recordType], `stamp.${recordType}`, say)
+    if (column !== undefined) stamp[recordType] = column
+  }
+  return stamp
 }
 
 function isDefault(value: unknown): value is DefaultValue | null {

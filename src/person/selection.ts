@@ -6,7 +6,13 @@ import {
   type MarketoType,
 } from './fields.ts'
 import type { RecordType } from './person.ts'
-import { type Addition, type DefaultValue, readSelectionFile, type SelectionFile } from './selection-file.ts'
+import {
+  type Addition,
+  type DefaultValue,
+  readSelectionFile,
+  type SelectionFile,
+  type Stamp,
+} from './selection-file.ts'
 
 export interface SelectedField {
   /** Marketo REST name. */
@@ -26,6 +32,8 @@ export interface FieldSelection {
   fields: Readonly<Record<RecordType, readonly SelectedField[]>>
   /** By Dataverse logical name. */
   defaults: Readonly<Record<RecordType, Readonly<Record<string, DefaultValue>>>>
+  /** By Dataverse logical name. */
+  stamp: Stamp
 }
 
 /** Stock Dynamics demands a topic of every lead and Marketo has none to give. */
@@ -41,7 +49,10 @@ const narrower: Readonly<Record<Direction, readonly Direction[]>> = {
 
 /** Adobe's default mapping of stock columns. */
 export function defaultSelection(): FieldSelection {
-  return assemble({ select: ['standard'], add: [], restrict: [], defaults: { lead: {}, contact: {} } }, [])
+  return assemble(
+    { select: ['standard'], add: [], restrict: [], defaults: { lead: {}, contact: {} }, stamp: {} },
+    [],
+  )
 }
 
 /** Marketo REST names of what may travel to Dynamics and can be asked of Marketo. */
@@ -79,9 +90,17 @@ function assemble(file: SelectionFile, problems: string[]): FieldSelection {
     })
     return fields
   }
+  const fields = { lead: fieldsOf('lead'), contact: fieldsOf('contact') }
+  for (const recordType of ['lead', 'contact'] as const) {
+    const rival = fields[recordType].find(({ column }) => column === file.stamp[recordType])
+    if (rival !== undefined) {
+      problems.push(`stamp.${recordType}: ${rival.column} is already the column of ${rival.marketo}.`)
+    }
+  }
   return {
-    fields: { lead: fieldsOf('lead'), contact: fieldsOf('contact') },
+    fields,
     defaults: { lead: defaultsOf(file, 'lead'), contact: defaultsOf(file, 'contact') },
+    stamp: file.stamp,
   }
 }
 

@@ -1,7 +1,11 @@
 import type { TableDefinition } from '../dataverse/metadata.ts'
 import type { MarketoField } from '../marketo/schema.ts'
+import { isLookup, isReversible, typesFor } from './pair.ts'
 import type { RecordType } from './person.ts'
+import type { LeftOut } from './problem.ts'
 import type { FieldSelection } from './selection.ts'
+import { judgeField, judgeStamp, judgeSystemField, type SyncField } from './sync-field.ts'
+import { systemFields } from './system-fields.ts'
 
 /** What the background sync knows of both live schemas while it runs. */
 export interface LiveSchemas {
@@ -9,4 +13,110 @@ export interface LiveSchemas {
   tables: Readonly<Record<RecordType, TableDefinition>>
   /** By REST name. */
   marketo: ReadonlyMap<string, MarketoField>
+}
+
+export interface SyncSchema {
+  /** What travels, as both live schemas allow; the system fields that Marketo has are among them. */
+  fields: Readonly<Record<RecordType, readonly SyncField[]>>
+  /** What cannot travel as it was selected. One entry for each side, code and field. */
+  drift: readonly LeftOut[]
+  /** Required system fields that Marketo lacks or does not let us fill: without them the sync does not run. */
+  missing: readonly string[]
+  /** Columns that rows are read with, sorted: a change of them is a change of the stream. */
+  selects: Readonly<Record<RecordType, readonly string[]>>
+  /** Columns that take the id of the intent of a write. */
+  stamps: Readonly<Partial<Record<RecordType, string>>>
+  /** Marketo REST names to read a person with, and to follow in the change log, sorted. */
+  readFields: readonly string[]
+  /** A score travels to Dynamics: its flow step is not in the change log of values. */
+  hasScore: boolean
+}
+
+const recordTypes = ['lead', 'contact'] as const
+
+/** The selection as it can be lived by with the tables and fields that are there now. */
+export function toSyncSchema(live: LiveSchemas): SyncSchema {
+  const drift = new Map<string, LeftOut & { of: Set<RecordType> }>()
+  const note = (recordType: RecordType, left: LeftOut | undefined) => {
+    if (left === undefined) return
+    const key = `${left.side} ${left.code} ${left.field}`
+    const noted = drift.get(key) ?? { ...left, of: new Set<RecordType>() }
+    noted.of.add(recordType)
+    drift.set(key, noted)
+  }
+  const stamps: Partial<Record<RecordType, string>> = {}
+  const fieldsOf = (recordType: RecordType): SyncField[] => {
+    const table = live.tables[recordType]
+    const stamp = judgeStamp(live.selection.stamp[recordType], table)
+    note(recordType, stamp.left)
+    if (stamp.column !== undefined) stamps[recordType] = stamp.column
+    const selected = live.selection.fields[recordType].map((one) => judgeField(one, table, live.marketo))
+    const system = systemFields.filter(({ required }) => required)
+    const all = [...selected, ...system.map((one) => judgeSystemField(one, live.marketo))]
+    for (const { left } of all) note(recordType, left)
+    return all.flatMap(({ field }) => field ?? [])
+  }
+  const fields = { lead: fieldsOf('lead'), contact: fieldsOf('contact') }
+  const usable = new Set(fields.lead.map(({ marketo }) => marketo))
+  const both = [...fields.lead, ...fields.contact]
+  return {
+    fields,
+    drift: [...drift.values()].map(({ of, ...left }) => ({ ...left, advice: adviceFor(of, left.advice) })),
+    missing: systemFields.filter((one) => one.required && !usable.has(one.name)).map(({ name }) => name),
+    selects: {
+      lead: selectsOf('lead', fields, stamps, live),
+      contact: selectsOf('contact', fields, stamps, live),
+    },
+    stamps,
+    readFields: sorted(both.map(({ marketo }) => marketo)),
+    hasScore: both.some(({ isScore, direction }) => isScore && direction !== 'to-marketo'),
+  }
+}
+
+/** Sentences for a start that is refused: fields that are `both` over a pair of types that loses something. */
+export function mappingProblems(selection: FieldSelection, tables: LiveSchemas['tables']): string[] {
+  return recordTypes.flatMap((recordType) =>
+    selection.fields[recordType].flatMap(({ marketo, type, column: name, direction }) => {
+      const column = tables[recordType].columns.get(name)
+      if (direction !== 'both' || column === undefined || isReversible(type, column)) return []
+      const types = typesFor(column)
+      const remedy =
+        types.length === 0
+          ? 'make it to-marketo, or exclude it'
+          : `select it as ${types.join(' or ')}, or make it to-dynamics or to-marketo`
+      return [
+        `${marketo} on a ${recordType}: ${name} (${column.type}) does not give a Marketo ${type} back as it was; ${remedy}.`,
+      ]
+    }),
+  )
+}
+
+/** Columns that tell who a record is and what became of it; those that the table has are read. */
+const lifeColumns: Readonly<Record<RecordType, readonly string[]>> = {
+  lead: ['statecode', 'merged', 'masterid', 'emailaddress1', 'parentcontactid', 'new_synctomkto'],
+  contact: ['statecode', 'merged', 'masterid', 'emailaddress1', 'originatingleadid', 'new_synctomkto'],
+}
+
+function selectsOf(
+  recordType: RecordType,
+  fields: SyncSchema['fields'],
+  stamps: SyncSchema['stamps'],
+  { tables }: LiveSchemas,
+): string[] {
+  const mapped = fields[recordType].flatMap(({ column }) => column?.logicalName ?? [])
+  return sorted(
+    [...mapped, ...lifeColumns[recordType], stamps[recordType] ?? []].flat().flatMap((name) => {
+      const column = tables[recordType].columns.get(name)
+      if (column === undefined) return []
+      return isLookup(column) || column.type === 'Owner' ? `_${name}_value` : name
+    }),
+  )
+}
+
+function adviceFor(recordTypes: ReadonlySet<RecordType>, advice: string): string {
+  return `For ${[...recordTypes].map((one) => `${one}s`).join(' and ')}: ${advice}`
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort()
 }

@@ -11,6 +11,8 @@ export interface Arrival {
   method: string
   /** With the query. */
   path: string
+  /** The Prefer header, where the vendor's protocol has one. */
+  prefer?: string
 }
 
 /** The bends that still wait for their reply, first come, first served. */

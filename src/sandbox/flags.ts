@@ -3,13 +3,18 @@ import { parseArgs } from 'node:util'
 export type Flags =
   | { kind: 'serve'; dataDirectory?: string }
   | { kind: 'tour' }
+  | { kind: 'busy'; seed: number; forSeconds?: number; dataDirectory?: string }
   | { kind: 'help' }
   /** A sentence for whoever typed it. */
   | { kind: 'wrong'; problem: string }
 
+const WITH_VALUE = ['data', 'seed', 'for']
 const OPTIONS = {
   data: { type: 'string' },
   tour: { type: 'boolean' },
+  busy: { type: 'boolean' },
+  seed: { type: 'string' },
+  for: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -25,17 +30,36 @@ export function readFlags(args: readonly string[]): Flags {
     if (token.kind === 'positional') return wrong(`"${token.value}" is not a flag.`)
     if (token.kind === 'option-terminator') continue
     if (!Object.hasOwn(OPTIONS, token.name)) return wrong(`There is no flag ${token.rawName}.`)
-    if (token.name !== 'data' && token.value !== undefined) return wrong(`${token.rawName} takes no value.`)
+    if (!WITH_VALUE.includes(token.name) && token.value !== undefined)
+      return wrong(`${token.rawName} takes no value.`)
   }
-  const { data, tour, help } = values
+  const { data, tour, busy, help } = values
   if (help) return { kind: 'help' }
   if (data !== undefined && (typeof data !== 'string' || /^(-|$)/.test(data))) {
     return wrong('--data needs a directory.')
   }
   if (tour && data !== undefined)
     return wrong('--tour makes data of its own and removes it: leave --data out.')
+  if (tour && busy) return wrong('--tour and --busy are two things: choose one.')
+  const [seed, seconds] = [wholeNumber(values.seed), wholeNumber(values.for)]
+  if (Number.isNaN(seed)) return wrong('--seed needs a whole number.')
+  if (Number.isNaN(seconds) || seconds === 0) return wrong('--for needs a number of seconds, 1 at least.')
+  if (!busy && (seed ?? seconds) !== undefined) return wrong('--seed and --for go with --busy.')
   if (tour) return { kind: 'tour' }
-  return { kind: 'serve', ...(data !== undefined && { dataDirectory: data }) }
+  const dataDirectory = data !== undefined && { dataDirectory: data }
+  if (!busy) return { kind: 'serve', ...dataDirectory }
+  return {
+    kind: 'busy',
+    seed: seed ?? 1,
+    ...(seconds !== undefined && { forSeconds: seconds }),
+    ...dataDirectory,
+  }
+}
+
+/** undefined when absent, NaN when it is none. */
+function wholeNumber(value: string | boolean | undefined): number | undefined {
+  if (value === undefined) return undefined
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
 }
 
 function wrong(problem: string): Flags {

@@ -1,6 +1,11 @@
-import { type DataverseSandbox, type Limits, startDataverse } from './dataverse/index.ts'
+import { type DataverseSandbox, type Knobs, type Limits, startDataverse } from './dataverse/index.ts'
 import { type EntraSandbox, startEntra } from './entra/server.ts'
-import { type Limits as MarketoLimits, type MarketoSandbox, startMarketo } from './marketo/index.ts'
+import {
+  type Knobs as MarketoKnobs,
+  type Limits as MarketoLimits,
+  type MarketoSandbox,
+  startMarketo,
+} from './marketo/index.ts'
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -15,9 +20,12 @@ export interface SandboxOptions {
   limits?: Partial<Limits>
   /** Of Entra's tokens; default 3599. */
   tokenLifetimeSeconds?: number
+  dataverse?: { knobs?: Partial<Knobs> }
   marketo?: {
     /** Of the subscription; absent members are the real ones. */
     limits?: Partial<MarketoLimits>
+    /** What Adobe leaves open, and how awkward the change log is. */
+    knobs?: Partial<MarketoKnobs>
     /** Default 3600. */
     tokenLifetimeSeconds?: number
   }
@@ -51,6 +59,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     userName: person.userName,
     replyDelayMs: options.replyDelayMs ?? 0,
     limits: options.limits ?? {},
+    knobs: options.dataverse?.knobs ?? {},
   })
   started.defer(dataverse.close)
   entra.resources.add(dataverse.sandbox.url)
@@ -58,6 +67,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     host,
     port: options.marketoPort ?? 0,
     limits: options.marketo?.limits ?? {},
+    knobs: options.marketo?.knobs ?? {},
     tokenLifetimeSeconds: options.marketo?.tokenLifetimeSeconds ?? 3600,
   })
   started.defer(marketo.close)

@@ -32,6 +32,7 @@ function isFree(host: string, port: number): Promise<boolean> {
 }
 
 export const SERVICE_MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+export const SETUP_MAIN = fileURLToPath(new URL('../setup.ts', import.meta.url))
 
 /** Starts `main` as its own process with exactly this environment. */
 export function launchService(

@@ -1,3 +1,4 @@
+import { runBusy } from './busy/busy.ts'
 import { readFlags } from './flags.ts'
 import { HELP } from './print.ts'
 import { serve } from './serve.ts'
@@ -21,6 +22,9 @@ try {
         write: (text) => process.stdout.write(text),
         signal: interrupted.signal,
       })
+      break
+    case 'busy':
+      await runBusy({ ...flags, write: (text) => process.stdout.write(text), signal: interrupted.signal })
       break
     case 'serve':
       await serve(flags.dataDirectory, interrupted.signal)

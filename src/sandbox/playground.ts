@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Sandbox, startSandbox } from './index.ts'
-import { freePort, launchService, SERVICE_MAIN, type Service, waitUntilReady } from './launch.ts'
+import { freePort, launchService, SERVICE_MAIN, SETUP_MAIN, type Service, waitUntilReady } from './launch.ts'
 import { seedStockPeople } from './marketo/stock-people.ts'
 
 const HOST = '127.0.0.1'
@@ -14,6 +14,8 @@ export interface PlaygroundOptions {
   dataDirectory?: string
   /** Of the service, beside those that tie it to the sandbox. */
   settings: Record<string, string>
+  /** Prepares Marketo for the background sync, as an administrator does with `npm run setup`. */
+  setUp?: boolean
   /** Stops the service. */
   signal: AbortSignal
 }
@@ -45,6 +47,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     DATA_DIR: dataDirectory,
     ...options.settings,
   }
+  if (options.setUp) await launchService(SETUP_MAIN, HOST, port, environment).ended
   const launch = () => {
     options.signal.throwIfAborted()
     return launchService(SERVICE_MAIN, HOST, port, environment)

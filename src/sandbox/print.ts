@@ -6,6 +6,8 @@ The service and a sandbox of Microsoft's and Marketo's servers, on this machine 
   npm run sandbox                   serves until Ctrl+C; says how to try it
   npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
   npm run sandbox -- --tour         plays a tour through the doors, checks every promise, and ends
+  npm run sandbox -- --busy         serves while people edit, add, qualify, merge and delete on both sides;
+                                    --seed N draws the same deeds again, --for SECONDS ends by itself
   npm run sandbox -- --help         says this
 `
 
@@ -60,16 +62,20 @@ Ctrl+C stops everything.
 const WEBHOOK_TEMPLATE =
   '{"marketoId": {{lead.Id}}, "email": {{lead.Email Address}}, "firstName": {{lead.First Name}}, "lastName": {{lead.Last Name}}, "company": {{company.Company Name}}}'
 
-function callWebhook(marketoUrl: string, serviceUrl: string, apiKey: string): string {
-  const webhook = {
-    personId: 1001,
+/** How the sandbox's Marketo calls the service for a person. */
+export function webhookOf(personId: number, serviceUrl: string, apiKey: string) {
+  return {
+    personId,
     url: `${serviceUrl}/webhooks/marketo/sync-person-to-microsoft`,
-    encoding: 'JSON',
+    encoding: 'JSON' as const,
     template: WEBHOOK_TEMPLATE,
     headers: { 'x-api-key': apiKey },
   }
+}
+
+function callWebhook(marketoUrl: string, serviceUrl: string, apiKey: string): string {
   return `  curl -s -X POST ${marketoUrl}/_sandbox/call-webhook \\
-    -d '${JSON.stringify(webhook)}'`
+    -d '${JSON.stringify(webhookOf(1001, serviceUrl, apiKey))}'`
 }
 
 function curl(url: string, apiKey: string, body: unknown): string {

@@ -128,7 +128,9 @@ export type Settlement =
 export interface Activity {
   activityId: number
   at: number
-  requestId: string
+  /** Absent: the background sync's own. */
+  requestId?: string
+  /** `sync` is the background sync. */
   door: string
   outcome: Outcome['outcome'] | 'queued'
   marketoId?: number
@@ -165,7 +167,7 @@ export interface Store extends AsyncDisposable {
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult>
   /** Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome. */
   settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome>
-  /** 404 for the linked id: the next generation is reserved and the link is claimed again. */
+  /** 404 for the linked id, or a tombstone: the next generation is reserved and the link is claimed again. */
   confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void>
   /** Remembers the answer of a keyed request (the first one wins and is returned); logs `queued` once. */
   recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer>

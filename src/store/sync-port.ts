@@ -33,6 +33,8 @@ export interface SentValue {
   at: number
   /** The change log has shown it, or a read has. */
   confirmed: boolean
+  /** A read showed that Marketo kept what it had: Field Management blocks the field. */
+  blocked?: boolean
 }
 
 /** A decided write, stored before it is sent. */
@@ -87,7 +89,16 @@ export interface NewLink {
   email?: string
 }
 
-/** What happens to the link itself. Applied in order, before the replicas are written. */
+/** Where the record has a link already, that stays as it is, but its row is to be read again. */
+export interface NewReplica {
+  link: NewLink
+  replica: Omit<Replica, 'linkId' | 'state' | 'version' | 'recordType' | 'recordId'>
+}
+
+/**
+ * What happens to the link itself. Applied in order, before the replicas are written: those saved with it do
+ * not become stale by it, any other copy does. A link that was merged away stands for the one that took over.
+ */
 export type LinkMove =
   /** The record was deleted in Dynamics. Ignored when the link has another record by now. */
   | { kind: 'tombstone'; linkId: number; recordType: RecordType; recordId: string }
@@ -95,11 +106,17 @@ export type LinkMove =
   | { kind: 'restore'; linkId: number }
   /** The person was deleted in Marketo: the name is free, the record stays. */
   | { kind: 'orphan'; linkId: number; marketoId: number }
-  /** The person is held by this record from now on (qualified, or merged in Dynamics). */
+  /**
+   * The person is held by this record from now on (qualified, or merged in Dynamics). A link that has the
+   * record already takes this one in. Ignored while a create for the link may be under way.
+   */
   | { kind: 'record'; linkId: number; recordType: RecordType; recordId: string }
-  /** The record is this person's from now on (found by e-mail, made by us, or merged in Marketo). */
+  /**
+   * The record is this person's from now on (found by e-mail, made by us, or merged in Marketo). A link of
+   * theirs for which nothing was sent is taken in; any other keeps them.
+   */
   | { kind: 'person'; linkId: number; marketoId: number }
-  /** `linkId` is another name of `into`: its names move there, its own replica goes. */
+  /** `linkId` is another name of `into`: its names move there, its own replica goes, that of `into` is due. */
   | { kind: 'merge'; linkId: number; into: number }
   /** The agreed e-mail, normalised: the one e-mail name of the link, where it is free. */
   | { kind: 'email'; linkId: number; email?: string }
@@ -156,10 +173,7 @@ export interface SyncChange {
   now: number
   cursors?: readonly Cursor[]
   moves?: readonly LinkMove[]
-  newLinks?: readonly {
-    link: NewLink
-    replica: Omit<Replica, 'linkId' | 'state' | 'version' | 'recordType' | 'recordId'>
-  }[]
+  newLinks?: readonly NewReplica[]
   /** Each as it shall be. One whose stored version differs makes the whole change `stale`. */
   replicas?: readonly Replica[]
   conflicts?: readonly NewConflict[]
@@ -216,6 +230,9 @@ export interface SyncStore {
   retryFailure(failureId: number, now: number): Promise<boolean>
   /** After the activity id, ascending. */
   readUnsentActivities(after: number, limit: number): Promise<UnsentActivity[]>
-  /** Forgets conflicts older than `before` (epoch ms), `limit` at most. */
+  /**
+   * Forgets conflicts, and failures that were over, older than `before` (epoch ms): `limit` of each at most.
+   * Gives the larger count.
+   */
   pruneSync(before: number, limit: number): Promise<number>
 }

@@ -98,7 +98,7 @@ for (const [name, code, retryAfter, [least, most]] of throttles) {
       waits.every((ms) => ms >= least - 100 && ms <= most),
       `${waits}`,
     )
-    assert.deepEqual([rig.server.seen.length, rig.stats], [1, { calls: 1, throttled: 1 }])
+    assert.deepEqual([rig.server.seen.length, rig.stats], [1, { calls: 1, operations: 1, throttled: 1 }])
   })
 }
 
@@ -202,7 +202,10 @@ test('a throttled part of a batch is Busy for the whole, and the limiter hears o
   const answer: Answer = (response) =>
     response.writeHead(200, { 'content-type': 'multipart/mixed; boundary=b' }).end(lines.join('\r\n'))
   await using rig = await setUp(answer)
-  await assert.rejects(rig.client.batch('find people', [{ method: 'GET', path: 'leads' }], call), Busy)
+  await assert.rejects(
+    rig.client.batch({ name: 'find people', parts: [{ method: 'GET', path: 'leads' }] }, call),
+    Busy,
+  )
   assert.deepEqual([rig.limiter.pace.proven, rig.stats.throttled], [true, 1])
 })
 

@@ -15,7 +15,9 @@ function setUp(changed: Partial<DataverseSettings>) {
   const limiter = new Limiter({ settings, clock: time.clock, closing: closing.signal })
   const started: string[] = []
   const ask = (name: string, signal = open) => limiter.admit(signal).then(() => started.push(name))
-  return { time, closing, limiter, started, ask }
+  const askBehind = (name: string, signal = open) =>
+    limiter.admit(signal, 'background').then(() => started.push(name))
+  return { time, closing, limiter, started, ask, askBehind }
 }
 
 const throttle = (
@@ -142,4 +144,89 @@ test('closing releases everybody who waits, and the timer', async () => {
   await waiting
   assert.equal(time.sleeping, 0)
   await assert.rejects(ask('c'), /closed/)
+})
+
+const reserves: [number, number][] = [
+  [1, 1],
+  [2, 1],
+  [3, 2],
+  [4, 3],
+  [8, 6],
+  [52, 39],
+]
+
+for (const [concurrency, forBackground] of reserves) {
+  test(`of ${concurrency} slots the background takes ${forBackground}, and everybody else the rest`, async () => {
+    const { limiter, started, ask, askBehind } = setUp({ concurrencyStart: concurrency })
+    const waiting = Array.from({ length: 60 }, () => askBehind('b').catch(() => undefined))
+    await settled()
+    assert.equal(started.length, forBackground)
+    const others = Array.from({ length: concurrency - forBackground }, () => ask('f'))
+    await Promise.all(others)
+    assert.equal(limiter.inFlight, concurrency)
+    limiter.learn({ kind: 'pause', retryAfterMs: 1 })
+    await Promise.all(waiting)
+  })
+}
+
+test('however small its share, the reserve is a whole slot', async () => {
+  const { started, askBehind, closing } = setUp({ concurrencyStart: 4, backgroundReserveShare: 0.01 })
+  const all = Array.from({ length: 4 }, () => askBehind('b').catch(() => undefined))
+  await settled()
+  assert.equal(started.length, 3)
+  closing.abort(new Error('closed'))
+  await Promise.all(all)
+})
+
+test('the background counts the slots that others hold, so that its reserve stays free', async () => {
+  const { started, ask, askBehind, limiter } = setUp({ concurrencyStart: 4 })
+  await Promise.all(['a', 'b', 'c'].map((name) => ask(name)))
+  const waiting = askBehind('x')
+  await settled()
+  assert.deepEqual([started, limiter.queued], [['a', 'b', 'c'], 1])
+  limiter.release()
+  await waiting
+})
+
+test('who comes later passes the background that waits, and is passed by nobody', async () => {
+  const { limiter, started, ask, askBehind } = setUp({ concurrencyStart: 1 })
+  const all = [ask('a'), askBehind('x'), ask('b'), askBehind('y'), ask('c')]
+  for (let count = 0; count < 4; count += 1) {
+    await settled()
+    limiter.release()
+  }
+  await Promise.all(all)
+  assert.deepEqual(started, ['a', 'b', 'c', 'x', 'y'])
+})
+
+test('a full lane of background calls keeps nobody else out', async () => {
+  const { limiter, ask, askBehind } = setUp({ concurrencyStart: 1, queueMax: 1 })
+  await ask('a')
+  const waiting = [askBehind('x'), ask('b')]
+  await assert.rejects(askBehind('y'), Busy)
+  await assert.rejects(ask('c'), Busy)
+  limiter.release()
+  await settled()
+  limiter.release()
+  await Promise.all(waiting)
+})
+
+test('inside a Retry-After the background is Busy like everybody else', async () => {
+  const { time, limiter, ask, askBehind } = setUp({ concurrencyStart: 1 })
+  await ask('a')
+  const waiting = assert.rejects(askBehind('x'), Busy)
+  limiter.learn(throttle(time, 'concurrency', 9_000))
+  await waiting
+  await assert.rejects(askBehind('y'), (error) => error instanceof Busy && error.retryAfterMs === 9_000)
+  assert.equal(limiter.pausedForMs, 9_000)
+})
+
+test('background calls that wait for their share are a reason to open more slots', async () => {
+  const { limiter, started, askBehind } = setUp({ concurrencyStart: 4 })
+  const all = ['a', 'b', 'c', 'd'].map((name) => askBehind(name))
+  await settled()
+  assert.deepEqual([started.length, limiter.saturated()], [3, true])
+  limiter.learn({ kind: 'served', saturated: limiter.saturated() })
+  await Promise.all(all)
+  assert.equal(limiter.saturated(), false)
 })

@@ -101,3 +101,36 @@ test('a caller who gives up does not take the definition from the others', async
   assert.ok((await staying).columns.has('lastname'))
   assert.equal(room.sandbox.dataverse.calls.length, 1)
 })
+
+test('asked anew, a changed table is seen at once, and by everybody after that', async () => {
+  await using room = await openRoom()
+  await room.metadata.table('lead', call)
+  room.sandbox.dataverse.changeColumn('lead', 'lastname', { maxLength: 77 })
+  const lengthOf = async (fresh: boolean) =>
+    (await room.metadata.table('lead', call, { fresh })).columns.get('lastname')?.maxLength
+  assert.deepEqual([await lengthOf(false), await lengthOf(true), await lengthOf(false)], [50, 77, 77])
+})
+
+test('who asks anew at the same time shares one request', async () => {
+  await using room = await openRoom()
+  await room.metadata.table('lead', call)
+  await Promise.all(Array.from({ length: 5 }, () => room.metadata.table('lead', call, { fresh: true })))
+  assert.equal(room.sandbox.dataverse.calls.length, 2)
+})
+
+test('asked anew during an outage, the old definition is no answer, but stays one for the others', async () => {
+  await using room = await openRoom({ settings: { metadataTtlMs: 0 } })
+  const old = await room.metadata.table('lead', call)
+  room.sandbox.dataverse.bend({ operation: 'batch', how: { kind: 'html-502-before-commit' } })
+  const [asked, others] = await Promise.allSettled([
+    room.metadata.table('lead', call, { fresh: true }),
+    room.metadata.table('lead', call),
+  ])
+  assert.ok(asked.status === 'rejected' && asked.reason instanceof Unavailable)
+  assert.ok(others.status === 'fulfilled' && others.value === old)
+})
+
+test('a table says whether its changes are tracked', async () => {
+  await using room = await openRoom()
+  assert.equal((await room.metadata.table('lead', call)).changeTracking, true)
+})

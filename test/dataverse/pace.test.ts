@@ -4,7 +4,8 @@ import { nextPace, type Pace, type PaceEvent, startingPace } from '../../src/dat
 import { defaultSettings } from '../../src/dataverse/settings.ts'
 
 const now = 1_000_000
-const settings = { ...defaultSettings, concurrencyStart: 4, concurrencyMax: 52, batchSizeMax: 100 }
+const bounds = { concurrencyStart: 4, concurrencyMax: 52, batchSizeMax: 100, batchSizeStep: 10 }
+const settings = { ...defaultSettings, ...bounds }
 const start: Pace = { ...startingPace(settings), concurrency: 40 }
 const throttled = (cause: 'concurrency' | 'requests' | 'execution-time' | 'other'): PaceEvent => ({
   kind: 'throttled',
@@ -74,6 +75,30 @@ const table: [string, Pace, PaceEvent, Pace][] = [
     start,
     { kind: 'pause', retryAfterMs: 5_000 },
     { ...start, pausedUntilMs: now + 5_000 },
+  ],
+  [
+    'a slow batch halves the next ones and nothing else',
+    start,
+    { kind: 'slow', operations: 100 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 50 },
+  ],
+  [
+    'a slow batch that was smaller than allowed counts with its own size',
+    start,
+    { kind: 'slow', operations: 30 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 15 },
+  ],
+  [
+    'a slow batch that was larger than what is allowed by now raises nothing',
+    { ...calm, batchSize: 10 },
+    { kind: 'slow', operations: 100 },
+    { ...calm, raisedAtMs: now, batchSize: 10 },
+  ],
+  [
+    'a batch never falls below one operation',
+    start,
+    { kind: 'slow', operations: 1 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 1 },
   ],
   [
     'a hint raises the start',

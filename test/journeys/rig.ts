@@ -44,22 +44,30 @@ export interface Rig extends AsyncDisposable {
 
 export type Settings = Partial<Record<Variable, string>>
 
-/** The whole service and its sandbox on loopback, as a user has them; `settings` are environment variables. */
+/**
+ * The whole service and its sandbox on loopback, as a user has them; `settings` are environment variables.
+ * `prepare` gets the sandbox ready before the service starts, and gives more of them.
+ */
 export async function startRig(
-  settings: Settings = {},
+  given: Settings = {},
   options: SandboxOptions = {},
   ports: Partial<Ports> = {},
+  prepare: (sandbox: Sandbox) => Promise<Settings> = async () => ({}),
 ): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-journey-'))
   const sandbox = await startSandbox(options)
   const log: string[] = []
-  let { service, url } = await boot(directory, sandbox, settings, log, ports).catch(
-    async (error: unknown) => {
-      await sandbox.close()
-      await rm(directory, { recursive: true })
-      throw error
-    },
-  )
+  const open = async () => {
+    const settings = { ...(await prepare(sandbox)), ...given }
+    return { settings, ...(await boot(directory, sandbox, settings, log, ports)) }
+  }
+  const opened = await open().catch(async (error: unknown) => {
+    await sandbox.close()
+    await rm(directory, { recursive: true })
+    throw error
+  })
+  const { settings } = opened
+  let { service, url } = opened
 
   const request: Rig['request'] = async (method, path, init = {}) => {
     const response = await fetch(`${url}${path}`, {

@@ -14,7 +14,7 @@ function setUp(changed: Partial<MarketoSettings>) {
   const settings = { ...defaultSettings, ...changed }
   const limiter = new Limiter({ settings, clock: time.clock, closing: closing.signal })
   const started: string[] = []
-  const ask = (name: string, signal = open) => limiter.admit(signal).then(() => started.push(name))
+  const ask = (name: string, signal = open) => limiter.admit({ signal }).then(() => started.push(name))
   return { time, closing, limiter, started, ask }
 }
 
@@ -62,7 +62,7 @@ test('when a timer is late, the next start still belongs to the first in the que
   const settings = { ...defaultSettings, windowCallsMax: 2, windowMs: 1_000 }
   const limiter = new Limiter({ settings, clock: lateClock, closing: open })
   const started: string[] = []
-  const ask = (name: string) => void limiter.admit(open).then(() => started.push(name))
+  const ask = (name: string) => void limiter.admit({ signal: open }).then(() => started.push(name))
   for (const name of ['a', 'b', 'c']) ask(name)
   now = 1_000
   ask('d')

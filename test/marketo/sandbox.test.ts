@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { systemClock } from '../../src/clock.ts'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
-import { createMarketo } from '../../src/marketo/marketo.ts'
-import type { MarketoSettings } from '../../src/marketo/settings.ts'
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
-import { call, listeningLog } from '../dataverse/rig.ts'
-
-async function setUp(
-  options: { sandbox?: SandboxOptions; settings?: Partial<MarketoSettings>; secret?: string } = {},
-) {
-  const stack = new AsyncDisposableStack()
-  const { marketo } = stack.use(await startSandbox(options.sandbox))
-  const { clientId, clientSecret } = marketo.service
-  const { log } = listeningLog()
-  const room = stack.use(
-    createMarketo({
-      url: marketo.url,
-      clientId,
-      clientSecret: options.secret ?? clientSecret,
-      settings: options.settings ?? {},
-      clock: systemClock,
-      log,
-    }),
-  )
-  const told = () => marketo.calls.map(({ operation, errorCode }) => errorCode ?? operation)
-  return { ...room, marketo, told, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
+import { call } from '../dataverse/rig.ts'
+import { openSandboxRoom } from './sandbox-room.ts'
 
 test('a person is read, empty fields as null, whichever way Marketo leaves them empty', async () => {
-  await using room = await setUp()
+  await using room = await openSandboxRoom()
   const id = room.marketo.seed({ email: 'Ann@Example.org', lastName: 'Ek', leadScore: 7, doNotCall: true })
   const fields = ['email', 'lastName', 'title', 'leadScore', 'doNotCall']
   const ann = { email: 'Ann@Example.org', lastName: 'Ek', title: null, leadScore: 7, doNotCall: true }
@@ -39,7 +15,7 @@ test('a person is read, empty fields as null, whichever way Marketo leaves them 
 })
 
 test('who never was, is deleted, or lost a merge is not in the map; the survivor is', async () => {
-  await using room = await setUp()
+  await using room = await openSandboxRoom()
   const [winner = 0, loser = 0, deleted = 0] = ['a', 'b', 'c'].map((name) =>
     room.marketo.seed({ email: `${name}@example.org` }),
   )
@@ -52,7 +28,7 @@ test('who never was, is deleted, or lost a merge is not in the map; the survivor
 })
 
 test('700 people with many fields come in three calls, as forms where that is needed, each with its own values', async () => {
-  await using room = await setUp()
+  await using room = await openSandboxRoom()
   const names = Array.from({ length: 200 }, (_, index) => `aCustomFieldWithALongName${index}`)
   for (const name of names) room.marketo.addField({ name, dataType: 'string' })
   const ids = Array.from({ length: 700 }, (_, index) => room.marketo.seed({ [names[0] ?? '']: `v${index}` }))
@@ -73,7 +49,7 @@ test('700 people with many fields come in three calls, as forms where that is ne
 })
 
 test('a token that ends while it is in use costs one call and no error', async () => {
-  await using room = await setUp()
+  await using room = await openSandboxRoom()
   const id = room.marketo.seed({ email: 'ann@example.org' })
   await room.people.read([id], ['email'], call)
   room.marketo.revokeToken()
@@ -82,7 +58,7 @@ test('a token that ends while it is in use costs one call and no error', async (
 })
 
 test('a wrong secret is Unauthorized and says which settings to correct', async () => {
-  await using room = await setUp({ secret: 'wrong' })
+  await using room = await openSandboxRoom({ secret: 'wrong' })
   await assert.rejects(room.people.read([1], ['email'], call), (error) => {
     assert.ok(error instanceof Unauthorized)
     const { code, advice, vendorCode } = error.detail
@@ -93,7 +69,7 @@ test('a wrong secret is Unauthorized and says which settings to correct', async 
 })
 
 test('a field that Marketo does not have is Rejected by name', async () => {
-  await using room = await setUp()
+  await using room = await openSandboxRoom()
   const id = room.marketo.seed({ email: 'ann@example.org' })
   await assert.rejects(room.people.read([id], ['email', 'shoeSize'], call), (error) => {
     assert.ok(error instanceof Rejected)
@@ -111,7 +87,7 @@ const limits: [string, { callsPerWindow?: number; dailyCallsMax?: number }, [lea
 
 for (const [what, marketoLimits, [least, most]] of limits) {
   test(`the subscription's limit of a ${what} is met once and then kept without asking`, async () => {
-    await using room = await setUp({ sandbox: { marketo: { limits: marketoLimits } } })
+    await using room = await openSandboxRoom({ sandbox: { marketo: { limits: marketoLimits } } })
     const id = room.marketo.seed({ email: 'ann@example.org' })
     await room.people.read([id], ['email'], call)
     for (let count = 0; count < 3; count += 1) {
@@ -125,7 +101,7 @@ for (const [what, marketoLimits, [least, most]] of limits) {
 }
 
 test("within its own share nothing is refused: 55 at once stay below both of Marketo's limits", async () => {
-  await using room = await setUp({ settings: { queueMax: 100 } })
+  await using room = await openSandboxRoom({ settings: { queueMax: 100 } })
   const id = room.marketo.seed({ email: 'ann@example.org' })
   const reads = await Promise.allSettled(
     Array.from({ length: 55 }, () => room.people.read([id], ['email'], call)),
@@ -150,7 +126,7 @@ const troubles = [
 
 for (const how of troubles) {
   test(`${Object.values(how).join(' ')} is Unavailable once, and the read can be repeated`, async () => {
-    await using room = await setUp({ settings: { callTimeoutMs: 500 } })
+    await using room = await openSandboxRoom({ settings: { callTimeoutMs: 500 } })
     const id = room.marketo.seed({ email: 'ann@example.org' })
     await room.people.read([id], ['email'], call)
     room.marketo.bend({ operation: 'leads', how })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { type CodeClass, classify } from '../../src/marketo/codes.ts'
-import { errorOf, judge } from '../../src/marketo/verdict.ts'
+import { errorOf, judge, rowsOf } from '../../src/marketo/verdict.ts'
 
 const documented: Record<CodeClass, string> = {
   token: '600 601 602',
@@ -54,7 +54,7 @@ for (const [what, body, rows] of answers) {
   test(`a reply ${what} is an answer`, () => {
     const verdict = judge(reply(body))
     assert.ok(verdict.kind === 'answer')
-    assert.deepEqual(verdict.answer.rows, rows)
+    assert.deepEqual(rowsOf(verdict.answer), rows)
   })
 }
 
@@ -66,7 +66,6 @@ const unreadable: [string, unknown, number][] = [
   ['an envelope without success', { requestId: 'a#1', result: [] }, 200],
   ['a success of a server that is down', { success: true, result: [] }, 503],
   ['a result that is no list', { success: true, result: {} }, 200],
-  ['a result of no objects', { success: true, result: [1] }, 200],
   ['a failure without errors', { success: false, errors: [] }, 200],
   ['a failure whose error has no code', { success: false, errors: [{ message: 'No.' }] }, 200],
 ]
@@ -75,14 +74,14 @@ for (const [what, body, status] of unreadable) {
   test(`${what} is Unavailable`, () => {
     const verdict = judge(reply(body, status))
     assert.ok(verdict.kind !== 'answer')
-    assert.ok(errorOf(verdict, 0) instanceof Unavailable)
+    assert.ok(errorOf(verdict, 0, 'Read-Only Person') instanceof Unavailable)
   })
 }
 
 type Kind = typeof Unauthorized | typeof Rejected | typeof Busy | typeof Unavailable
 const errors: [unknown, number, Kind, string | undefined][] = [
   [failed('601'), 200, Unauthorized, 'marketo-token-refused'],
-  [failed('602'), 200, Unavailable, undefined],
+  [failed('602'), 200, Busy, undefined],
   [failed('603'), 200, Unauthorized, 'marketo-access-denied'],
   [failed('606'), 200, Busy, undefined],
   [failed('607'), 200, Busy, undefined],
@@ -93,7 +92,10 @@ const errors: [unknown, number, Kind, string | undefined][] = [
   [failed('610'), 404, Rejected, 'marketo-refused'],
   [failed('1003', 'Lead ids not specified'), 200, Rejected, 'marketo-refused'],
   [failed(1003), 200, Rejected, 'marketo-refused'],
-  [failed('1007'), 200, Rejected, 'marketo-record-refused'],
+  [failed('1007'), 200, Rejected, 'marketo-person-ambiguous'],
+  [failed('1022'), 200, Rejected, 'marketo-record-refused'],
+  [failed('1018'), 200, Rejected, 'marketo-native-sync-on'],
+  [failed('1003', 'Too many results match the filter'), 200, Rejected, 'marketo-too-many-matches'],
   ['<html>Request Entity Too Large</html>', 413, Rejected, 'marketo-too-large'],
   ['', 414, Rejected, 'marketo-too-large'],
 ]
@@ -102,7 +104,7 @@ for (const [body, status, kind, code] of errors) {
   test(`HTTP ${status} with ${JSON.stringify(body).slice(0, 70)} is ${kind.name} ${code ?? ''}`, () => {
     const verdict = judge(reply(body, status))
     assert.ok(verdict.kind !== 'answer')
-    const error = errorOf(verdict, 4_711)
+    const error = errorOf(verdict, 4_711, 'Read-Only Person')
     assert.ok(error instanceof kind)
     if (error instanceof Busy) assert.equal(error.retryAfterMs, 4_711)
     if (error instanceof Unauthorized || error instanceof Rejected) {
@@ -116,7 +118,7 @@ for (const [body, status, kind, code] of errors) {
 test('an unknown field is named', () => {
   const verdict = judge(reply(failed('1006', "Field 'mobileFone' not found")))
   assert.ok(verdict.kind === 'error')
-  const error = errorOf(verdict, 0)
+  const error = errorOf(verdict, 0, 'Read-Only Person')
   assert.ok(error instanceof Rejected)
   const { code, field, vendorCode } = error.detail
   assert.deepEqual([code, field, vendorCode], ['marketo-field-unknown', 'mobileFone', '1006'])
@@ -126,7 +128,7 @@ test("the vendor's message, which may quote a person, is in no error", () => {
   for (const code of ['603', '611', '1001', '1003', '1007', '601']) {
     const verdict = judge(reply(failed(code, "Invalid value 'ann@example.org'")))
     assert.ok(verdict.kind === 'error')
-    const error = errorOf(verdict, 0)
+    const error = errorOf(verdict, 0, 'Read-Only Person')
     assert.ok(!`${error.message} ${JSON.stringify(error)}`.includes('ann@'))
   }
 })

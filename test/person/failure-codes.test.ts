@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { it } from 'node:test'
 import { explainRefusal, type RefusalCode } from '../../src/dataverse/refusal.ts'
-import { type FailureCode, failureCodes } from '../../src/person/problem.ts'
+import { type FailureCode, failureCodes, type SetAside, type Unfit } from '../../src/person/problem.ts'
 
 /** Both sides of the call can find these; the type says that both spell them alike. */
 const shared: Record<FailureCode & RefusalCode, string> = {
@@ -37,6 +37,18 @@ it('every code is documented', () => {
     'too-large': true,
     'refused-by-dynamics': true,
   }
-  const missing = [...failureCodes, ...Object.keys(refusals)].filter((code) => !docs.includes(`\`${code}\``))
+  const leftOut: Record<SetAside['code'] | Unfit['code'], true> = {
+    'column-missing': true,
+    'column-read-only': true,
+    'column-unsupported': true,
+    'lookup-target-unclear': true,
+    'default-invalid': true,
+    'pair-one-way': true,
+    'marketo-field-missing': true,
+    'marketo-field-read-only': true,
+  }
+  const missing = [...failureCodes, ...Object.keys(refusals), ...Object.keys(leftOut)].filter(
+    (code) => !docs.includes(`\`${code}\``),
+  )
   assert.deepEqual(missing, [])
 })

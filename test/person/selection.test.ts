@@ -73,6 +73,11 @@ describe('a field selection', () => {
     })
   })
 
+  it('names a stamp column per record type, or none', () => {
+    assert.deepEqual(accepted({ stamp: { contact: 'new_stamp' } }).stamp, { contact: 'new_stamp' })
+    assert.deepEqual(defaultSelection().stamp, {})
+  })
+
   it('restricts for both record types or for one', () => {
     const { fields } = accepted({
       select: ['phone', 'city'],
@@ -119,9 +124,11 @@ describe('a field selection', () => {
         { marketo: 'id', lead: 'new_id' },
         { marketo: 'marketoId', lead: 'new_id2' },
         'text',
+        { marketo: 'microsoftType', lead: 'new_type' },
       ],
       restrict: { nobody: 'exclude', phone: 'exclude', email: 'never', city: ['lead'] },
       defaults: { lead: { Subject: 'x', subject: ' ', new_b: [] }, account: {} },
+      stamp: { lead: 'New Stamp', account: 'new_stamp' },
     })
     const paths = problems?.map((problem) => problem.slice(0, problem.indexOf(': ')))
     assert.deepEqual(
@@ -138,6 +145,7 @@ describe('a field selection', () => {
         'add[4].direction',
         'add[5].marketo',
         'add[6]',
+        'add[7].marketo',
         'defaults.account',
         'defaults.lead.Subject',
         'defaults.lead.new_b',
@@ -150,6 +158,8 @@ describe('a field selection', () => {
         'select[1]',
         'select[2]',
         'selct',
+        'stamp.account',
+        'stamp.lead',
       ].sort(),
     )
   })
@@ -182,6 +192,12 @@ describe('a field selection', () => {
       },
       /^add\[1\]\.mar/,
     ],
+    [
+      "a stamp column is nobody else's",
+      { stamp: { lead: 'fax' } },
+      /^stamp\.lead: fax is already the column of fax/,
+    ],
+    ['a stamp is named per record type', { stamp: 'new_stamp' }, /^stamp: must be an object/],
     ['lists are lists', { select: 'standard', add: {} }, /^select: must be a list/],
     ['a file is an object', [], /^\$: must be an object/],
   ]
@@ -200,7 +216,17 @@ describe('a field selection', () => {
   it('is never a crash, whatever the file holds', () => {
     assert.match(parseSelection('{').problems?.[0] ?? '', /^\$: this is not valid JSON/)
     assert.ok(parseSelection('{"__proto__": {"x": 1}, "restrict": {"constructor": "exclude"}}').problems)
-    const keys = fc.constantFrom('select', 'add', 'restrict', 'defaults', 'lead', 'marketo', 'type', 'x')
+    const keys = fc.constantFrom(
+      'select',
+      'add',
+      'restrict',
+      'defaults',
+      'stamp',
+      'lead',
+      'marketo',
+      'type',
+      'x',
+    )
     const anything = fc.letrec((tie) => ({
       node: fc.oneof(
         { maxDepth: 4 },

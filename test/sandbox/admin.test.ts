@@ -32,6 +32,63 @@ test('another process can seed, look, edit, delete, bend and reset', async () =>
   assert.deepEqual([dataverse.calls, dataverse.commits], [[], []])
 })
 
+test('another process can live a whole life: assign, touch, merge, restore, qualify, disqualify', async () => {
+  await using sandbox = await startSandbox()
+  const { dataverse } = sandbox
+  const [a, b, c] = ['A', 'B', 'C'].map((lastname) => dataverse.seed('lead', { lastname, companyname: 'Ek' }))
+  const post = (path: string, body: unknown) => control(dataverse.url, 'POST', path, body)
+  const version = dataverse.row('lead', String(a))?.versionnumber
+  await post('/assign', { table: 'lead', id: a, ownerId: dataverse.ids.salesManager })
+  await post('/touch', { table: 'lead', id: a })
+  await post('/merge', { table: 'leads', survivorId: a, loserId: b, content: { jobtitle: 'Boss' } })
+  await control(dataverse.url, 'DELETE', `/rows/leads(${a})`)
+  await post('/restore', { table: 'lead', id: a })
+  const { status, json } = await post('/qualify', { leadId: a, account: true })
+  await post('/disqualify', { leadId: c, statuscode: 5 })
+  assert.deepEqual([status, Object.keys(json ?? {})], [200, ['contactId', 'accountId']])
+  const [survivor, loser, lost] = [a, b, c].map((id) => dataverse.row('lead', String(id)))
+  assert.ok(Number(survivor?.versionnumber) > Number(version))
+  assert.deepEqual(
+    [survivor?._ownerid_value, survivor?.jobtitle, survivor?.statecode, survivor?._parentcontactid_value],
+    [dataverse.ids.salesManager, 'Boss', 1, json?.contactId],
+  )
+  assert.deepEqual([loser?._masterid_value, lost?.statuscode], [a, 5])
+})
+
+test('another process can turn knobs, set limits and let the schema drift', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const post = async (path: string, body: unknown) =>
+    assert.equal((await control(dataverse.url, 'POST', path, body)).status, 204, path)
+  await post('/knobs', { trackingDays: 1, unchangedWrites: 'ignore' })
+  const knobs = await control(dataverse.url, 'GET', '/knobs')
+  assert.deepEqual([knobs.json?.trackingDays, knobs.json?.unchangedWrites], [1, 'ignore'])
+  await post('/duplicate-rules', { on: true })
+  await post('/keys', { table: 'lead', keys: [{ schemaName: 'new_Key', columns: ['emailaddress1'] }] })
+  await post('/change-column', { table: 'lead', name: 'new_synctomkto', change: { type: 'Boolean' } })
+  await post('/rename-column', { table: 'lead', from: 'jobtitle', to: 'new_jobtitle' })
+  await post('/change-option', { table: 'lead', column: 'leadsourcecode', value: 8, label: null })
+  await post('/change-tracking', { table: 'contact', on: false })
+  await post('/expire-tokens', { table: 'lead' })
+  const { tables } = dataverse.organisation
+  const lead = tables.get('lead')
+  assert.deepEqual(
+    [
+      lead?.columns.get('new_synctomkto')?.type,
+      lead?.columns.has('new_jobtitle'),
+      lead?.columns.has('jobtitle'),
+    ],
+    ['Boolean', true, false],
+  )
+  assert.equal(
+    lead?.columns.get('leadsourcecode')?.options?.some((option) => option.value === 8),
+    false,
+  )
+  assert.deepEqual([lead?.keys[0]?.status, tables.get('contact')?.changeTracking], ['Active', false])
+  await post('/limits', { requestsPerWindow: 0 })
+  assert.equal((await client.send('GET', 'WhoAmI')).status, 429)
+})
+
 const mistakes: [method: string, path: string, body: unknown][] = [
   ['GET', '/rows/nope', undefined],
   ['GET', '/nope', undefined],
@@ -43,6 +100,24 @@ const mistakes: [method: string, path: string, body: unknown][] = [
   ['POST', '/bend', { path: '(', how: { kind: 'deadlock' } }],
   ['POST', '/bend', { how: { kind: 'throttle', code: 'x' } }],
   ['POST', '/bend', []],
+  ['POST', '/bend', { how: { kind: 'spoil-row', at: 'x' } }],
+  ['POST', '/bend', { how: { kind: 'spoil-row', set: [] } }],
+  ['POST', '/bend', { how: { kind: 'foreign-link', origin: 'nowhere' } }],
+  ['POST', '/bend', { how: { kind: 'fail-part', at: 0 } }],
+  ['POST', '/bend', { how: { kind: 'fail-before-commit', status: '503' } }],
+  ['POST', '/constructor', {}],
+  ['POST', '/knobs', { nope: 1 }],
+  ['POST', '/knobs', { unchangedWrites: 'x' }],
+  ['POST', '/change-column', { table: 'lead', name: 'x', change: { type: 'Nope' } }],
+  ['POST', '/change-column', { table: 'nope', name: 'x', change: {} }],
+  ['POST', '/rename-column', { table: 'lead', from: 'nope', to: 'x' }],
+  ['POST', '/change-option', { table: 'lead', column: 'lastname', value: 1, label: 'x' }],
+  ['POST', '/change-tracking', { table: 'lead', on: 'yes' }],
+  ['POST', '/qualify', { leadId: 'nope' }],
+  ['POST', '/merge', { table: 'lead', survivorId: 'a', loserId: 'b' }],
+  ['POST', '/restore', { table: 'lead', id: 'nope' }],
+  ['POST', '/touch', { table: 'lead' }],
+  ['POST', '/limits', { concurrentMax: 'many' }],
 ]
 for (const [method, path, body] of mistakes) {
   test(`${method} ${path} ${JSON.stringify(body) ?? ''} is told what is wrong and changes nothing`, async () => {

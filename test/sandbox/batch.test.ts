@@ -7,7 +7,12 @@ const B = '5a0c2d9e-11aa-5b77-8c0e-64d5a7f0c222'
 
 const GOOD_ON = { prefer: 'odata.continue-on-error' }
 
-function operation(line: string, body?: unknown, contentId?: number): string {
+function operation(
+  line: string,
+  body?: unknown,
+  contentId?: number,
+  headers: readonly string[] = [],
+): string {
   return [
     'Content-Type: application/http',
     'Content-Transfer-Encoding: binary',
@@ -15,6 +20,7 @@ function operation(line: string, body?: unknown, contentId?: number): string {
     '',
     `${line} HTTP/1.1`,
     'Content-Type: application/json',
+    ...headers,
     '',
     body === undefined ? '' : JSON.stringify(body),
   ].join('\r\n')
@@ -114,6 +120,91 @@ test('an undone change set leaves updated and deleted rows as they were', async 
   assert.deepEqual(dataverse.row('lead', kept), before)
   const byEmail = await client.send('GET', "leads/$count?$filter=emailaddress1 eq 'kept@example.invalid'")
   assert.deepEqual([byEmail.text, dataverse.commits.length], ['1', 1])
+})
+
+/** The JSON bodies of the parts. */
+const bodies = (text: string) =>
+  [...text.matchAll(/\r\n\r\n(\{.*\})\r\n/g)].map(
+    (match): Record<string, unknown> => JSON.parse(match[1] ?? ''),
+  )
+
+test('a PATCH in a batch obeys its If-Match and answers with the row that was asked for', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const [a = '', b = '', c = ''] = ['A', 'B', 'C'].map((lastname) => dataverse.seed('lead', { lastname }))
+  const etag = async (id: string) =>
+    String((await client.send('GET', `leads(${id})?$select=leadid`)).json?.['@odata.etag'])
+  const update = (id: string, match: string) =>
+    operation(
+      `PATCH /api/data/v9.2/leads(${id})?$select=jobtitle,lastname`,
+      { jobtitle: 'Boss' },
+      undefined,
+      [`If-Match: ${match}`, 'Prefer: return=representation'],
+    )
+  const stale = await etag(b)
+  dataverse.update('lead', b, { firstname: 'Ann' })
+  const answer = await sendBatch(
+    client,
+    [update(a, await etag(a)), update(b, stale), update(c, '*'), update(A, '*')],
+    GOOD_ON,
+  )
+  assert.deepEqual([answer.status, statuses(answer.text)], [200, [200, 412, 200, 404]])
+  const [first, refused, third] = bodies(answer.text)
+  assert.deepEqual(
+    { ...first, '@odata.context': undefined },
+    {
+      '@odata.context': undefined,
+      '@odata.etag': await etag(a),
+      jobtitle: 'Boss',
+      lastname: 'A',
+      leadid: a,
+    },
+  )
+  assert.match(JSON.stringify(refused), /0x80060882/)
+  assert.equal(third?.leadid, c)
+  assert.equal(dataverse.row('lead', b)?.jobtitle, undefined)
+  assert.equal(dataverse.row('lead', A), undefined)
+})
+
+test('a batch of 1,000 updates and reads is carried out whole', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const ids = Array.from({ length: 500 }, (_, at) => dataverse.seed('lead', { numberofemployees: at }))
+  const parts = ids.flatMap((id, at) => [
+    operation(`PATCH /api/data/v9.2/leads(${id})`, { numberofemployees: at + 1 }),
+    operation(`GET /api/data/v9.2/leads(${id})?$select=numberofemployees`),
+  ])
+  const answer = await sendBatch(client, parts, GOOD_ON)
+  assert.equal(statuses(answer.text).length, 1000)
+  assert.deepEqual(
+    bodies(answer.text).map((row) => row.numberofemployees),
+    ids.map((_, at) => at + 1),
+  )
+})
+
+test('one part of a batch can be refused, and a batch can die after some of its parts', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const [a = '', b = '', c = ''] = ['A', 'B', 'C'].map((lastname) => dataverse.seed('lead', { lastname }))
+  const parts = (jobtitle: string) =>
+    [a, b, c].map((id) => operation(`PATCH /api/data/v9.2/leads(${id})`, { jobtitle }))
+  const titles = () => [a, b, c].map((id) => dataverse.row('lead', id)?.jobtitle)
+  dataverse.bend({
+    operation: 'batch',
+    how: { kind: 'fail-part', at: 1, status: 429, code: '0x80072322', retryAfter: '7' },
+  })
+  const answer = await sendBatch(client, parts('one'), GOOD_ON)
+  assert.deepEqual(
+    [statuses(answer.text), titles()],
+    [
+      [204, 429, 204],
+      ['one', undefined, 'one'],
+    ],
+  )
+  assert.match(answer.text, /Retry-After: 7\r\n/)
+  dataverse.bend({ operation: 'batch', how: { kind: 'reset-mid-batch', after: 2 } })
+  await assert.rejects(sendBatch(client, parts('two'), GOOD_ON))
+  assert.deepEqual(titles(), ['two', 'two', 'one'])
 })
 
 const broken: [name: string, body: string, type: string][] = [

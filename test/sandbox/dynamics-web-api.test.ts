@@ -113,6 +113,27 @@ test('dynamics-web-api filters, orders, counts and follows pages to the end', as
   )
 })
 
+test('dynamics-web-api tracks changes: a first read, then deltas with rows and tombstones', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const ids = ['A', 'B', 'C'].map((lastname) => dataverse.seed('lead', { lastname }))
+  const api = library(client)
+  const query = { collection: 'leads', select: ['lastname'], trackChanges: true, maxPageSize: 2 }
+  const first = await api.retrieveMultiple(query)
+  const second = await api.retrieveMultiple(query, first.oDataNextLink)
+  assert.deepEqual(
+    [first, second].map((page) => page.value.map((row) => row.lastname)),
+    [['A', 'B'], ['C']],
+  )
+  dataverse.update('lead', String(ids[0]), { lastname: 'A2' })
+  dataverse.remove('lead', String(ids[1]))
+  const delta = await api.retrieveMultiple(query, second.oDataDeltaLink)
+  const [changed, gone] = delta.value
+  assert.deepEqual([changed.lastname, gone.id, gone.reason], ['A2', ids[1], 'deleted'])
+  dataverse.changeColumn('lead', 'jobtitle', { remove: true })
+  await assert.rejects(api.retrieveMultiple(query, delta.oDataDeltaLink), { code: '0x80044352' })
+})
+
 test('dynamics-web-api finds a row by an alternate key', async () => {
   await using client = await connect()
   const { dataverse } = client.sandbox

@@ -52,7 +52,72 @@ test('another process can bend replies, set limits, revoke the token and read th
   assert.match(calls.text, /"operation":"describe","status":200,"errorCode":"606"/)
 })
 
+test('another process can play a human, a campaign and an admin', async () => {
+  await using sandbox = await startSandbox()
+  const { marketo } = sandbox
+  const { url } = marketo
+  await control(url, 'POST', '/fields', { name: 'crmId', dataType: 'string' })
+  await control(url, 'POST', '/seed?source=List%20import', { lastName: 'Ek', crmId: '7' })
+  await control(url, 'POST', '/seed', { phone: '1' })
+  const by = 'source=Marketo%20Flow%20Action&reason=Spring&campaignId=2044'
+  assert.equal((await control(url, 'PATCH', `/people/1001?${by}`, { lastName: 'Alm' })).status, 204)
+  assert.equal((await control(url, 'POST', '/people/1001/score', { amount: 5 })).status, 204)
+  assert.equal((await control(url, 'POST', `/merge?${by}`, { winner: 1001, losers: [1002] })).status, 204)
+  assert.equal((await control(url, 'DELETE', `/people/1001?${by}`)).status, 204)
+  const log: unknown = JSON.parse((await control(url, 'GET', '/log')).text)
+  assert.ok(Array.isArray(log))
+  assert.deepEqual(
+    log.map((entry) => [entry.typeId, entry.leadId, entry.campaignId]),
+    [
+      [12, 1001, undefined],
+      [12, 1002, undefined],
+      [13, 1001, 2044],
+      [22, 1001, undefined],
+      [32, 1001, 2044],
+      [37, 1001, 2044],
+    ],
+  )
+  assert.deepEqual(Object(log[0]).attributes[0], { name: 'Source Type', value: 'List import' })
+  assert.deepEqual(Object(log[2]).cause, {
+    source: 'Marketo Flow Action',
+    reason: 'Spring',
+    campaignId: 2044,
+  })
+})
+
+test('another process can change the schema, turn the knobs and hold the log back', async () => {
+  await using sandbox = await startSandbox()
+  const { marketo } = sandbox
+  const { url } = marketo
+  await control(url, 'POST', '/fields', { name: 'crmId', dataType: 'string' })
+  await control(url, 'POST', '/seed', { crmId: '7' })
+  const changes = { name: 'crmKey', dataType: 'integer', isBlocked: true }
+  assert.equal((await control(url, 'PATCH', '/fields/crmId', changes)).status, 204)
+  assert.equal((await control(url, 'PATCH', '/fields/title', { length: 9 })).status, 204)
+  assert.equal(marketo.person(1001)?.crmKey, 7)
+  const { dataType, isBlocked } = marketo.subscription.schema.field('crmKey') ?? {}
+  assert.deepEqual(
+    [dataType, isBlocked, marketo.subscription.schema.field('title')?.length],
+    ['integer', true, 9],
+  )
+  const knobs = { pageItemsMax: 2, overlong: 'truncate', nativeCrmSync: true }
+  assert.equal((await control(url, 'POST', '/knobs', knobs)).status, 204)
+  const known = (await control(url, 'GET', '/knobs')).json
+  assert.deepEqual([known?.pageItemsMax, known?.overlong, known?.nativeCrmSync], [2, 'truncate', true])
+  await control(url, 'POST', '/delay-activities', { ms: 60_000 })
+  await control(url, 'PATCH', '/people/1001', { title: 'Buyer' })
+  const { at = 0, visibleAt } = marketo.log().at(-1) ?? {}
+  assert.equal(visibleAt, at + 60_000)
+  const token = marketo.subscription.feed.tokenSince(0)
+  assert.equal((await control(url, 'POST', '/expire-paging-tokens')).status, 204)
+  assert.throws(() => marketo.subscription.feed.deletedLeads({ token }), { code: '1003' })
+  marketo.reset()
+  assert.deepEqual([marketo.knobs.pageItemsMax, marketo.log()], [300, []])
+})
+
 const bends = [
+  { kind: 'reset', commit: 'first' },
+  { kind: 'error', code: '611', commit: 'late', afterMs: 1 },
   { kind: 'status', status: 503, body: 'x', retryAfter: '1' },
   { kind: 'html' },
   { kind: 'body', body: 'x' },
@@ -68,7 +133,7 @@ for (const how of bends) {
     await using client = await connectMarketo()
     const usual = (await client.send('/rest/v1/lead/1.json')).json
     assert.equal((await control(client.marketo.url, 'POST', '/bend', { how })).status, 204)
-    await client.send('/rest/v1/lead/1.json')
+    await client.send('/rest/v1/lead/1.json').catch(() => undefined)
     assert.equal(client.marketo.calls.length, 3)
     assert.deepEqual((await client.send('/rest/v1/lead/1.json')).json?.errors, usual?.errors)
   })
@@ -126,6 +191,22 @@ const mistakes: [method: string, path: string, body: unknown][] = [
   ['POST', '/bend', { operation: 'nope', how: { kind: 'hang' } }],
   ['POST', '/bend', { path: '(', how: { kind: 'hang' } }],
   ['POST', '/bend', {}],
+  ['POST', '/bend', { how: { kind: 'reset', commit: 'soon' } }],
+  ['PATCH', '/people/1001?campaignId=x', { lastName: 'x' }],
+  ['POST', '/people/1001/score', { amount: '5' }],
+  ['POST', '/people/1001/score', { amount: 5, field: 'lastName' }],
+  ['POST', '/people/9/score', { amount: 5 }],
+  ['PATCH', '/fields/nope', { length: 1 }],
+  ['PATCH', '/fields/title', { dataType: 'nope' }],
+  ['PATCH', '/fields/title', { name: 'email', length: 1 }],
+  ['PATCH', '/fields/title', { isBlocked: 'yes' }],
+  ['PATCH', '/fields/title', { nope: 1 }],
+  ['DELETE', '/fields/nope', undefined],
+  ['POST', '/knobs', { nope: 1 }],
+  ['POST', '/knobs', { overlong: 'x' }],
+  ['POST', '/knobs', { visibleAfterMs: -1 }],
+  ['POST', '/knobs', { nativeCrmSync: 1 }],
+  ['POST', '/delay-activities', {}],
   ['POST', '/call-webhook', { url: 'nope', personId: 1001 }],
   ['POST', '/call-webhook', { url: 'http://example.com/', personId: 1001 }],
   ['POST', '/call-webhook', { url: 'http://127.0.0.1/', personId: 1001, encoding: 'nope' }],
@@ -140,7 +221,7 @@ for (const [method, path, body] of mistakes) {
     const answer = await control(client.marketo.url, method, path, body)
     assert.ok(answer.status === 400 || answer.status === 404, String(answer.status))
     assert.equal(typeof answer.json?.error, 'string')
-    assert.deepEqual([client.marketo.people(), client.marketo.activities], [before, []])
+    assert.deepEqual([client.marketo.people(), client.marketo.log().length], [before, 1])
     assert.equal(resultOf(await client.send('/rest/v1/lead/1001.json')).length, 1)
   })
 }
@@ -165,7 +246,8 @@ test('the pages show people and webhook calls to a human, escaped', async () => 
   assert.doesNotMatch(html, /<script>|<i>/)
   const person = await (await fetch(`${marketo.url}/people/${id}`)).text()
   assert.match(person, /<th>company<\/th><td>Bo &amp; Co<\/td>/)
-  assert.doesNotMatch(person, /<script>/)
+  assert.match(person, /What happened[\s\S]*&lt;i&gt;hook&lt;\/i&gt;[\s\S]*<td>12<\/td>/)
+  assert.doesNotMatch(person, /<script>|<i>/)
   assert.match(await (await fetch(`${marketo.url}/people/9`)).text(), /There is no such person/)
 })
 

@@ -58,3 +58,18 @@ export function resultOf(answer: Answer): Record<string, unknown>[] {
   assert.ok(Array.isArray(result), answer.text)
   return result.filter(isRecord)
 }
+
+/** A write with a JSON body; a text goes out as it is. */
+export function post(client: MarketoClient, path: string, body: unknown): Promise<Answer> {
+  const headers = { authorization: `Bearer ${client.token}`, 'content-type': 'application/json' }
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return client.send(path, { method: 'POST', headers, body: text })
+}
+
+/** Of the records that were skipped the code, of the others what became of them. */
+export function outcomes(answer: Answer, reasons = 'reasons'): string[] {
+  return resultOf(answer).map((record) => {
+    const told: unknown = record[reasons]
+    return Array.isArray(told) ? `skipped ${Object(told[0]).code}` : String(record.status)
+  })
+}

@@ -8,10 +8,22 @@ import { connectMarketo, resultOf } from './marketo-client.ts'
 const pieces = ['leads.json', 'lead/', '1001.json', 'leads/describe2.json', 'filterType=', 'filterValues=']
   .concat(['fields=', 'nextPageToken=', '6F====', 'batchSize=', '-1', '1e999', '_method=GET', 'id', 'email'])
   .concat(['__proto__', 'constructor', '?', '&', '=', ',', '/', '..', '%', '%2', '%2C', '+', '#', ' '])
-  .concat(['\u{1F98A}', "'", '"', 'null'])
+  .concat(['\u{1F98A}', "'", '"', 'null', 'activities.json', 'activities/leadchanges.json'])
+  .concat(['activities/pagingtoken.json', 'sinceDatetime=', '2026-01-01', '9e99-01-01T00:00:00Z', 'fields='])
+  .concat(['activities/external.json', 'leads/delete.json', 'leads/schema/fields.json', '{"input":[{'])
+  .concat([
+    '"email":',
+    '"a@b.c"',
+    '"id":',
+    '}]}',
+    '[]',
+    '{}',
+    '{"input":[{"leadId":1001}]}',
+    'stats/usage.json',
+  ])
 const text = fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => parts.join(''))
 
-test('no read, however broken, is answered with a 5xx or a 611', async () => {
+test('no request, however broken, is answered with a 5xx or a 611', async () => {
   await using client = await connectMarketo({ marketo: { limits: { callsPerWindow: 1_000_000 } } })
   client.marketo.seed({ email: 'ann@example.com' })
   const methods = fc.constantFrom('GET', 'POST', 'PUT', 'DELETE')

@@ -121,7 +121,7 @@ test('a URI of more than 8 KB is an HTTP 414, and the same read goes through as 
   const post = (path: string, body: string) => client.send(path, { method: 'POST', headers, body })
   const ways = [await post(`${LEADS}?_method=GET`, query), await post(LEADS, `_method=GET&${query}`)]
   for (const answer of ways) assert.deepEqual(resultOf(answer), [{ id, crmId: 'x' }])
-  assert.equal(errorOf(await post(LEADS, query)).code, '605')
+  assert.equal(errorOf(await post(LEADS, query)).code, '612')
   const asJson = { authorization: `Bearer ${client.token}`, 'content-type': 'application/json' }
   const wrong = await client.send(`${LEADS}?_method=GET`, { method: 'POST', headers: asJson, body: '{}' })
   assert.equal(errorOf(wrong).code, '612')

@@ -53,7 +53,7 @@ export class SimulatedDataverse {
   }
 
   /** Marketo, seen from one replica, over the same bad wire. */
-  peopleFor(owner: Owner, emailOf: (marketoId: number) => string | null): People {
+  peopleFor(owner: Owner, emailOf: (marketoId: number) => string | null): Pick<People, 'read'> {
     const read = (ids: readonly number[]) => new Map(ids.map((id) => [id, { id, email: emailOf(id) }]))
     return { read: (ids) => this.#call(owner, 'people', () => read(ids)) }
   }

@@ -64,7 +64,7 @@ export async function accept(store: Store, request: NewRequest): Promise<Work> {
 }
 
 /** Accepts a request, stores its intent and settles it as if its create had gone through. */
-async function create(store: Store, request: NewRequest): Promise<Work> {
+export async function create(store: Store, request: NewRequest): Promise<Work> {
   const work = await accept(store, request)
   await store.storeIntent(work.requestId, work.link.recordId, '{}', NOW)
   await store.settle(work.requestId, { ...SETTLE, recordId: work.link.recordId }, NOW)

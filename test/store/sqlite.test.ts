@@ -6,12 +6,25 @@ import { describe, it } from 'node:test'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
-import { accept, deriveRecordId, newRequest, storeContract } from './contract.ts'
+import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
+import { accept, create, deriveRecordId, newRequest, storeContract } from './contract.ts'
+import { linkMovesContract } from './link-moves-contract.ts'
+import { replicaOf, syncContract } from './sync-contract.ts'
+
+function openAt(path: string) {
+  const database = new Database({ path })
+  const jobs = new SqliteJobs(database)
+  const store = new SqliteStore({ database, jobs, deriveRecordId })
+  return { jobs, store, sync: new SqliteSyncStore(database) }
+}
 
 async function openIn(directory: string) {
-  const database = new Database({ path: join(directory, 'store.sqlite') })
-  const jobs = new SqliteJobs(database)
-  return { jobs, store: new SqliteStore({ database, jobs, deriveRecordId }) }
+  return openAt(join(directory, 'store.sqlite'))
+}
+
+async function inMemory() {
+  const opened = openAt(':memory:')
+  return { ...opened, [Symbol.asyncDispose]: () => opened.store[Symbol.asyncDispose]() }
 }
 
 async function temporaryDirectory() {
@@ -19,18 +32,23 @@ async function temporaryDirectory() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) }
 }
 
-storeContract('SQLite', async () => {
+async function inFile() {
   const directory = await temporaryDirectory()
-  const { store, jobs } = await openIn(directory.path)
+  const opened = await openIn(directory.path)
   return {
-    store,
-    jobs,
+    ...opened,
     async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]()
+      await opened.store[Symbol.asyncDispose]()
       await directory[Symbol.asyncDispose]()
     },
   }
-})
+}
+
+storeContract('SQLite', inFile)
+syncContract('SQLite', inFile)
+syncContract('SQLite in memory', inMemory)
+linkMovesContract('SQLite', inFile)
+linkMovesContract('SQLite in memory', inMemory)
 
 describe('the SQLite file', () => {
   it('keeps everything over a restart, and frees the jobs of the former process', async () => {
@@ -44,6 +62,25 @@ describe('the SQLite file', () => {
     assert.deepEqual(await second.jobs.claim(10, 2_000_000, 1_000_000), [{ requestId, attempts: 0 }])
     const work = await second.store.takeUp(requestId, 2_000_000, 1_000_000)
     assert.deepEqual([work?.leased, work?.link], [true, link])
+    await second.store[Symbol.asyncDispose]()
+  })
+
+  it('keeps what the background sync knows over a restart', async () => {
+    await using directory = await temporaryDirectory()
+    const first = await openIn(directory.path)
+    const { link } = await create(first.store, newRequest({ marketoId: 1 }))
+    const [replica] = await first.sync.findReplicas({ marketoIds: [1] })
+    assert.ok(replica)
+    const cursors = [{ stream: 'dynamics-leads', position: 'p', readAt: 5 }] as const
+    const shadow = { lastName: 'Ek' }
+    await first.sync.save({ now: 9, cursors, replicas: [{ ...replica, shadow, dynamics: shadow }] })
+    await first.sync.setPaused(true)
+    await first.store[Symbol.asyncDispose]()
+
+    const second = await openIn(directory.path)
+    assert.deepEqual(await second.sync.readState(), { cursors, paused: true })
+    const kept = await replicaOf(second.sync, link.linkId)
+    assert.deepEqual(kept, { ...replica, shadow, dynamics: shadow, version: replica.version + 1 })
     await second.store[Symbol.asyncDispose]()
   })
 

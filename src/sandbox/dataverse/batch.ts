@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Reply } from '../outcome.ts'
 import { type MultipartPart, readMultipart } from './batch-parse.ts'
-import { DataverseError, payloadError, uriError } from './errors.ts'
+import { partText, toReply } from './batch-reply.ts'
+import { payloadError, uriError } from './errors.ts'
 import { parseQuery, preferences, type Request } from './request.ts'
 
 const OPERATIONS_MAX = 1000
@@ -11,6 +12,8 @@ type Operate = (request: Request) => Reply
 
 export interface BatchWork {
   operate: Operate
+  /** Hears the position of each operation before it is carried out, and may refuse it. */
+  before(part: number): void
   atomically<T>(work: () => T): T
 }
 
@@ -33,8 +36,16 @@ export function runBatch(request: Request, work: BatchWork): Reply {
   const boundary = `batchresponse_${randomUUID()}`
   const out: string[] = []
   let status = 200
+  let position = 0
+  const operate = (operation: Request) => {
+    const at = position
+    position += 1
+    work.before(at)
+    return work.operate(operation)
+  }
+  const counted = { ...work, operate }
   for (const part of parts) {
-    const done = part.kind === 'set' ? runSet(part.parts, request, work) : runOne(part, request, work)
+    const done = part.kind === 'set' ? runSet(part.parts, request, counted) : runOne(part, request, counted)
     out.push(`--${boundary}\r\n${done.text}\r\n`)
     if (done.status >= 400 && !goOn) {
       status = done.status
@@ -123,50 +134,4 @@ function attempt(operate: () => Reply): Reply {
   } catch (error) {
     return toReply(error)
   }
-}
-
-/** Anything but a refusal in the vendor's words is a defect of the sandbox, answered as the vendor answers its own. */
-export function toReply(problem: unknown): Reply {
-  const error =
-    problem instanceof DataverseError
-      ? problem
-      : new DataverseError(500, '0x80040216', `An unexpected error occurred. ${problem}`)
-  return {
-    status: error.status,
-    headers: {
-      'Content-Type': 'application/json; odata.metadata=minimal',
-      'OData-Version': '4.0',
-      ...error.headers,
-    },
-    body: error.body,
-  }
-}
-
-const REASONS: Record<number, string> = {
-  200: 'OK',
-  201: 'Created',
-  204: 'No Content',
-  304: 'Not Modified',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  412: 'Precondition Failed',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-}
-
-function partText(reply: Reply, contentId: string | undefined): string {
-  const lines = [
-    'Content-Type: application/http',
-    'Content-Transfer-Encoding: binary',
-    ...(contentId === undefined ? [] : [`Content-ID: ${contentId}`]),
-    '',
-    `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? 'Error'}`,
-    ...(reply.status >= 400 ? [`REQ_ID: ${randomUUID()}`] : []),
-    ...Object.entries(reply.headers).map(([name, value]) => `${name}: ${value}`),
-    '',
-    reply.body,
-  ]
-  return lines.join('\r\n')
 }

@@ -1,6 +1,7 @@
 import type { Arrival, BendOf } from '../bends.ts'
 import type { ThrottleCode } from './errors.ts'
-import { isBatch } from './request.ts'
+import { isBatch, parseQuery } from './request.ts'
+import { isTracked } from './track.ts'
 
 export type BendHow =
   | { kind: 'fail-before-commit'; status?: number; retryAfter?: string }
@@ -21,15 +22,43 @@ export type BendHow =
   | { kind: 'unauthorized' }
   | { kind: 'deadlock' }
   | { kind: 'error'; status: number; code: string; message: string }
+  | BatchBend
+  | PageBend
 
-export type Operation = 'create' | 'batch' | 'read' | 'metadata'
+export type BatchBend =
+  /** Part `at` (0 is the first) is refused and not carried out. */
+  | { kind: 'fail-part'; at: number; status: number; code: string; message?: string; retryAfter?: string }
+  /** The first `after` parts are carried out, then the connection dies. */
+  | { kind: 'reset-mid-batch'; after: number }
+
+/** What goes wrong with a page of rows, of changes above all. */
+export type PageBend =
+  /** A page for humans where JSON is due, and 200. */
+  | { kind: 'html-200' }
+  /** nextLink and deltaLink lead to another origin. */
+  | { kind: 'foreign-link'; origin: string }
+  /** nextLink leads to the same page, which goes on properly the second time. */
+  | { kind: 'repeat-page' }
+  /** The page after this one comes first, then this one, then the rest. */
+  | { kind: 'swap-pages' }
+  /** Tombstones first, newest first. */
+  | { kind: 'reverse-rows' }
+  /** An item of the page (the first one unless `at` says otherwise) loses members and gets others. */
+  | { kind: 'spoil-row'; at?: number; set?: Readonly<Record<string, unknown>>; unset?: readonly string[] }
+
+/** `changes`: a read with change tracking, by its preference or its token; it is no `read`. */
+export const OPERATIONS = ['create', 'update', 'delete', 'batch', 'read', 'changes', 'metadata'] as const
+export type Operation = (typeof OPERATIONS)[number]
 
 export type Bend = BendOf<Operation, BendHow>
 
-export function operationOf({ method, path }: Arrival): Operation | undefined {
-  const [resource = ''] = path.replace(/^\/api\/data\/v9\.[0-2]\//, '').split('?')
+export function operationOf({ method, path, prefer = '' }: Arrival): Operation | undefined {
+  const [resource = '', search = ''] = path.replace(/^\/api\/data\/v9\.[0-2]\//, '').split('?')
   if (isBatch(resource)) return 'batch'
   if (resource.startsWith('EntityDefinitions')) return 'metadata'
-  if (method === 'GET') return 'read'
-  return method === 'POST' && /^\w+$/.test(resource) ? 'create' : undefined
+  if (method === 'PATCH') return 'update'
+  if (method === 'DELETE') return 'delete'
+  if (method === 'POST') return /^[a-z]\w*$/.test(resource) ? 'create' : undefined
+  if (method !== 'GET') return undefined
+  return isTracked(parseQuery(search), prefer) ? 'changes' : 'read'
 }

@@ -112,3 +112,20 @@ const THROTTLE_MESSAGES: Record<ThrottleCode, string> = {
 export function throttled(code: ThrottleCode, retryAfter: string): DataverseError {
   return new DataverseError(429, code, THROTTLE_MESSAGES[code], { 'Retry-After': retryAfter })
 }
+
+export function trackingOff(table: string): DataverseError {
+  return new DataverseError(400, '0x80072491', `Change tracking is not enabled for entity ${table}.`)
+}
+
+export function notWithTracking(option: string): DataverseError {
+  return uriError(`The "${option}" query parameter isn't supported when Change Tracking is enabled.`)
+}
+
+/** The delta token is too old, or the table was changed since. The documents name no status. */
+export function expiredToken(status: number): DataverseError {
+  return new DataverseError(
+    status,
+    '0x80044352',
+    'Version stamp associated with the client has expired. Please perform a full sync.',
+  )
+}

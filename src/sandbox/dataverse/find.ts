@@ -1,7 +1,7 @@
 import { DataverseError, doesNotExist, keyDoesNotExist } from './errors.ts'
 import type { Organisation } from './organisation.ts'
 import type { RowKey } from './path.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './shelf.ts'
 import { columnOfProperty, type Table, type Value } from './table.ts'
 
 /** Throws 404 when the row is not there, 400 when the key is no Active key of the table. */

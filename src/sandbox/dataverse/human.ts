@@ -1,6 +1,8 @@
+import { mergeRows, qualify, restoreRow } from './life.ts'
 import type { Organisation } from './organisation.ts'
 import type { Payload } from './payload.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Rows } from './rows.ts'
+import type { Row } from './shelf.ts'
 import {
   isLookup,
   isTableName,
@@ -20,35 +22,77 @@ export interface Human {
   remove(table: TableName, id: string): void
   row(table: TableName, id: string): Readonly<Record<string, Value>> | undefined
   rows(table: TableName): readonly Readonly<Record<string, Value>>[]
+  /** To a user or a team. */
+  assign(table: TableName, id: string, ownerId: string): void
+  /** Closes the lead and makes a contact (unless it has one, or `contact` is false) and, if wanted, an account. */
+  qualify(
+    leadId: string,
+    wanted?: { account?: boolean; contact?: boolean },
+  ): { contactId?: string; accountId?: string }
+  /** `statuscode`: Lost unless said otherwise. */
+  disqualify(leadId: string, statuscode?: number): void
+  merge(
+    table: TableName,
+    survivorId: string,
+    loserId: string,
+    content?: Readonly<Record<string, unknown>>,
+  ): void
+  /** Out of the recycle bin, under its old id. */
+  restore(table: TableName, id: string): void
 }
+
+const DISQUALIFIED = 2
+const QUALIFIED_REASON = 3
+const LOST = 4
 
 export function humanOf(organisation: Organisation): Human {
   const { rows, ids } = organisation
+  const userId = ids.salesPerson
+  const tableOf = (name: TableName) => requireTable(organisation.tables, name)
   const existing = (table: TableName, id: string) => {
     const row = rows.get(table, id)
     if (!row) throw new Error(`the sandbox has no ${table} ${id}`)
     return row
   }
+  const update: Human['update'] = (name, id, columns) => {
+    const table = tableOf(name)
+    updateRow(organisation, table, existing(name, id), payloadOf(rows, table, columns), userId)
+  }
   return {
     seed(name, columns) {
-      const table = requireTable(organisation.tables, name)
-      return createRow(organisation, table, payloadOf(rows, table, columns), ids.salesPerson).id
+      const table = tableOf(name)
+      return createRow(organisation, table, payloadOf(rows, table, columns), userId).id
     },
-    update(name, id, columns) {
-      const table = requireTable(organisation.tables, name)
-      updateRow(organisation, table, existing(name, id), payloadOf(rows, table, columns), ids.salesPerson)
-    },
-    remove(name, id) {
-      rows.remove(name, existing(name, id), ids.salesPerson)
-    },
+    update,
+    remove: (name, id) => rows.remove(name, existing(name, id), userId),
     row(name, id) {
       const row = rows.get(name, id)
-      return row && plain(requireTable(organisation.tables, name), row)
+      return row && plain(tableOf(name), row)
     },
     rows(name) {
-      const table = requireTable(organisation.tables, name)
+      const table = tableOf(name)
       return Array.from(rows.all(name), (row) => plain(table, row))
     },
+    assign(name, id, ownerId) {
+      if (!rows.get('systemuser', ownerId) && !rows.get('team', ownerId))
+        throw new Error(`the sandbox has no user or team ${ownerId}`)
+      update(name, id, { ownerid: ownerId })
+    },
+    qualify(leadId, { account = false, contact = true } = {}) {
+      const lead = existing('lead', leadId)
+      const made = qualify(organisation, lead, { account, contact, reason: QUALIFIED_REASON }, userId)
+      const idOf = (name: TableName) => made.find(({ table }) => table.name === name)?.row.id
+      const [contactId, accountId] = [idOf('contact'), idOf('account')]
+      return { ...(contactId && { contactId }), ...(accountId && { accountId }) }
+    },
+    disqualify: (leadId, statuscode = LOST) =>
+      update('lead', leadId, { statecode: DISQUALIFIED, statuscode }),
+    merge(name, survivorId, loserId, content = {}) {
+      const table = tableOf(name)
+      const [survivor, loser] = [existing(name, survivorId), existing(name, loserId)]
+      mergeRows(organisation, table, survivor, loser, payloadOf(rows, table, content), userId)
+    },
+    restore: (name, id) => void restoreRow(organisation, tableOf(name), id, userId),
   }
 }
 

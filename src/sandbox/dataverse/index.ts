@@ -1,22 +1,18 @@
 import type { Tokens } from '../entra/tokens.ts'
 import { listen } from '../listen.ts'
 import { answerAdmin, isAdminPath } from './admin.ts'
+import { apiOf } from './api.ts'
 import type { Bend } from './bends.ts'
 import type { Call } from './call.ts'
+import type { Commit } from './commit.ts'
 import { humanOf } from './human.ts'
+import type { Knobs } from './knobs.ts'
 import { type Limits, ServiceProtection, STOCK_LIMITS } from './limits.ts'
-import { furnish, type Organisation, type StockIds, stockIds } from './organisation.ts'
-import { type Commit, Rows } from './rows.ts'
+import { type Organisation, openOrganisation, resetOrganisation, type StockIds } from './organisation.ts'
 import type { DataverseSandbox } from './sandbox.ts'
+import { schemaOf } from './schema.ts'
 import { DataverseServer } from './server.ts'
-import {
-  type AlternateKey,
-  type Column,
-  requireTable,
-  stockTables,
-  type TableName,
-  type Value,
-} from './table.ts'
+import type { AlternateKey, Column, TableName, Value } from './table.ts'
 
 export interface DataverseOptions {
   host: string
@@ -27,20 +23,14 @@ export interface DataverseOptions {
   userName: string
   replyDelayMs: number
   limits: Partial<Limits>
+  knobs: Partial<Knobs>
 }
 
 export async function startDataverse(options: DataverseOptions) {
-  const organisation: Organisation = {
-    tables: stockTables(),
-    rows: new Rows(),
-    ids: stockIds(),
-    origin: '',
-    duplicateRules: { on: false, delayMs: 0 },
-  }
+  const organisation = openOrganisation(options)
   const protection = new ServiceProtection({ ...STOCK_LIMITS, ...options.limits })
   const { tokens, tenantUrl, replyDelayMs } = options
   const server = new DataverseServer({ organisation, tokens, tenantUrl, protection, replyDelayMs })
-  furnish(organisation, options.clientId, options.userName)
   const sandbox = controls(organisation, server, protection, options)
   const listening = await listen(
     (message, response) =>
@@ -66,18 +56,22 @@ function controls(
   options: DataverseOptions,
 ): DataverseSandbox {
   const { rows, ids } = organisation
-  const tableOf = (name: TableName) => requireTable(organisation.tables, name)
   return {
     ...humanOf(organisation),
+    ...schemaOf(organisation),
     url: '',
     ids,
     calls: server.calls,
     commits: rows.commits,
-    bend: (bend) => server.bends.add(bend),
-    changeColumn: (table, name, change) => changeColumn(tableOf(table).columns, name, change),
-    setKeys(table, keys) {
-      tableOf(table).keys = [...keys]
+    organisation,
+    api: apiOf(organisation, ids.applicationUser),
+    get knobs() {
+      return organisation.knobs
     },
+    setKnobs(knobs) {
+      organisation.knobs = { ...organisation.knobs, ...knobs }
+    },
+    bend: (bend) => server.bends.add(bend),
     setDuplicateRules(on, delayMs = 0) {
       organisation.duplicateRules = { on, delayMs }
     },
@@ -90,35 +84,22 @@ function controls(
     },
     reset() {
       server.reset()
-      rows.clear()
-      organisation.tables = stockTables()
-      organisation.duplicateRules = { on: false, delayMs: 0 }
       protection.limits = { ...STOCK_LIMITS, ...options.limits }
-      furnish(organisation, options.clientId, options.userName)
+      resetOrganisation(organisation, options)
     },
   }
 }
 
-function changeColumn(
-  columns: Map<string, Column>,
-  name: string,
-  { remove, ...change }: Partial<Column> & { remove?: boolean },
-): void {
-  if (remove) {
-    columns.delete(name)
-    return
-  }
-  const fresh: Column = {
-    name,
-    schemaName: name,
-    type: 'String',
-    required: 'None',
-    create: true,
-    update: true,
-    maxLength: 100,
-    format: 'Text',
-  }
-  columns.set(name, { ...(columns.get(name) ?? fresh), ...change, name })
+export type {
+  AlternateKey,
+  Bend,
+  Call,
+  Column,
+  Commit,
+  DataverseSandbox,
+  Knobs,
+  Limits,
+  StockIds,
+  TableName,
+  Value,
 }
-
-export type { AlternateKey, Bend, Call, Column, Commit, DataverseSandbox, Limits, StockIds, TableName, Value }

@@ -1,5 +1,6 @@
 import type { Comparison, Filter, TextTest } from './filter.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Rows } from './rows.ts'
+import type { Row } from './shelf.ts'
 import type { Column, Table, Value } from './table.ts'
 
 /** The rows that meet the filter. An indexed equality anywhere in a conjunction avoids the scan. */
@@ -16,7 +17,7 @@ export function* matching(rows: Rows, table: Table, filter: Filter | undefined):
 }
 
 /** undefined = any row may match. */
-function candidates(rows: Rows, table: Table, filter: Filter): ReadonlySet<string> | undefined {
+export function candidates(rows: Rows, table: Table, filter: Filter): ReadonlySet<string> | undefined {
   switch (filter.kind) {
     case 'compare':
       return filter.operator === 'eq' ? indexed(rows, table, filter.column, [filter.value]) : undefined
@@ -53,7 +54,7 @@ function indexed(rows: Rows, table: Table, column: Column, values: readonly Valu
   return found
 }
 
-function meets(row: Row, filter: Filter): boolean {
+export function meets(row: Row, filter: Filter): boolean {
   switch (filter.kind) {
     case 'compare':
       return compares(

@@ -122,7 +122,7 @@ function definition(table: Table, request: Request): Json {
     PrimaryNameAttribute: table.primaryName,
     ObjectTypeCode: table.objectTypeCode,
     OwnershipType: table.columns.has('ownerid') ? 'UserOwned' : 'BusinessOwned',
-    ChangeTrackingEnabled: table.name === 'lead' || table.name === 'contact',
+    ChangeTrackingEnabled: table.changeTracking,
     IsOptimisticConcurrencyEnabled: true,
     IsCustomEntity: false,
     MetadataId: metadataId(table),

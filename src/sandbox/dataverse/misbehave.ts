@@ -1,11 +1,12 @@
 import { cut, deliver, drip, HTML_502, hang, html, type Outcome, type Reply, reset } from '../outcome.ts'
-import { toReply } from './batch.ts'
+import { toReply } from './batch-reply.ts'
+import { bendPage, type Pages } from './bend-page.ts'
 import type { BendHow } from './bends.ts'
 import { DataverseError, deadlock, throttled } from './errors.ts'
 
-export interface Work {
-  /** Carries the request out, now. */
-  commit(): Promise<Reply>
+export interface Work extends Pages {
+  /** Carries the request out, now. `before` hears the position of each part of a $batch and may refuse it. */
+  commit(before?: (part: number) => void): Promise<Reply>
   /** Carries it out in `afterMs`, whatever becomes of it. */
   commitLater(afterMs: number): void
   unauthorized(): DataverseError
@@ -37,9 +38,30 @@ export async function misbehave(how: BendHow, work: Work): Promise<Outcome> {
       return how.answer === '504'
         ? html(504, '<html><body><h1>504 Gateway Time-out</h1></body></html>')
         : reset()
+    case 'fail-part':
+      return deliver(await work.commit((part) => failPart(how, part)))
+    case 'reset-mid-batch':
+      await work.commit((part) => {
+        if (part >= how.after) throw deadlock()
+      })
+      return reset()
+    case 'html-200':
+    case 'foreign-link':
+    case 'repeat-page':
+    case 'swap-pages':
+    case 'reverse-rows':
+    case 'spoil-row':
+      return bendPage(how, await work.commit(), work)
     default:
       return afterCommit(how, await work.commit())
   }
+}
+
+function failPart(how: Extract<BendHow, { kind: 'fail-part' }>, part: number): void {
+  if (part !== how.at) return
+  const headers: Record<string, string> =
+    how.retryAfter === undefined ? {} : { 'Retry-After': how.retryAfter }
+  throw new DataverseError(how.status, how.code, how.message ?? 'The part was refused.', headers)
 }
 
 type AfterCommit = Extract<BendHow, { kind: `${string}-after-commit` }>

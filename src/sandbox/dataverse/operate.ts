@@ -1,13 +1,14 @@
 import type { Reply } from '../outcome.ts'
+import { merge, qualifyLead, restore } from './actions.ts'
 import { DataverseError, unknownSegment, uriError } from './errors.ts'
 import { readMetadata } from './metadata.ts'
 import type { Organisation } from './organisation.ts'
 import { parsePath, type Segment } from './path.ts'
-import { qualifyLead } from './qualify.ts'
 import { countTable, queryTable } from './query.ts'
 import { create, methodNotAllowed, patch, property, remove, retrieve } from './records.ts'
 import { jsonReply, type Request } from './request.ts'
 import { type Table, tableOfSet } from './table.ts'
+import { countTracked, isTracked, trackTable } from './track.ts'
 
 /** Carries out one operation in one synchronous step, or throws DataverseError. */
 export function operate(organisation: Organisation, request: Request): Reply {
@@ -22,6 +23,10 @@ export function operate(organisation: Organisation, request: Request): Reply {
   if (name === 'EntityDefinitions') {
     if (request.method !== 'GET') throw methodNotAllowed(request.method)
     return readMetadata(organisation, request)
+  }
+  if (name === 'Merge' || name === 'Restore') {
+    if (request.method !== 'POST') throw methodNotAllowed(request.method)
+    return name === 'Merge' ? merge(organisation, request) : restore(organisation, request)
   }
   const table = tableOfSet(organisation.tables, name)
   if (!root || !table) throw unknownSegment(name)
@@ -42,10 +47,14 @@ function checkContentType(request: Request): void {
 
 function onSet(organisation: Organisation, table: Table, request: Request, rest: readonly Segment[]): Reply {
   const [next, more] = rest
-  if (next?.name === '$count' && !more && request.method === 'GET')
-    return countTable(organisation, table, request)
+  const tracked = isTracked(request.query, request.headers.get('prefer'))
+  if (next?.name === '$count' && !more && request.method === 'GET') {
+    return tracked ? countTracked(organisation, table, request) : countTable(organisation, table, request)
+  }
   if (next) throw unknownSegment(next.name)
-  if (request.method === 'GET') return queryTable(organisation, table, request)
+  if (request.method === 'GET') {
+    return tracked ? trackTable(organisation, table, request) : queryTable(organisation, table, request)
+  }
   if (request.method === 'POST') return create(organisation, table, request)
   throw methodNotAllowed(request.method)
 }

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import type { Row, Rows } from './rows.ts'
-import type { Tables, Value } from './table.ts'
+import { type Knobs, STOCK_KNOBS } from './knobs.ts'
+import { type NewRow, Rows, type RowsOptions } from './rows.ts'
+import { stockTables, type Tables, type Value } from './table.ts'
 
 /** The one pretended organisation: its tables, rows and switches. Everything else is a function on it. */
 export interface Organisation {
@@ -10,6 +10,37 @@ export interface Organisation {
   /** Origin of the Web API, without a trailing slash. */
   origin: string
   duplicateRules: { on: boolean; delayMs: number }
+  knobs: Knobs
+}
+
+export interface OrganisationOptions extends RowsOptions {
+  knobs?: Partial<Knobs>
+  /** What the stock users are known by: the app registration, and the name of the one in sales. */
+  clientId?: string
+  userName?: string
+}
+
+/** A fresh organisation with its stock rows. It needs no server: the Web API is functions on it. */
+export function openOrganisation(options: OrganisationOptions = {}): Organisation {
+  const organisation: Organisation = {
+    tables: stockTables(),
+    rows: new Rows(options),
+    ids: stockIds(),
+    origin: 'http://sandbox',
+    duplicateRules: { on: false, delayMs: 0 },
+    knobs: { ...STOCK_KNOBS, ...options.knobs },
+  }
+  furnish(organisation, options)
+  return organisation
+}
+
+/** Back to how it was opened. Delta tokens from before are void. */
+export function resetOrganisation(organisation: Organisation, options: OrganisationOptions): void {
+  organisation.rows.clear()
+  organisation.tables = stockTables()
+  organisation.duplicateRules = { on: false, delayMs: 0 }
+  organisation.knobs = { ...STOCK_KNOBS, ...options.knobs }
+  furnish(organisation, options)
 }
 
 /** Rows that exist in a fresh organisation. */
@@ -29,9 +60,9 @@ export interface StockIds {
   account: string
 }
 
-export function stockIds(): StockIds {
+function stockIds(): StockIds {
   return {
-    organisation: randomUUID(),
+    organisation: '3f0a2c11-5c1e-ee11-8179-000d3a8b0000',
     businessUnit: '3f0a2c11-5c1e-ee11-8179-000d3a8b0001',
     currency: '3f0a2c11-5c1e-ee11-8179-000d3a8b0002',
     applicationUser: '3f0a2c11-5c1e-ee11-8179-000d3a8b0011',
@@ -50,8 +81,9 @@ interface StockRow {
 }
 
 /** Puts the stock rows in place; they are no writes of anybody and leave no commits. */
-export function furnish(organisation: Organisation, clientId: string, userName: string): void {
+function furnish(organisation: Organisation, options: OrganisationOptions): void {
   const { rows, ids } = organisation
+  const { clientId = 'sync-person', userName = 'sam.sales@contoso.example' } = options
   const user = (id: string, first: string, last: string, domain: string, more: Record<string, Value> = {}) =>
     ({
       table: 'systemuser',
@@ -88,9 +120,9 @@ export function furnish(organisation: Organisation, clientId: string, userName: 
     },
   ]
   for (const { table, id, values } of stock) {
-    const row: Omit<Row, 'etag'> = {
+    const row: NewRow = {
       id,
-      values: new Map(Object.entries({ [`${table}id`]: id, versionnumber: rows.nextVersion(), ...values })),
+      values: new Map(Object.entries({ [`${table}id`]: id, ...values })),
       targets: new Map(Object.entries(values.ownerid === undefined ? {} : { ownerid: 'systemuser' })),
     }
     rows.insert(table, row, {}, ids.organisation)

@@ -1,72 +1,55 @@
 import type { Reply } from '../outcome.ts'
-import { unknownProperty, uriError } from './errors.ts'
+import { uriError } from './errors.ts'
 import { type Filter, parseFilter } from './filter.ts'
-import { compareValues, matching } from './match.ts'
+import { matching } from './match.ts'
+import { orderedPage, parseOrder } from './order.ts'
 import type { Organisation } from './organisation.ts'
+import { pageByPlace } from './place.ts'
 import { parseAnnotations, parseSelect, renderRow } from './render.ts'
-import { jsonReply, preferences, type Request } from './request.ts'
-import type { Row } from './rows.ts'
-import { type Column, columnOfProperty, type Table, type Value } from './table.ts'
+import { applied, jsonReply, pageSizeOf, preferences, type Request, wholeNumber } from './request.ts'
+import type { Table, Value } from './table.ts'
 
-const PAGE_SIZE_MAX = 5000
+const COUNT_MAX = 5000
 const KNOWN_OPTIONS = ['$select', '$filter', '$orderby', '$top', '$count', '$skiptoken']
-
-interface Order {
-  column: Column
-  descending: boolean
-}
 
 /** GET of an entity set. */
 export function queryTable(organisation: Organisation, table: Table, request: Request): Reply {
   checkOptions(request.query)
-  const { query } = request
+  const { query, headers } = request
   const selection = parseSelect(table, query.get('$select'))
   const filter = filterOf(table, query)
   const order = parseOrder(table, query.get('$orderby'))
-  const prefer = preferences(request.headers)
-  const pageSize = Math.min(wholeNumber(prefer.get('odata.maxpagesize')) ?? PAGE_SIZE_MAX, PAGE_SIZE_MAX)
+  const prefer = preferences(headers)
   const top = prefer.has('odata.maxpagesize') ? undefined : wholeNumber(query.get('$top'))
-
-  const found = [...matching(organisation.rows, table, filter)]
-  const sorted = found.length > 1 ? found.sort((a, b) => compareRows(a, b, order, table)) : found
   const cookie = parseCookie(query.get('$skiptoken'))
-  const rest = cookie ? sorted.filter((row) => isAfter(row, cookie.last, order, table)) : sorted
-  const limit = Math.min(top ?? Number.POSITIVE_INFINITY, pageSize)
-  const page = rest.slice(0, limit)
-  const last = page.at(-1)
-  const more = last !== undefined && rest.length > page.length && top === undefined
+  const limit = Math.min(top ?? Number.POSITIVE_INFINITY, pageSizeOf(headers))
+  const page =
+    order.length > 0
+      ? orderedPage(organisation, table, filter, order, cookie?.last, limit)
+      : pageByPlace(organisation, table, filter, cookie?.last, limit)
 
   const annotations = parseAnnotations(prefer.get('odata.include-annotations'))
-  const honoured = [...prefer].filter(
-    ([name]) => name === 'odata.maxpagesize' || name === 'odata.include-annotations',
-  )
   const context = `${organisation.origin}/api/data/v9.2/$metadata#${table.entitySet}`
   const columns = selection.asked.length > 0 ? `(${selection.asked.join(',')})` : ''
-  const headers: Record<string, string> =
-    honoured.length > 0
-      ? {
-          'Preference-Applied': honoured
-            .map(([n, v]) => (n === 'odata.maxpagesize' ? `${n}=${v}` : `${n}="${v}"`))
-            .join(','),
-        }
-      : {}
+  const counted =
+    query.get('$count') === 'true' ? { '@odata.count': countUp(organisation, table, filter) } : {}
+  const more = page.last !== undefined && top === undefined
   return jsonReply(
     200,
     {
       '@odata.context': `${context}${columns}`,
-      ...(query.get('$count') === 'true' ? { '@odata.count': Math.min(found.length, PAGE_SIZE_MAX) } : {}),
-      value: page.map((row) => renderRow(table, row, selection, annotations)),
-      ...(more ? { '@odata.nextLink': nextLink(organisation, request, order, last, cookie?.page ?? 1) } : {}),
+      ...counted,
+      value: page.rows.map((row) => renderRow(table, row, selection, annotations)),
+      ...(more ? { '@odata.nextLink': nextLink(organisation, request, page.last, cookie?.page ?? 1) } : {}),
     },
-    headers,
+    applied(headers, ['odata.maxpagesize', 'odata.include-annotations']),
   )
 }
 
 /** GET of `<set>/$count`: plain text. */
 export function countTable(organisation: Organisation, table: Table, request: Request): Reply {
   checkOptions(request.query)
-  const found = [...matching(organisation.rows, table, filterOf(table, request.query))]
-  const body = String(Math.min(found.length, PAGE_SIZE_MAX))
+  const body = String(countUp(organisation, table, filterOf(table, request.query)))
   return { status: 200, headers: { 'Content-Type': 'text/plain', 'OData-Version': '4.0' }, body }
 }
 
@@ -84,49 +67,14 @@ function checkOptions(query: ReadonlyMap<string, string>): void {
   }
 }
 
-function wholeNumber(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^\d+$/.test(text) || Number(text) < 1) throw uriError(`Invalid value '${text}' for a number of rows.`)
-  return Number(text)
-}
-
-function parseOrder(table: Table, text: string | undefined): Order[] {
-  if (text === undefined || text.trim() === '') return []
-  return text.split(',').map((part) => {
-    const [name = '', direction = 'asc', ...rest] = part.trim().split(/\s+/)
-    const column = columnOfProperty(table, name)
-    if (!column) throw unknownProperty(name, table.name)
-    if (rest.length > 0 || (direction !== 'asc' && direction !== 'desc')) {
-      throw uriError(`Syntax error in the $orderby expression '${text}'.`)
-    }
-    return { column, descending: direction === 'desc' }
-  })
-}
-
-function compareRows(a: Row, b: Row, order: readonly Order[], table: Table): number {
-  return compareKeys(sortKeys(a, order), sortKeys(b, order), order, table)
-}
-
-function sortKeys(row: Row, order: readonly Order[]): Value[] {
-  return [...order.map(({ column }) => row.values.get(column.name) ?? null), row.id]
-}
-
-function compareKeys(
-  a: readonly Value[],
-  b: readonly Value[],
-  order: readonly Order[],
-  table: Table,
-): number {
-  for (const [at, { column, descending }] of order.entries()) {
-    const difference = compareValues(a[at] ?? null, b[at] ?? null, column)
-    if (difference !== 0) return descending ? -difference : difference
+/** Counts end at the vendor's maximum. */
+function countUp(organisation: Organisation, table: Table, filter: Filter | undefined): number {
+  let count = 0
+  for (const _ of matching(organisation.rows, table, filter)) {
+    count += 1
+    if (count === COUNT_MAX) break
   }
-  const id = table.columns.get(table.primaryId)
-  return id ? compareValues(a.at(-1) ?? null, b.at(-1) ?? null, id) : 0
-}
-
-function isAfter(row: Row, last: readonly Value[], order: readonly Order[], table: Table): boolean {
-  return compareKeys(sortKeys(row, order), last, order, table) > 0
+  return count
 }
 
 interface Cookie {
@@ -134,15 +82,8 @@ interface Cookie {
   last: Value[]
 }
 
-/** The place of the last row in the order, so that rows which come or go meanwhile shift nothing. */
-function nextLink(
-  organisation: Organisation,
-  request: Request,
-  order: readonly Order[],
-  last: Row,
-  page: number,
-) {
-  const place = Buffer.from(JSON.stringify(sortKeys(last, order))).toString('base64url')
+function nextLink(organisation: Organisation, request: Request, last: unknown, page: number): string {
+  const place = Buffer.from(JSON.stringify(last)).toString('base64url')
   const cookie = `<cookie pagenumber="${page + 1}" pagingcookie="${place}" istracking="False" />`
   const options = [...request.query].filter(([name]) => name !== '$skiptoken')
   const kept = options.map(([name, value]) => `${name}=${encodeURIComponent(value)}&`).join('')
@@ -155,8 +96,10 @@ function parseCookie(token: string | undefined): Cookie | undefined {
   try {
     const cookie = decodeURIComponent(token)
     const [, page, place] = /pagenumber="(\d+)" pagingcookie="([\w-]+)"/.exec(cookie) ?? []
-    return { page: Number(page), last: JSON.parse(Buffer.from(place ?? '', 'base64url').toString()) }
+    const last: unknown = JSON.parse(Buffer.from(place ?? '', 'base64url').toString())
+    if (Array.isArray(last)) return { page: Number(page), last }
   } catch {
-    throw uriError('Malformed XML in the Paging Cookie')
+    // falls through: whatever is wrong with it, it is no cookie of ours
   }
+  throw uriError('Malformed XML in the Paging Cookie')
 }

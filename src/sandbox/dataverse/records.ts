@@ -6,7 +6,7 @@ import { parseKey, type RowKey } from './path.ts'
 import { readPayload } from './payload.ts'
 import { etagOf, parseAnnotations, parseSelect, renderRow } from './render.ts'
 import { jsonReply, parseBody, preferences, type Request } from './request.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './shelf.ts'
 import type { Table } from './table.ts'
 import { createRow, updateRow } from './write.ts'
 

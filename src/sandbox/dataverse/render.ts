@@ -1,5 +1,5 @@
 import { unknownProperty } from './errors.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './shelf.ts'
 import { type Column, columnOfProperty, isLookup, propertyName, type Table, type Value } from './table.ts'
 
 export interface Selection {

@@ -1,5 +1,5 @@
 import type { Reply } from '../outcome.ts'
-import { payloadError } from './errors.ts'
+import { payloadError, uriError } from './errors.ts'
 
 /** One operation, whether it came alone or as a part of a $batch. */
 export interface Request {
@@ -73,4 +73,31 @@ export function preferences(headers: ReadonlyMap<string, string>): Map<string, s
     if (name) found.set(name.toLowerCase(), value.trim().replace(/^"|"$/g, ''))
   }
   return found
+}
+
+const PAGE_SIZE_MAX = 5000
+
+export function pageSizeOf(headers: ReadonlyMap<string, string>): number {
+  return Math.min(wholeNumber(preferences(headers).get('odata.maxpagesize')) ?? PAGE_SIZE_MAX, PAGE_SIZE_MAX)
+}
+
+export function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d+$/.test(text) || Number(text) < 1) throw uriError(`Invalid value '${text}' for a number of rows.`)
+  return Number(text)
+}
+
+/** The header that echoes those of the preferences that were honoured. */
+export function applied(
+  headers: ReadonlyMap<string, string>,
+  honoured: readonly string[],
+): Record<string, string> {
+  const echoed = [...preferences(headers)]
+    .filter(([name]) => honoured.includes(name))
+    .map(([name, value]) => (value === '' ? name : `${name}=${isPlain(value) ? value : `"${value}"`}`))
+  return echoed.length === 0 ? {} : { 'Preference-Applied': echoed.join(',') }
+}
+
+function isPlain(value: string): boolean {
+  return /^[\w-]+$/.test(value)
 }

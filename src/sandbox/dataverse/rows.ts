@@ -1,134 +1,112 @@
+import type { Commit } from './commit.ts'
+import { sequentialIds } from './ids.ts'
+import { type Row, Shelf } from './shelf.ts'
 import { TABLE_NAMES, type TableName, type Value } from './table.ts'
 
-export interface Row {
-  id: string
-  /** For @odata.etag and If-Match; its numbers have nothing to do with versionnumber. */
-  etag: number
-  /** Only what is not null; look-ups under their column's name. */
-  values: Map<string, Value>
-  /** Which table a look-up column's id belongs to. */
-  targets: Map<string, string>
-}
+export type NewRow = Omit<Row, 'etag' | 'version'>
 
-/** One committed write, for tests to check invariants against. */
-export interface Commit {
-  /** Milliseconds since the epoch. */
-  at: number
-  operation: 'create' | 'update' | 'delete'
-  table: TableName
-  id: string
-  /** The columns as they were written, without what the server adds; empty for a delete. */
-  columns: Readonly<Record<string, Value>>
-  userId: string
-}
-
+/** A null among the values empties the column. */
 export interface Written {
   values: ReadonlyMap<string, Value>
   targets: ReadonlyMap<string, string>
 }
 
-const INDEXED: Record<TableName, readonly string[]> = {
-  lead: ['emailaddress1', 'emailaddress2', 'emailaddress3'],
-  contact: ['emailaddress1', 'emailaddress2', 'emailaddress3'],
-  account: ['emailaddress1'],
-  systemuser: ['internalemailaddress', 'domainname', 'applicationid'],
-  team: ['name'],
+export interface RowsOptions {
+  /** Milliseconds since the epoch. */
+  now?: () => number
+  /** GUIDs for rows that come without one. */
+  nextId?: () => string
 }
 
-interface Shelf {
-  rows: Map<string, Row>
-  /** Column to lower-cased value to ids. */
-  indexes: Map<string, Map<string, Set<string>>>
-}
-
-/** All rows of the organisation, their indexes, the row version and the commit log. Every verb is synchronous, hence atomic. */
+/** All rows of the organisation, the row version and the commit log. Every verb is synchronous, hence atomic. */
 export class Rows {
   readonly commits: Commit[] = []
+  readonly now: () => number
+  readonly nextId: () => string
   readonly #shelves = new Map<TableName, Shelf>()
   #undo: (() => void)[] | undefined
   #etag = 6_619_000
   #version = 7_400_000
-  #sequence = 0x5f0a31c0
 
-  constructor() {
+  constructor({ now = Date.now, nextId = sequentialIds() }: RowsOptions = {}) {
+    this.now = now
+    this.nextId = nextId
     this.clear()
   }
 
   clear(): void {
     this.commits.length = 0
-    for (const table of TABLE_NAMES) {
-      const indexes = new Map(INDEXED[table].map((column) => [column, new Map<string, Set<string>>()]))
-      this.#shelves.set(table, { rows: new Map(), indexes })
-    }
+    const version = this.#nextVersion()
+    for (const table of TABLE_NAMES) this.#shelves.set(table, new Shelf(table, version))
   }
 
-  /** Ids made by the server look sequential, as real ones do. */
-  nextId(): string {
-    this.#sequence += 1
-    return `${this.#sequence.toString(16).padStart(8, '0')}-17c3-f011-bec2-000d3a8b1a2c`
-  }
-
-  nextVersion(): number {
-    this.#version += 3
+  /** The newest version that any row has. */
+  get version(): number {
     return this.#version
   }
 
   get(table: TableName, id: string): Row | undefined {
-    return this.#shelf(table).rows.get(id)
+    return this.shelf(table).rows.get(id)
   }
 
   all(table: TableName): Iterable<Row> {
-    return this.#shelf(table).rows.values()
+    return this.shelf(table).rows.values()
   }
 
   count(table: TableName): number {
-    return this.#shelf(table).rows.size
+    return this.shelf(table).rows.size
   }
 
   isIndexed(table: TableName, column: string): boolean {
-    return this.#shelf(table).indexes.has(column)
+    return this.shelf(table).isIndexed(column)
   }
 
   /** Ids of the rows whose indexed column equals the value, whatever the case. */
   idsBy(table: TableName, column: string, value: string): ReadonlySet<string> {
-    return this.#shelf(table).indexes.get(column)?.get(value.toLowerCase()) ?? new Set()
+    return this.shelf(table).idsBy(column, value)
   }
 
-  insert(table: TableName, row: Omit<Row, 'etag'>, columns: Commit['columns'], userId: string): Row {
-    const stored = { ...row, etag: this.#nextEtag() }
-    this.#put(table, stored)
-    this.#commit({ at: Date.now(), operation: 'create', table, id: row.id, columns, userId }, () =>
-      this.#drop(table, stored),
-    )
+  shelf(table: TableName): Shelf {
+    const shelf = this.#shelves.get(table)
+    if (!shelf) throw new Error(`the sandbox has no table ${table}`)
+    return shelf
+  }
+
+  insert(table: TableName, row: NewRow, columns: Commit['columns'], userId: string): Row {
+    const stored = this.#stamp({ ...row, etag: this.#nextEtag(), version: 0 })
+    const undo = this.shelf(table).put(stored)
+    this.#commit({ operation: 'create', table, id: row.id, columns, userId }, undo)
     return stored
   }
 
-  /** A null in `written` empties the column. */
   update(table: TableName, before: Row, written: Written, columns: Commit['columns'], userId: string): Row {
-    const after = this.#merge(before, written)
-    after.etag = this.#nextEtag()
-    this.#drop(table, before)
-    this.#put(table, after)
-    this.#commit({ at: Date.now(), operation: 'update', table, id: before.id, columns, userId }, () => {
-      this.#drop(table, after)
-      this.#put(table, before)
-    })
+    const after = this.#stamp({ ...merge(before, written), etag: this.#nextEtag() })
+    const undo = this.shelf(table).put(after)
+    this.#commit({ operation: 'update', table, id: before.id, columns, userId }, undo)
     return after
   }
 
   /** The row version moves and nothing else does, as system processes make it. */
   touch(table: TableName, row: Row): void {
-    this.#put(
-      table,
-      this.#merge(row, { values: new Map([['versionnumber', this.nextVersion()]]), targets: new Map() }),
-    )
+    const shelf = this.shelf(table)
+    shelf.put(this.#stamp(merge(row, { values: new Map(), targets: new Map() })))
+    if (!this.#undo) shelf.tidy()
   }
 
   remove(table: TableName, row: Row, userId: string): void {
-    this.#drop(table, row)
-    this.#commit({ at: Date.now(), operation: 'delete', table, id: row.id, columns: {}, userId }, () =>
-      this.#put(table, row),
-    )
+    const undo = this.shelf(table).drop(row, this.#nextVersion())
+    this.#commit({ operation: 'delete', table, id: row.id, columns: {}, userId }, undo)
+  }
+
+  /** Nobody can go on from a delta token of this table that was given out so far. */
+  expireTokens(table: TableName): void {
+    this.shelf(table).trackedSince = this.#nextVersion()
+  }
+
+  /** Out of the recycle bin, under its old id; undefined when it is not in there. */
+  restore(table: TableName, id: string, userId: string): Row | undefined {
+    const binned = this.shelf(table).bin.get(id)
+    return binned && this.insert(table, { ...binned, values: new Map(binned.values) }, {}, userId)
   }
 
   /** All of `work` or nothing; `work` is synchronous, so nobody sees a half of it. */
@@ -147,52 +125,36 @@ export class Rows {
     }
   }
 
-  #merge(before: Row, written: Written): Row {
-    const after = { ...before, values: new Map(before.values), targets: new Map(before.targets) }
-    for (const [name, value] of written.values) {
-      if (value === null) after.values.delete(name)
-      else after.values.set(name, value)
-    }
-    for (const [name, target] of written.targets) after.targets.set(name, target)
-    return after
+  #commit(commit: Omit<Commit, 'at'>, undo: () => void): void {
+    this.commits.push({ at: this.now(), ...commit })
+    if (this.#undo) this.#undo.push(undo)
+    else this.shelf(commit.table).tidy()
   }
 
-  #commit(commit: Commit, undo: () => void): void {
-    this.commits.push(commit)
-    this.#undo?.push(undo)
+  /** A new version, and the column that shows it. */
+  #stamp(row: Row): Row {
+    row.version = this.#nextVersion()
+    row.values.set('versionnumber', row.version)
+    return row
+  }
+
+  #nextVersion(): number {
+    this.#version += 3
+    return this.#version
   }
 
   #nextEtag(): number {
     this.#etag += 1
     return this.#etag
   }
+}
 
-  #put(table: TableName, row: Row): void {
-    const shelf = this.#shelf(table)
-    shelf.rows.set(row.id, row)
-    for (const [column, index] of shelf.indexes) {
-      const value = row.values.get(column)
-      if (typeof value !== 'string') continue
-      const ids = index.get(value.toLowerCase()) ?? new Set()
-      index.set(value.toLowerCase(), ids.add(row.id))
-    }
+function merge(before: Row, written: Written): Row {
+  const after = { ...before, values: new Map(before.values), targets: new Map(before.targets) }
+  for (const [name, value] of written.values) {
+    if (value === null) after.values.delete(name)
+    else after.values.set(name, value)
   }
-
-  #drop(table: TableName, row: Row): void {
-    const shelf = this.#shelf(table)
-    shelf.rows.delete(row.id)
-    for (const [column, index] of shelf.indexes) {
-      const value = row.values.get(column)
-      if (typeof value !== 'string') continue
-      const ids = index.get(value.toLowerCase())
-      ids?.delete(row.id)
-      if (ids?.size === 0) index.delete(value.toLowerCase())
-    }
-  }
-
-  #shelf(table: TableName): Shelf {
-    const shelf = this.#shelves.get(table)
-    if (!shelf) throw new Error(`the sandbox has no table ${table}`)
-    return shelf
-  }
+  for (const [name, target] of written.targets) after.targets.set(name, target)
+  return after
 }

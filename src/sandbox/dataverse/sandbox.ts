@@ -1,13 +1,16 @@
+import type { Api } from './api.ts'
 import type { Bend } from './bends.ts'
 import type { Call } from './call.ts'
+import type { Commit } from './commit.ts'
 import type { Human } from './human.ts'
+import type { Knobs } from './knobs.ts'
 import type { Limits } from './limits.ts'
-import type { StockIds } from './organisation.ts'
-import type { Commit } from './rows.ts'
-import type { AlternateKey, Column, TableName } from './table.ts'
+import type { Organisation, StockIds } from './organisation.ts'
+import type { Schema } from './schema.ts'
+import type { TableName } from './table.ts'
 
 /** The handle of a running Dataverse: what a test or a visitor may do to it. */
-export interface DataverseSandbox extends Human {
+export interface DataverseSandbox extends Human, Schema {
   url: string
   /** Ids of the rows that a fresh organisation has. */
   ids: StockIds
@@ -17,11 +20,12 @@ export interface DataverseSandbox extends Human {
   commits: readonly Commit[]
   /** As a person in sales would enter it; returns the id. Throws the vendor's refusal. */
   seed(table: TableName, columns: Readonly<Record<string, unknown>>): string
+  /** What all the rest is made of, and what it can be asked for without HTTP, as the application user. */
+  organisation: Organisation
+  api: Api
+  readonly knobs: Readonly<Knobs>
+  setKnobs(knobs: Partial<Knobs>): void
   bend(bend: Bend): void
-  /** Schema drift; a column that is not there yet is made, `remove` takes one away. */
-  changeColumn(table: TableName, logicalName: string, change: Partial<Column> & { remove?: boolean }): void
-  /** Alternate keys of a table, replacing those it has. */
-  setKeys(table: TableName, keys: readonly AlternateKey[]): void
   /** `delayMs` lies between the check and the insert. */
   setDuplicateRules(on: boolean, delayMs?: number): void
   setLimits(limits: Partial<Limits>): void

@@ -4,7 +4,8 @@ import { Bends } from '../bends.ts'
 import type { Tokens } from '../entra/tokens.ts'
 import { readText } from '../listen.ts'
 import { deliver, type Outcome, type Reply } from '../outcome.ts'
-import { countOperations, runBatch, toReply } from './batch.ts'
+import { countOperations, runBatch } from './batch.ts'
+import { toReply } from './batch-reply.ts'
 import { type BendHow, type Operation, operationOf } from './bends.ts'
 import type { Call } from './call.ts'
 import { checkDuplicates } from './duplicates.ts'
@@ -12,7 +13,7 @@ import { DataverseError, unknownSegment } from './errors.ts'
 import { vendorHeaders } from './headers.ts'
 import { identify, unauthorized } from './identify.ts'
 import type { ServiceProtection } from './limits.ts'
-import { misbehave } from './misbehave.ts'
+import { misbehave, type Work } from './misbehave.ts'
 import { operate } from './operate.ts'
 import type { Organisation } from './organisation.ts'
 import { isBatch, parseQuery, type Request } from './request.ts'
@@ -35,6 +36,8 @@ export class DataverseServer {
   readonly bends = new Bends<Operation, BendHow>(operationOf)
   readonly #parts: ServerParts
   readonly #late = new Set<NodeJS.Timeout>()
+  /** By entity set: what a bend has laid out for its next request, if that is the one of this path. */
+  readonly #prepared = new Map<string, { path: string; reply: Reply }>()
 
   constructor(parts: ServerParts) {
     this.#parts = parts
@@ -51,13 +54,11 @@ export class DataverseServer {
     const path = message.url ?? '/'
     const headers = new Map(Object.entries(message.headers).map(([name, value]) => [name, String(value)]))
     const caller = identify(organisation, tokens, tenantUrl, headers.get('authorization'))
-    const [, resource = '', search = ''] = SERVICE_ROOT.exec(path) ?? []
     const userId = 'userId' in caller ? caller.userId : ''
     const method = message.method ?? 'GET'
     const request = {
       method,
-      path: resource,
-      query: parseQuery(search),
+      ...targetOf(path),
       headers,
       body,
       userId,
@@ -75,6 +76,7 @@ export class DataverseServer {
   reset(): void {
     this.calls.length = 0
     this.bends.clear()
+    this.#prepared.clear()
     this.#parts.protection.reset()
     for (const timer of this.#late) clearTimeout(timer)
     this.#late.clear()
@@ -84,15 +86,12 @@ export class DataverseServer {
     const leave = this.#parts.protection.enter(request.userId)
     if (leave instanceof DataverseError) return deliver(toReply(leave))
     try {
-      const how = this.bends.take({ method: request.method, path })
-      if (how) {
-        return await misbehave(how, {
-          commit: () => this.#work(request),
-          commitLater: (afterMs) => this.#workLater(request, afterMs),
-          unauthorized: () => unauthorized(this.#parts.organisation, this.#parts.tenantUrl),
-        })
-      }
-      const reply = await this.#work(request)
+      const prefer = request.headers.get('prefer')
+      const prepared = this.#prepared.get(request.path)
+      this.#prepared.delete(request.path)
+      const how = this.bends.take({ method: request.method, path, ...(prefer !== undefined && { prefer }) })
+      if (how) return await misbehave(how, this.#workFor(request, path))
+      const reply = prepared?.path === path ? prepared.reply : await this.#work(request)
       if (this.#parts.replyDelayMs > 0) await delay(this.#parts.replyDelayMs)
       return deliver(reply)
     } finally {
@@ -100,13 +99,25 @@ export class DataverseServer {
     }
   }
 
-  async #work(request: Request): Promise<Reply> {
+  #workFor(request: Request, path: string): Work {
+    const { organisation, tenantUrl } = this.#parts
+    return {
+      url: `${organisation.origin}${path}`,
+      commit: (before) => this.#work(request, before),
+      commitLater: (afterMs) => this.#workLater(request, afterMs),
+      unauthorized: () => unauthorized(organisation, tenantUrl),
+      prepare: (reply) => this.#prepared.set(request.path, { path, reply }),
+      follow: (url) => this.#work({ ...request, ...targetOf(url.slice(organisation.origin.length)) }),
+    }
+  }
+
+  async #work(request: Request, before: (part: number) => void = () => undefined): Promise<Reply> {
     const { organisation } = this.#parts
     try {
       if (request.path === '') throw unknownSegment('')
       if (isBatch(request.path)) {
         const atomically = <T>(work: () => T) => organisation.rows.atomically(work)
-        return runBatch(request, { operate: (part) => this.#checked(part), atomically })
+        return runBatch(request, { operate: (part) => this.#checked(part), atomically, before })
       }
       const { delayMs } = organisation.duplicateRules
       if (checkDuplicates(organisation, request) && delayMs > 0) await delay(delayMs)
@@ -135,4 +146,9 @@ export class DataverseServer {
     const operations = isBatch(request.path) ? countOperations(request) : 1
     return { operations, ...(table ? { table: table.name } : {}) }
   }
+}
+
+function targetOf(path: string): Pick<Request, 'path' | 'query'> {
+  const [, resource = '', search = ''] = SERVICE_ROOT.exec(path) ?? []
+  return { path: resource, query: parseQuery(search) }
 }

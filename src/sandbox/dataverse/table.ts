@@ -4,23 +4,25 @@ export type Value = string | number | boolean | null
 export type TableName = 'lead' | 'contact' | 'account' | 'systemuser' | 'team'
 export const TABLE_NAMES: readonly TableName[] = ['lead', 'contact', 'account', 'systemuser', 'team']
 
-export type ColumnType =
-  | 'String'
-  | 'Memo'
-  | 'Integer'
-  | 'BigInt'
-  | 'Decimal'
-  | 'Double'
-  | 'Money'
-  | 'Boolean'
-  | 'Picklist'
-  | 'State'
-  | 'Status'
-  | 'DateTime'
-  | 'Lookup'
-  | 'Customer'
-  | 'Owner'
-  | 'Uniqueidentifier'
+export const COLUMN_TYPES = [
+  'String',
+  'Memo',
+  'Integer',
+  'BigInt',
+  'Decimal',
+  'Double',
+  'Money',
+  'Boolean',
+  'Picklist',
+  'State',
+  'Status',
+  'DateTime',
+  'Lookup',
+  'Customer',
+  'Owner',
+  'Uniqueidentifier',
+] as const
+export type ColumnType = (typeof COLUMN_TYPES)[number]
 
 export interface Option {
   value: number
@@ -72,11 +74,12 @@ export interface Table {
   defaultStatus: Readonly<Record<string, number>>
   columns: Map<string, Column>
   keys: AlternateKey[]
+  changeTracking: boolean
 }
 
 export type Tables = ReadonlyMap<TableName, Table>
 
-type TableData = Omit<Table, 'columns' | 'keys'> & { columns: Column[] }
+type TableData = Omit<Table, 'columns' | 'keys' | 'changeTracking'> & { columns: Column[] }
 
 /** A fresh copy of the stock tables (NOTICE.md names where their columns come from). */
 export function stockTables(): Tables {
@@ -85,7 +88,9 @@ export function stockTables(): Tables {
       const data: TableData = JSON.parse(
         readFileSync(new URL(`./${name}.data.json`, import.meta.url), 'utf8'),
       )
-      return [name, { ...data, columns: new Map(data.columns.map((c) => [c.name, c])), keys: [] }]
+      const columns = new Map(data.columns.map((column) => [column.name, column]))
+      const changeTracking = name === 'lead' || name === 'contact'
+      return [name, { ...data, columns, keys: [], changeTracking }]
     }),
   )
 }

@@ -2,7 +2,7 @@ import { idTaken, keyTaken, requiredMissing } from './errors.ts'
 import { sameKeyValue } from './find.ts'
 import type { Organisation } from './organisation.ts'
 import type { Payload } from './payload.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './shelf.ts'
 import type { Table, Value } from './table.ts'
 import { settleState, wholeSeconds } from './validate.ts'
 
@@ -17,7 +17,7 @@ export function createRow(organisation: Organisation, table: Table, payload: Pay
   const id = typeof given === 'string' ? given : rows.nextId()
   if (rows.get(table.name, id)) throw idTaken()
 
-  const now = wholeSeconds(Date.now())
+  const now = wholeSeconds(rows.now())
   const values = defaults(table)
   const targets = new Map(payload.targets)
   const settled = new Map(payload.values)
@@ -31,7 +31,6 @@ export function createRow(organisation: Organisation, table: Table, payload: Pay
   const stamps = { createdon: now, modifiedon: now, createdby: userId, modifiedby: userId }
   for (const [name, value] of Object.entries(stamps)) values.set(name, value)
   values.set(table.primaryId, id)
-  values.set('versionnumber', rows.nextVersion())
   compute(organisation, table, values, targets)
   for (const [name, value] of values) if (value === null) values.delete(name)
   checkRequired(table, values)
@@ -56,18 +55,22 @@ export function updateRow(
   payload: Payload,
   userId: string,
 ): Row {
-  const { rows } = organisation
+  const { rows, knobs } = organisation
   const settled = new Map(payload.values)
   settleState(table, row.values, settled)
+  if (knobs.unchangedWrites === 'ignore' && changesNothing(row, settled)) return row
   const after = new Map([...row.values, ...settled])
-  after.set('modifiedon', wholeSeconds(Date.now()))
+  after.set('modifiedon', wholeSeconds(rows.now()))
   after.set('modifiedby', userId)
-  after.set('versionnumber', rows.nextVersion())
   const targets = new Map([...row.targets, ...payload.targets])
   compute(organisation, table, after, targets)
   checkRequired(table, after)
   checkKeys(organisation, table, row.id, after)
   return rows.update(table.name, row, { values: after, targets }, Object.fromEntries(payload.values), userId)
+}
+
+function changesNothing(row: Row, written: ReadonlyMap<string, Value>): boolean {
+  return [...written].every(([name, value]) => (row.values.get(name) ?? null) === value)
 }
 
 /** Columns that the server derives: names, owners by kind, address blocks, base amounts. */

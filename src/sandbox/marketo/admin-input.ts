@@ -1,3 +1,4 @@
+import { type Cause, FORM } from './cause.ts'
 import type { ResponseMapping } from './mapping.ts'
 import { type CustomField, DATA_TYPES } from './schema.ts'
 import { TOKEN_ENCODINGS } from './tokens.ts'
@@ -63,6 +64,14 @@ export function toCustomField(members: Members): CustomField {
       length: (value) => wholeNumber(value, 'length'),
     }),
   }
+}
+
+/** Who is said to have done it: `source`, `reason` and `campaignId` of the query; a form fill unless it says. */
+export function toCause(query: URLSearchParams): Cause {
+  const [source, reason, campaign] = ['source', 'reason', 'campaignId'].map((name) => query.get(name))
+  const campaignId = campaign == null ? {} : { campaignId: wholeNumber(Number(campaign), 'campaignId') }
+  if (source == null) return { ...FORM, ...(reason != null && { reason }), ...campaignId }
+  return { source, ...(reason != null && { reason }), ...campaignId }
 }
 
 export function toWebhook(members: Members): Webhook {

@@ -3,20 +3,33 @@ import { cut, deliver, drip, HTML_502, hang, html, type Outcome, type Reply, res
 import { fail, succeed } from './envelope.ts'
 import { MarketoError, messageOf } from './errors.ts'
 import { refuse } from './identity.ts'
+import { routeFor } from './routes.ts'
 
-export type Operation = 'token' | 'lead' | 'leads' | 'describe'
+export const OPERATIONS = [
+  ...(['token', 'lead', 'leads', 'describe', 'sync', 'delete', 'merge', 'schema', 'paging-token'] as const),
+  ...(['activities', 'lead-changes', 'deleted-leads', 'activity-types', 'external', 'crm', 'stats'] as const),
+] as const
+export type Operation = (typeof OPERATIONS)[number]
+
+export const COMMITS = ['never', 'first', 'late'] as const
+
+/** What becomes of a write whose caller is not told: nothing (the default), done already, or done `afterMs` later. */
+export interface Committing {
+  commit?: (typeof COMMITS)[number]
+  afterMs?: number
+}
 
 export type BendHow =
   /** `success: false` inside HTTP 200 (606, 1006, …); for a token an OAuth refusal with 401. */
-  | { kind: 'error'; code: string; message?: string }
-  | { kind: 'status'; status: number; body?: string; retryAfter?: string }
+  | ({ kind: 'error'; code: string; message?: string } & Committing)
+  | ({ kind: 'status'; status: number; body?: string; retryAfter?: string } & Committing)
   /** A gateway's page where JSON was due. */
-  | { kind: 'html'; status?: number }
-  /** HTTP 200 with this very body. */
-  | { kind: 'body'; body: string }
+  | ({ kind: 'html'; status?: number } & Committing)
   /** The connection dies without a byte. */
-  | { kind: 'reset' }
-  | { kind: 'hang' }
+  | ({ kind: 'reset' } & Committing)
+  | ({ kind: 'hang' } & Committing)
+  /** HTTP 200 with this very body. From here on a write is carried out, and its reply suffers. */
+  | { kind: 'body'; body: string }
   /** `clean`: the chunked body ends properly, half way through the JSON; else the connection dies in it. */
   | { kind: 'cut'; ending?: 'clean' | 'abrupt' }
   /** One byte of the body per gap. */
@@ -32,41 +45,63 @@ export type BendHow =
 /** Without `operation: 'token'` the token endpoint is left alone. */
 export type Bend = BendOf<Operation, BendHow>
 
-export function operationOf({ path }: Arrival): Operation | undefined {
+export function operationOf({ method, path }: Arrival): Operation | undefined {
   const [resource = ''] = path.split('?')
   if (/^\/identity\//.test(resource)) return 'token'
-  if (/^\/rest\/v1\/leads\/describe2?\.json$/.test(resource)) return 'describe'
-  if (/^\/rest\/v1\/leads\.json$/.test(resource)) return 'leads'
-  return /^\/rest\/v1\/lead\//.test(resource) ? 'lead' : undefined
+  const routed = routeFor(method, resource)
+  return typeof routed === 'string' ? undefined : routed.route.operation
 }
 
-/** `good` is the reply as it would have been. */
+/** What a bend does with the work behind a reply. */
+export interface Work {
+  /** Carries it out, now. */
+  run(): Promise<Reply>
+  /** Carries it out in `afterMs`, whatever becomes of it. */
+  runLater(afterMs: number): void
+}
+
 export async function misbehave(
   how: BendHow,
-  good: Reply,
+  work: Work,
   operation: Operation | undefined,
 ): Promise<Outcome> {
   switch (how.kind) {
     case 'error': {
+      await settle(how, work)
       const message = how.message ?? messageOf(how.code)
       if (operation === 'token') return deliver(refuse(401, how.code, message))
       return deliver(fail(new MarketoError(how.code, message)))
     }
-    case 'status': {
-      const headers = {
-        'Content-Type': 'text/plain',
-        ...(how.retryAfter && { 'Retry-After': how.retryAfter }),
-      }
-      return deliver({ status: how.status, headers, body: how.body ?? '' })
-    }
+    case 'status':
+      await settle(how, work)
+      return deliver(plainStatus(how))
     case 'html':
+      await settle(how, work)
       return html(how.status ?? 502, HTML_502)
-    case 'body':
-      return deliver({ ...good, status: 200, body: how.body })
     case 'reset':
+      await settle(how, work)
       return reset()
     case 'hang':
+      await settle(how, work)
       return hang()
+    default:
+      return afterWork(how, await work.run())
+  }
+}
+
+async function settle({ commit = 'never', afterMs = 0 }: Committing, work: Work): Promise<void> {
+  if (commit === 'first') await work.run()
+  if (commit === 'late') work.runLater(afterMs)
+}
+
+/** `good` is the reply as it would have been. */
+async function afterWork(
+  how: Exclude<BendHow, { kind: 'error' | 'status' | 'html' | 'reset' | 'hang' }>,
+  good: Reply,
+): Promise<Outcome> {
+  switch (how.kind) {
+    case 'body':
+      return deliver({ ...good, status: 200, body: how.body })
     case 'cut':
       return cut(good, how.ending ?? 'abrupt')
     case 'drip':
@@ -83,6 +118,11 @@ export async function misbehave(
     default:
       return how satisfies never
   }
+}
+
+function plainStatus({ status, body = '', retryAfter }: Extract<BendHow, { kind: 'status' }>): Reply {
+  const headers = { 'Content-Type': 'text/plain', ...(retryAfter && { 'Retry-After': retryAfter }) }
+  return { status, headers, body }
 }
 
 function withoutNulls(reply: Reply): Reply {

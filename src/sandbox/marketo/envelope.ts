@@ -6,21 +6,23 @@ export interface Success {
   /** Absent = the member is left out, as in a reply that has nothing to say. */
   result?: readonly unknown[]
   nextPageToken?: string
+  moreResult?: boolean
 }
 
 /** Recorded replies carry `errors` only in failures and never an empty list, whatever the published schema says. */
-export function succeed({ result, nextPageToken }: Success): Reply {
+export function succeed({ result, nextPageToken, moreResult }: Success, requestId = newRequestId()): Reply {
   return json(200, {
-    requestId: requestId(),
+    requestId,
     ...(result && { result }),
     ...(nextPageToken !== undefined && { nextPageToken }),
+    ...(moreResult !== undefined && { moreResult }),
     success: true,
   })
 }
 
 /** A failure is an HTTP 200, too. */
-export function fail({ code, message }: MarketoError): Reply {
-  return json(200, { requestId: requestId(), success: false, errors: [{ code, message }] })
+export function fail({ code, message }: MarketoError, requestId = newRequestId()): Reply {
+  return json(200, { requestId, success: false, errors: [{ code, message }] })
 }
 
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Reply {
@@ -32,6 +34,6 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 }
 
 /** The second part is the server's time, as recorded. */
-function requestId(): string {
+export function newRequestId(): string {
   return `${randomInt(0x1000, 0xfffff).toString(16)}#${Date.now().toString(16)}`
 }

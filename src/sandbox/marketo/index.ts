@@ -1,11 +1,13 @@
 import { listen } from '../listen.ts'
+import { TYPE, toWire } from './activity.ts'
 import { answerAdmin, isAdminPath } from './admin.ts'
 import { Identity } from './identity.ts'
+import type { Knobs } from './knobs.ts'
 import { type Limits, Quota, STOCK_LIMITS } from './limits.ts'
-import { People } from './people.ts'
 import type { MarketoSandbox } from './sandbox.ts'
-import { Schema } from './schema.ts'
 import { MarketoServer } from './server.ts'
+import { Subscription } from './subscription.ts'
+import { Usage } from './usage.ts'
 import { Webhooks } from './webhook.ts'
 
 /** Room to refuse a URI that is too long in Marketo's own way. */
@@ -15,29 +17,25 @@ export interface MarketoOptions {
   host: string
   port: number
   limits: Partial<Limits>
+  knobs: Partial<Knobs>
   tokenLifetimeSeconds: number
 }
 
 export async function startMarketo(options: MarketoOptions) {
-  const schema = new Schema()
-  const people = new People(schema)
+  const marketo = new Subscription({ knobs: options.knobs })
   const identity = new Identity(options.tokenLifetimeSeconds)
   const quota = new Quota({ ...STOCK_LIMITS, ...options.limits })
-  const server = new MarketoServer({ identity, quota, schema, people })
-  const webhooks = new Webhooks({ schema, people })
+  const server = new MarketoServer({ identity, quota, marketo, usage: new Usage(marketo.now) })
+  const webhooks = new Webhooks(marketo)
   const sandbox: MarketoSandbox = {
+    ...handleOf(marketo),
     url: '',
     service: { clientId: identity.clientId, clientSecret: identity.clientSecret },
     calls: server.calls,
-    activities: webhooks.activities,
-    people: () => people.all(),
-    person: (id) => people.get(id),
-    seed: (fields) => people.add(fields),
-    update: (id, fields) => people.update(id, fields),
-    remove: (id) => people.remove(id),
-    merge: (winner, losers) => people.merge(winner, losers),
-    addField: (field) => schema.add(field),
-    removeField: (name) => schema.remove(name),
+    get activities() {
+      const calls = marketo.log.all().filter(({ typeId }) => typeId === TYPE.callWebhook)
+      return calls.map(toWire)
+    },
     bend: (bend) => server.bend(bend),
     setLimits(limits) {
       quota.limits = { ...quota.limits, ...limits }
@@ -47,8 +45,7 @@ export async function startMarketo(options: MarketoOptions) {
     reset() {
       server.reset()
       webhooks.reset()
-      people.reset()
-      schema.reset()
+      marketo.reset()
       quota.limits = { ...STOCK_LIMITS, ...options.limits }
     },
   }
@@ -64,9 +61,35 @@ export async function startMarketo(options: MarketoOptions) {
   sandbox.url = listening.url
   const close = async () => {
     webhooks.close()
+    server.reset()
     await listening.close()
   }
   return { sandbox, close }
 }
 
-export type { Limits, MarketoSandbox }
+/** The controls that reach the subscription itself. */
+function handleOf(marketo: Subscription) {
+  return {
+    subscription: marketo,
+    knobs: marketo.knobs,
+    log: () => marketo.log.all(),
+    people: () => marketo.people.all(),
+    person: (id) => marketo.people.get(id),
+    seed: (fields, cause) => marketo.create(fields, cause),
+    update: (id, fields, cause) => marketo.update(id, fields, cause),
+    changeScore: (id, amount, cause, field) => marketo.changeScore(id, amount, cause, field),
+    remove: (id, cause) => marketo.remove(id, cause),
+    merge: (winner, losers, cause) => marketo.merge(winner, losers, cause),
+    addField: (field) => marketo.addField(field),
+    removeField: (name) => marketo.removeField(name),
+    renameField: (name, to) => marketo.renameField(name, to),
+    retypeField: (name, dataType) => marketo.retypeField(name, dataType),
+    shortenField: (name, length) => marketo.shortenField(name, length),
+    blockField: (name, isBlocked) => marketo.blockField(name, isBlocked),
+    setKnobs: (knobs) => void Object.assign(marketo.knobs, knobs),
+    delayActivities: (ms, count) => marketo.delayActivities(ms, count),
+    expirePagingTokens: () => marketo.feed.expireTokens(),
+  } satisfies Partial<MarketoSandbox>
+}
+
+export type { Knobs, Limits, MarketoSandbox }

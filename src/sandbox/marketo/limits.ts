@@ -18,6 +18,11 @@ export const STOCK_LIMITS: Limits = {
 
 const CENTRAL = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Chicago', dateStyle: 'short' })
 
+/** The day that quotas and statistics go by: yyyy-mm-dd. */
+export function centralDay(at: number): string {
+  return CENTRAL.format(at)
+}
+
 export class Quota {
   limits: Limits
   /** When the calls of the window came, oldest first. */
@@ -53,7 +58,7 @@ export class Quota {
   #refusal(now: number): MarketoError | undefined {
     const { callsPerWindow, windowMs, concurrentMax, dailyCallsMax } = this.limits
     this.#calls = this.#calls.filter((at) => at > now - windowMs)
-    const day = CENTRAL.format(now)
+    const day = centralDay(now)
     if (day !== this.#day) this.#today = 0
     this.#day = day
     if (this.#today >= dailyCallsMax) return marketoError('607')

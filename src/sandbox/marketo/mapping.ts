@@ -1,5 +1,5 @@
-import { checkValue, type Value } from './people.ts'
 import type { Schema } from './schema.ts'
+import { checkValue, type Value } from './value.ts'
 
 export interface ResponseMapping {
   /** Dots and indexes: `outcome`, `items[0].id`. */

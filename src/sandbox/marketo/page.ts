@@ -1,4 +1,5 @@
 import { escapeHtml, htmlPage } from '../html.ts'
+import { type Attribute, toWire } from './activity.ts'
 import type { Person } from './people.ts'
 import type { MarketoSandbox } from './sandbox.ts'
 
@@ -22,12 +23,12 @@ export function overviewPage(sandbox: MarketoSandbox): string {
   return page(`<h1>Sandbox subscription</h1>
 <p class="quiet">A pretended Marketo Engage. ${sandbox.calls.length} calls so far.
 Raw: <a href="/_sandbox/people">people</a>, <a href="/_sandbox/calls">calls</a>,
-<a href="/_sandbox/activities">activities</a>.</p>
+<a href="/_sandbox/activities">webhook calls</a>, <a href="/_sandbox/log">change log</a>.</p>
 <h2>People (${people.length})</h2>${table(`<th>Id</th>${head}`, rows)}
 <h2>Webhook calls (${sandbox.activities.length})</h2>${webhookCalls(sandbox)}`)
 }
 
-/** Every field of a person that holds a value. */
+/** Every field of a person that holds a value, and what happened to it. */
 export function personPage(sandbox: MarketoSandbox, id: number): string {
   const person = sandbox.person(id)
   const lines = Object.entries(person ?? {}).map(
@@ -35,8 +36,32 @@ export function personPage(sandbox: MarketoSandbox, id: number): string {
   )
   const content = person ? `<table>${lines.join('')}</table>` : '<p>There is no such person.</p>'
   return page(
-    `<h1>${escapeHtml(person?.mktoName ?? `Person ${id}`)}</h1><p><a href="/">All people</a></p>${content}`,
+    `<h1>${escapeHtml(person?.mktoName ?? `Person ${id}`)}</h1><p><a href="/">All people</a></p>${content}
+<h2>What happened</h2>${history(sandbox, id)}`,
   )
+}
+
+/** Newest first; a deleted person's history stays. */
+function history(sandbox: MarketoSandbox, id: number): string {
+  const rows = sandbox
+    .log()
+    .filter(({ leadId }) => leadId === id)
+    .slice(-ROWS_MAX)
+    .reverse()
+    .map(toWire)
+    .map(({ activityDate, activityTypeId, primaryAttributeValue = '', attributes }) => {
+      const cells = [activityDate, activityTypeId, primaryAttributeValue].map(
+        (value) => `<td>${escapeHtml(value)}</td>`,
+      )
+      return `<tr>${cells.join('')}<td>${attributeLines(attributes)}</td></tr>`
+    })
+  return table('<th>At</th><th>Type</th><th>What</th><th>Details</th>', rows.join(''))
+}
+
+function attributeLines(attributes: readonly Attribute[]): string {
+  return attributes
+    .map(({ name, value }) => `${escapeHtml(name)}: <code>${escapeHtml(value)}</code>`)
+    .join('<br>')
 }
 
 function personRow(person: Person): string {
@@ -50,12 +75,9 @@ function webhookCalls(sandbox: MarketoSandbox): string {
     .slice(-ROWS_MAX)
     .reverse()
     .map((activity) => {
-      const attributes = activity.attributes.map(
-        ({ name, value }) => `${escapeHtml(name)}: <code>${escapeHtml(value)}</code>`,
-      )
       const id = escapeHtml(activity.leadId)
       return `<tr><td><a href="/people/${id}">${id}</a></td><td>${escapeHtml(activity.activityDate)}</td>
-<td>${escapeHtml(activity.primaryAttributeValue)}</td><td>${attributes.join('<br>')}</td></tr>`
+<td>${escapeHtml(activity.primaryAttributeValue)}</td><td>${attributeLines(activity.attributes)}</td></tr>`
     })
   return table('<th>Person</th><th>At</th><th>Webhook</th><th>Came of it</th>', rows.join(''))
 }

@@ -1,18 +1,33 @@
-import { fieldNotFound, invalidValue, MarketoError } from './errors.ts'
+import { leadNotFound } from './errors.ts'
+import { PersonIndex } from './person-index.ts'
 import type { Field, Schema } from './schema.ts'
+import { stamp, type Value } from './value.ts'
 
-export type Value = string | number | boolean
 /** Values by REST name; an empty field is not there. */
 export type Person = Readonly<Record<string, Value>>
 
-export const FIRST_ID = 1001
-const MERGED_MAX = 25
-const TEXT_BYTES_MAX = 30_000
+/** A field that got another value than it had; undefined = empty. */
+export interface Change {
+  field: Field
+  oldValue: Value | undefined
+  newValue: Value | undefined
+}
 
-/** The lead database. Source for what empties a field and whose values win: Adobe, "Leads". */
+interface Row {
+  id: number
+  createdAt: number
+  updatedAt: number
+  values: Map<string, Value>
+}
+
+export const FIRST_ID = 1001
+
+/** The table of the people: what is kept, not who may write it. */
 export class People {
   readonly #schema: Schema
-  readonly #rows = new Map<number, Map<string, Value>>()
+  readonly #rows = new Map<number, Row>()
+  /** By field; built when a field is first searched by. */
+  readonly #indexes = new Map<string, PersonIndex>()
   #nextId = FIRST_ID
 
   constructor(schema: Schema) {
@@ -21,128 +36,135 @@ export class People {
 
   reset(): void {
     this.#rows.clear()
+    this.#indexes.clear()
     this.#nextId = FIRST_ID
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /** 0 = nobody ever was. */
+  get newestId(): number {
+    return this.#nextId === FIRST_ID ? 0 : this.#nextId - 1
   }
 
   /** In the order of their ids. */
   all(): readonly Person[] {
-    return [...this.#rows.values()].map(toPerson)
+    return [...this.#rows.values()].map((row) => this.#show(row))
+  }
+
+  has(id: number): boolean {
+    return this.#rows.has(id)
   }
 
   get(id: number): Person | undefined {
     const row = this.#rows.get(id)
-    return row && toPerson(row)
+    return row && this.#show(row)
   }
 
-  /** Returns the id. Throws the vendor's refusal. */
-  add(fields: Readonly<Record<string, unknown>>): number {
-    const values = this.#check(fields)
+  /** The ids of those whose `field` is one of `values`, in order. */
+  find(field: string, values: Iterable<Value>): number[] {
+    const found = new Set<number>()
+    for (const value of values) {
+      if (field === 'id' && this.#rows.has(Number(value))) found.add(Number(value))
+      if (field !== 'id') for (const id of this.#indexOf(field).find(value)) found.add(id)
+    }
+    return [...found].sort((a, b) => a - b)
+  }
+
+  /** A person with nothing but an id, which is never given again. */
+  insert(at: number): number {
     const id = this.#nextId
     this.#nextId += 1
-    const now = stamp()
-    const row = new Map<string, Value>([['id', id], ...this.#defaults()])
-    for (const [field, value] of values) put(row, field.name, value)
-    row.set('createdAt', now).set('updatedAt', now)
+    const row: Row = { id, createdAt: at, updatedAt: at, values: new Map() }
     this.#rows.set(id, row)
+    for (const [name, index] of this.#indexes) {
+      const value = this.#valueOf(row, name)
+      if (value !== undefined) index.add(value, id)
+    }
     return id
   }
 
-  update(id: number, fields: Readonly<Record<string, unknown>>): void {
-    const values = this.#check(fields)
+  /** Returns what became different. Throws the vendor's refusal of an unknown id. */
+  write(id: number, values: Iterable<readonly [Field, Value | undefined]>, at: number): Change[] {
     const row = this.#row(id)
-    for (const [field, value] of values) put(row, field.name, value)
-    // Adobe, "Bulk Lead Extract": the visible stamp moves for standard fields only.
-    if (values.some(([field]) => !field.isCustom)) row.set('updatedAt', stamp())
+    const changes: Change[] = []
+    for (const [field, value] of values) {
+      const oldValue = this.#valueOf(row, field.name)
+      if (value === undefined) row.values.delete(field.name)
+      else row.values.set(field.name, value)
+      // Adobe, "Bulk Lead Extract": the visible stamp moves for standard fields only.
+      if (!field.isCustom) row.updatedAt = at
+      const newValue = this.#valueOf(row, field.name)
+      if (oldValue === newValue) continue
+      this.#reindex(id, field.name, oldValue, newValue)
+      changes.push({ field, oldValue, newValue })
+    }
+    return changes
   }
 
   remove(id: number): void {
-    this.#row(id)
+    const row = this.#row(id)
+    for (const [name, index] of this.#indexes) {
+      const value = this.#valueOf(row, name)
+      if (value !== undefined) index.remove(value, id)
+    }
     this.#rows.delete(id)
   }
 
-  /** The winner keeps what it has and takes what it lacks, from the first loser that has it; the losers' ids are gone. */
-  merge(winner: number, losers: readonly number[]): void {
-    if (losers.length > MERGED_MAX)
-      throw new MarketoError('1080', `At most ${MERGED_MAX} leads can be merged`)
-    if (losers.includes(winner)) throw new MarketoError('1003', 'A lead cannot be merged with itself')
-    const kept = this.#row(winner)
-    const merged = losers.map((id) => this.#row(id))
-    for (const row of merged) {
-      for (const [name, value] of row) if (!kept.has(name)) kept.set(name, value)
+  /** Everybody's value of a field under another name, through `convert`; undefined = it is lost. */
+  move(name: string, to: string, convert: (value: Value) => Value | undefined): void {
+    this.#indexes.delete(name)
+    this.#indexes.delete(to)
+    for (const { values } of this.#rows.values()) {
+      const value = values.get(name)
+      if (value === undefined) continue
+      const converted = convert(value)
+      values.delete(name)
+      if (converted !== undefined) values.set(to, converted)
     }
-    for (const id of losers) this.#rows.delete(id)
-    kept.set('updatedAt', stamp())
   }
 
-  #row(id: number): Map<string, Value> {
+  #row(id: number): Row {
     const row = this.#rows.get(id)
-    if (!row) throw new MarketoError('1004', `Lead with id '${id}' not found`)
+    if (!row) throw leadNotFound(String(id))
     return row
   }
 
-  #defaults(): [string, Value][] {
-    const booleans = this.#schema
-      .fields()
-      .filter(({ dataType, isCustom }) => dataType === 'boolean' && !isCustom)
-    return [...booleans.map(({ name }): [string, Value] => [name, name === 'isLead']), ['leadPartitionId', 1]]
+  #indexOf(field: string): PersonIndex {
+    const known = this.#indexes.get(field)
+    if (known) return known
+    const index = new PersonIndex()
+    for (const row of this.#rows.values()) {
+      const value = this.#valueOf(row, field)
+      if (value !== undefined) index.add(value, row.id)
+    }
+    this.#indexes.set(field, index)
+    return index
   }
 
-  #check(fields: Readonly<Record<string, unknown>>): [Field, Value | undefined][] {
-    return Object.entries(fields).map(([name, value]) => {
-      const field = this.#schema.field(name)
-      if (!field) throw fieldNotFound(name)
-      if (field.readOnly || name === 'id') throw new MarketoError('1003', `Field '${name}' is read-only`)
-      return [field, checkValue(field, value)]
-    })
+  #reindex(id: number, name: string, oldValue: Value | undefined, newValue: Value | undefined): void {
+    const index = this.#indexes.get(name)
+    if (!index) return
+    if (oldValue !== undefined) index.remove(oldValue, id)
+    if (newValue !== undefined) index.add(newValue, id)
   }
-}
 
-function put(row: Map<string, Value>, name: string, value: Value | undefined): void {
-  if (value === undefined) row.delete(name)
-  else row.set(name, value)
-}
-
-/** mktoName is computed from the parts, everything else is stored. */
-function toPerson(row: ReadonlyMap<string, Value>): Person {
-  const name = ['firstName', 'middleName', 'lastName'].flatMap((part) => row.get(part) ?? []).join(' ')
-  return { ...Object.fromEntries(row), ...(name !== '' && { mktoName: name }) }
-}
-
-/** undefined = empty: null and the empty string both clear a field. */
-export function checkValue(field: Field, value: unknown): Value | undefined {
-  if (value === null || value === undefined || value === '') return undefined
-  switch (field.dataType) {
-    case 'integer':
-    case 'percent':
-    case 'score':
-    case 'reference':
-      if (Number.isInteger(value) && Math.abs(Number(value)) <= 0x7fffffff) return Number(value)
-      throw invalidValue(value, field.name)
-    case 'float':
-    case 'currency':
-      if (typeof value === 'number' && Number.isFinite(value)) return value
-      throw invalidValue(value, field.name)
-    case 'boolean':
-      if (typeof value === 'boolean') return value
-      throw invalidValue(value, field.name)
-    case 'date':
-      if (typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value)) return value
-      throw invalidValue(value, field.name)
-    case 'datetime':
-      if (typeof value === 'string' && !Number.isNaN(Date.parse(value))) return stamp(Date.parse(value))
-      throw invalidValue(value, field.name)
-    default:
-      if (typeof value === 'string' && fits(field, value)) return value
-      throw invalidValue(value, field.name)
+  #valueOf({ values }: Row, name: string): Value | undefined {
+    return values.get(name) ?? this.#schema.defaults.get(name)
   }
-}
 
-/** Most text is measured in characters, long text in bytes. */
-function fits({ length }: Field, text: string): boolean {
-  return length === undefined ? Buffer.byteLength(text) <= TEXT_BYTES_MAX : text.length <= length
-}
-
-/** Whole seconds, UTC. */
-export function stamp(at: number = Date.now()): string {
-  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+  /** mktoName is computed from the parts. */
+  #show({ id, createdAt, updatedAt, values }: Row): Person {
+    const name = ['firstName', 'middleName', 'lastName'].flatMap((part) => values.get(part) ?? []).join(' ')
+    return {
+      id,
+      ...Object.fromEntries(this.#schema.defaults),
+      ...Object.fromEntries(values),
+      createdAt: stamp(createdAt),
+      updatedAt: stamp(updatedAt),
+      ...(name !== '' && { mktoName: name }),
+    }
+  }
 }

@@ -1,4 +1,5 @@
 import stock from './lead.data.json' with { type: 'json' }
+import type { Value } from './value.ts'
 
 export const DATA_TYPES = [
   'string',
@@ -34,6 +35,11 @@ export interface Field {
   /** Belongs to the person's company: tokens say `company.` for it. */
   ofCompany: boolean
   searchable: boolean
+  /** Made by Create Lead Fields, with what it was told. */
+  isApiCreated: boolean
+  description?: string
+  /** Field Management keeps API writes out: they are dropped without a word. */
+  isBlocked: boolean
 }
 
 /** What an admin fills in; the SOAP name is made from the REST name. */
@@ -42,11 +48,21 @@ export interface CustomField {
   displayName?: string
   dataType: DataType
   length?: number
+  description?: string
+  /** Default false: an admin made it. */
+  isApiCreated?: boolean
 }
 
-/** The person's fields. describe.json and describe2.json are two views of it. */
+/** The person's fields, and how they change under a client's feet. */
 export class Schema {
   readonly #fields = new Map<string, Field>()
+  /** What a standard field holds when nobody wrote it. */
+  readonly defaults: ReadonlyMap<string, Value> = new Map<string, Value>([
+    ...stock
+      .filter(({ dataType }) => dataType === 'boolean')
+      .map(({ name }): [string, Value] => [name, name === 'isLead']),
+    ['leadPartitionId', 1],
+  ])
 
   constructor() {
     this.reset()
@@ -68,21 +84,18 @@ export class Schema {
   /** Replaces one of the same name. */
   add(custom: CustomField): void {
     const id = Math.max(...this.fields().map((field) => field.id)) + 1
-    // Adobe, "Leads": custom fields of these types can be filtered by.
-    const searchable = ['string', 'email', 'integer'].includes(custom.dataType)
-    const length =
-      custom.length ?? (custom.dataType === 'string' || custom.dataType === 'email' ? 255 : undefined)
     this.#fields.set(custom.name, {
       id,
       name: custom.name,
       soapName: soapNameOf(custom.name),
       displayName: custom.displayName ?? custom.name,
-      dataType: custom.dataType,
       readOnly: false,
       isCustom: true,
       ofCompany: false,
-      searchable,
-      ...(length !== undefined && { length }),
+      isApiCreated: custom.isApiCreated ?? false,
+      isBlocked: false,
+      ...typed(custom.dataType, custom.length),
+      ...(custom.description !== undefined && { description: custom.description }),
     })
   }
 
@@ -90,34 +103,31 @@ export class Schema {
     this.#fields.delete(name)
   }
 
-  describe(): readonly unknown[] {
-    return this.fields().map(({ id, displayName, dataType, length, name, soapName, readOnly }) => ({
-      id,
-      displayName,
-      dataType,
-      ...(length !== undefined && { length }),
-      rest: { name, readOnly },
-      soap: { name: soapName, readOnly },
-    }))
+  /** Only what `changes` names is different afterwards; the id stays. Throws when there is no such field. */
+  change(name: string, changes: Partial<Pick<Field, 'name' | 'dataType' | 'length' | 'isBlocked'>>): void {
+    const { length, ...field } = this.#known(name)
+    const { dataType, ...others } = changes
+    const retyped = dataType !== undefined && typed(dataType, changes.length)
+    this.#fields.delete(name)
+    const changed = { ...field, ...(length !== undefined && !retyped && { length }), ...others, ...retyped }
+    this.#fields.set(changed.name, changed)
   }
 
-  describe2(): readonly unknown[] {
-    const fields = this.fields()
-    return [
-      {
-        name: 'API Lead',
-        searchableFields: fields.filter(({ searchable }) => searchable).map(({ name }) => [name]),
-        fields: fields.map(({ name, displayName, dataType, length, readOnly }) => ({
-          name,
-          displayName,
-          dataType,
-          ...(length !== undefined && { length }),
-          updateable: !readOnly && name !== 'id',
-          crmManaged: false,
-        })),
-      },
-    ]
+  #known(name: string): Field {
+    const field = this.#fields.get(name)
+    if (!field) throw new Error(`there is no field ${name}`)
+    return field
   }
+}
+
+/** Adobe, "Leads": custom fields of these types can be filtered by. */
+const SEARCHABLE: readonly DataType[] = ['string', 'email', 'integer']
+/** These have a length, which is the usual one unless an admin says otherwise. */
+const SIZED: readonly DataType[] = ['string', 'email', 'phone', 'url']
+const LENGTH = 255
+
+function typed(dataType: DataType, length = SIZED.includes(dataType) ? LENGTH : undefined) {
+  return { dataType, searchable: SEARCHABLE.includes(dataType), ...(length !== undefined && { length }) }
 }
 
 function toField(row: (typeof stock)[number]): Field {
@@ -133,6 +143,8 @@ function toField(row: (typeof stock)[number]): Field {
     isCustom: false,
     ofCompany: row.ofCompany ?? false,
     searchable: row.searchable ?? false,
+    isApiCreated: false,
+    isBlocked: false,
     ...(row.length !== undefined && { length: row.length }),
   }
 }

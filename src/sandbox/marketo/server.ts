@@ -4,13 +4,15 @@ import { readText } from '../listen.ts'
 import { deliver, type Outcome, type Reply } from '../outcome.ts'
 import { type Bend, type BendHow, misbehave, type Operation, operationOf } from './bends.ts'
 import type { Call } from './call.ts'
-import { fail, type Success, succeed } from './envelope.ts'
+import { apiCause } from './cause.ts'
+import { fail, newRequestId, type Success, succeed } from './envelope.ts'
 import { MarketoError, marketoError } from './errors.ts'
-import { findLead, findLeads } from './find.ts'
 import type { Identity } from './identity.ts'
 import type { Quota } from './limits.ts'
-import type { People } from './people.ts'
-import type { Schema } from './schema.ts'
+import { bodyOf, parametersOf, type Request, toRequest } from './request.ts'
+import { routeFor } from './routes.ts'
+import type { Subscription } from './subscription.ts'
+import type { Usage } from './usage.ts'
 
 const URI_BYTES_MAX = 8 * 1024
 const BODY_BYTES_MAX = 1024 * 1024
@@ -18,20 +20,8 @@ const BODY_BYTES_MAX = 1024 * 1024
 export interface ServerParts {
   identity: Identity
   quota: Quota
-  schema: Schema
-  people: People
-}
-
-/** An HTTP request, and with `_method=GET` the read that it carries in its body. */
-interface Request {
-  method: string
-  /** As it came, with the query. */
-  path: string
-  resource: string
-  query: URLSearchParams
-  authorization: string | undefined
-  contentType: string
-  body: string
+  marketo: Subscription
+  usage: Usage
 }
 
 interface Answer {
@@ -39,11 +29,13 @@ interface Answer {
   errorCode?: string
 }
 
-/** Identity and the lead database's reads over HTTP: who asks, may they now, the work, does this reply misbehave. */
+/** Identity and the REST API over HTTP: who asks, may they now, the work, does this reply misbehave. */
 export class MarketoServer {
   readonly calls: Call[] = []
   readonly #parts: ServerParts
   readonly #bends = new Bends<Operation, BendHow>(operationOf)
+  /** Writes whose callers were cut off before they were carried out. */
+  readonly #late = new Set<NodeJS.Timeout>()
   readonly #tokenBends = new Bends<Operation, BendHow>(operationOf)
 
   constructor(parts: ServerParts) {
@@ -55,12 +47,15 @@ export class MarketoServer {
     else this.#bends.add(bend)
   }
 
-  /** Forgets calls and bends; the quota is whole again. */
+  /** Forgets calls, bends and writes that are still to come; the quota is whole again. */
   reset(): void {
+    for (const timer of this.#late) clearTimeout(timer)
+    this.#late.clear()
     this.calls.length = 0
     this.#bends.clear()
     this.#tokenBends.clear()
     this.#parts.quota.reset()
+    this.#parts.usage.reset()
   }
 
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -76,7 +71,7 @@ export class MarketoServer {
       operation === 'token' ? await this.#identify(request) : await this.#admit(request, response)
     this.calls.push({
       at,
-      method: request.method,
+      method: request.verb,
       path: request.path.replace(/client_secret=[^&]*/, 'client_secret=***'),
       ...(operation && { operation }),
       status: outcome.status,
@@ -86,12 +81,12 @@ export class MarketoServer {
   }
 
   async #identify(request: Request): Promise<Answer> {
-    const { resource, method, query } = request
+    const { resource, verb, query } = request
     if (resource !== '/identity/oauth/token') return { outcome: deliver(plain(404)) }
-    if (method !== 'GET' && method !== 'POST') return { outcome: deliver(plain(405)) }
+    if (verb !== 'GET' && verb !== 'POST') return { outcome: deliver(plain(405)) }
     const how = this.#tokenBends.take(request)
-    const reply = this.#parts.identity.grant(query)
-    return { outcome: how ? await misbehave(how, reply, 'token') : deliver(reply) }
+    const run = async () => this.#parts.identity.grant(query)
+    return { outcome: how ? await misbehave(how, { run, runLater: run }, 'token') : deliver(await run()) }
   }
 
   /** The slot among the concurrent ones is held until the connection is done with the reply. */
@@ -101,42 +96,67 @@ export class MarketoServer {
     const { identity, quota } = this.#parts
     const unknown = identity.check(request.authorization)
     if (unknown) return refused(unknown)
-    if (!isRead(request)) {
-      return refused(new MarketoError('605', `Request method '${request.method}' not supported`))
+    const routed = routeFor(request.method, request.resource)
+    // Refusals of a method do not count. Adobe, "Error codes".
+    if (routed === 'method' || !/^(GET|POST)$/.test(request.method)) {
+      return refused(new MarketoError('605', `Request method '${request.verb}' not supported`))
     }
     const leave = quota.enter()
     if (leave instanceof MarketoError) return refused(leave)
     response.on('close', leave)
-    const how = this.#bends.take(request)
-    const { reply, errorCode } = this.#work(request)
-    if (!how) return { outcome: deliver(reply), ...(errorCode !== undefined && { errorCode }) }
-    const outcome = await misbehave(how, reply, operationOf(request))
-    return { outcome, ...(how.kind === 'error' && { errorCode: how.code }) }
+    const answer = await this.#answer(request)
+    this.#parts.usage.count(answer.errorCode)
+    return answer
   }
 
-  #work(request: Request): { reply: Reply; errorCode?: string } {
+  async #answer(request: Request): Promise<Answer> {
+    let errorCode: string | undefined
+    const run = async () => {
+      const worked = await this.#work(request)
+      errorCode = worked.errorCode
+      return worked.reply
+    }
+    const how = this.#bends.take(request)
+    const runLater = (afterMs: number) => this.#later(afterMs, request)
+    const outcome = how ? await misbehave(how, { run, runLater }, operationOf(request)) : deliver(await run())
+    if (how) errorCode = how.kind === 'error' ? how.code : undefined
+    return { outcome, ...(errorCode !== undefined && { errorCode }) }
+  }
+
+  #later(afterMs: number, request: Request): void {
+    const timer = setTimeout(() => {
+      this.#late.delete(timer)
+      void this.#work(request)
+    }, afterMs)
+    this.#late.add(timer)
+  }
+
+  async #work(request: Request): Promise<{ reply: Reply; errorCode?: string }> {
+    const requestId = newRequestId()
     try {
-      return { reply: succeed(this.#read(request.resource, parametersOf(request))) }
+      const begun = this.#begin(request, requestId)
+      if (typeof begun !== 'function') return { reply: succeed(begun, requestId) }
+      const { syncGapMs } = this.#parts.marketo.knobs
+      if (syncGapMs > 0) await new Promise((resolve) => setTimeout(resolve, syncGapMs))
+      return { reply: succeed(begun(), requestId) }
     } catch (error) {
       const told = error instanceof MarketoError ? error : marketoError('611')
-      return { reply: fail(told), errorCode: told.code }
+      return { reply: fail(told, requestId), errorCode: told.code }
     }
   }
 
-  #read(resource: string, query: URLSearchParams): Success {
-    const { schema, people } = this.#parts
-    const id = /^\/rest\/v1\/lead\/([^/]+)\.json$/.exec(resource)?.[1]
-    if (id !== undefined) return findLead(schema, people, id, query)
-    switch (resource) {
-      case '/rest/v1/leads.json':
-        return findLeads(schema, people, query)
-      case '/rest/v1/leads/describe.json':
-        return { result: schema.describe() }
-      case '/rest/v1/leads/describe2.json':
-        return { result: schema.describe2() }
-      default:
-        throw marketoError('610')
-    }
+  #begin(request: Request, requestId: string): Success | (() => Success) {
+    const { marketo, usage } = this.#parts
+    const routed = routeFor(request.method, request.resource)
+    if (typeof routed === 'string') throw marketoError('610')
+    return routed.route.run({
+      marketo,
+      usage,
+      query: parametersOf(request),
+      subject: routed.subject,
+      body: () => bodyOf(request),
+      cause: (method) => apiCause(requestId, method),
+    })
   }
 }
 
@@ -146,31 +166,4 @@ function refused(error: MarketoError): Answer {
 
 function plain(status: number): Reply {
   return { status, headers: { 'Content-Type': 'text/plain' }, body: STATUS_CODES[status] ?? '' }
-}
-
-function toRequest(message: IncomingMessage, body: string): Request {
-  const path = message.url ?? '/'
-  const [resource = '', ...search] = path.split('?')
-  return {
-    method: message.method ?? 'GET',
-    path,
-    resource,
-    query: new URLSearchParams(search.join('?')),
-    authorization: message.headers.authorization,
-    contentType: message.headers['content-type'] ?? '',
-    body,
-  }
-}
-
-/** Long reads come as a POST that says `_method=GET`, in the query or in its form. Adobe, "Lead Database". */
-function isRead({ method, query, body }: Request): boolean {
-  if (method !== 'POST') return method === 'GET'
-  const means = query.get('_method') ?? new URLSearchParams(body).get('_method')
-  return means?.toUpperCase() === 'GET'
-}
-
-function parametersOf({ method, query, contentType, body }: Request): URLSearchParams {
-  if (method === 'GET') return query
-  if (!/^application\/x-www-form-urlencoded\b/i.test(contentType)) throw marketoError('612')
-  return new URLSearchParams([...query, ...new URLSearchParams(body)])
 }

@@ -1,5 +1,6 @@
-import type { Person, Value } from './people.ts'
+import type { Person } from './people.ts'
 import type { DataType, Schema } from './schema.ts'
+import type { Value } from './value.ts'
 
 /** Request Token Encoding of a webhook. */
 export type TokenEncoding = 'None' | 'JSON' | 'Form/Url'

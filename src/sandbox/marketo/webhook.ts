@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { named, TYPE } from './activity.ts'
 import { mappedValues, mappingProblem, type ResponseMapping } from './mapping.ts'
 import { type Answer, isLoopback, type Outgoing, send, silence } from './outgoing.ts'
-import { type People, stamp, type Value } from './people.ts'
-import type { Schema } from './schema.ts'
+import type { Subscription } from './subscription.ts'
 import { fillIn, type TokenEncoding, tokensOf, unescapeTemplate } from './tokens.ts'
+import { stamp, type Value } from './value.ts'
 
 export const METHODS = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'] as const
 
@@ -40,37 +40,20 @@ export interface WebhookCall extends Answer {
   mapped: readonly string[]
 }
 
-export interface Activity {
-  marketoGUID: string
-  leadId: number
-  activityDate: string
-  activityTypeId: number
-  campaignId?: number
-  primaryAttributeValue: string
-  attributes: readonly { name: string; value: string }[]
-}
-
-export interface WebhookParts {
-  schema: Schema
-  people: People
-}
-
 /** Adobe leaves open how late mapped values are written; only that the next flow step cannot count on them. */
 const MAPPING_DELAY_MS = 50
 
 /** The flow step Call Webhook. Adobe, "Webhooks", its errors and its response mappings. */
 export class Webhooks {
-  readonly activities: Activity[] = []
-  readonly #parts: WebhookParts
+  readonly #marketo: Subscription
   readonly #writing = new Set<NodeJS.Timeout>()
   readonly #closed = new AbortController()
 
-  constructor(parts: WebhookParts) {
-    this.#parts = parts
+  constructor(marketo: Subscription) {
+    this.#marketo = marketo
   }
 
   reset(): void {
-    this.activities.length = 0
     for (const timer of this.#writing) clearTimeout(timer)
     this.#writing.clear()
   }
@@ -83,8 +66,8 @@ export class Webhooks {
 
   /** Rejects for a definition or person that Marketo would not have; whatever comes of the call is logged. */
   async call(webhook: Webhook): Promise<WebhookCall> {
-    const { schema } = this.#parts
-    const { mappings = [], personId } = webhook
+    const { schema } = this.#marketo
+    const { mappings = [] } = webhook
     const problem = mappings.flatMap((mapping) => mappingProblem(schema, mapping) ?? [])[0]
     if (problem !== undefined) throw new Error(problem)
     const outgoing = this.#fill(webhook)
@@ -95,7 +78,7 @@ export class Webhooks {
     this.#log(webhook, answer)
     const isGood = answer.status >= 200 && answer.status < 300
     const values = isGood ? mappedValues(schema, mappings, answer.response) : {}
-    this.#writeLater(personId, values)
+    this.#writeLater(webhook, values)
     return {
       ...(typeof outgoing !== 'string' && { sent: outgoing }),
       ...answer,
@@ -105,7 +88,7 @@ export class Webhooks {
 
   /** The call as it goes out, or why none does. */
   #fill({ campaign, tokens, ...webhook }: Webhook): Outgoing | string {
-    const person = this.#parts.people.get(webhook.personId)
+    const person = this.#marketo.people.get(webhook.personId)
     if (!person) throw new Error(`the sandbox has no person ${webhook.personId}`)
     if (campaign?.type === 'batch') return '1000'
     const template = unescapeTemplate(webhook.template)
@@ -114,7 +97,7 @@ export class Webhooks {
       ...(campaign && { 'campaign.id': campaign.id, 'campaign.Name': campaign.name }),
       ...tokens,
     }
-    const find = tokensOf(this.#parts.schema, person, scope, stamp())
+    const find = tokensOf(this.#marketo.schema, person, scope, stamp(this.#marketo.now()))
     const fill = (text: string) => fillIn(text, webhook.encoding, find)
     const url = new URL(fill(webhook.url))
     if (!isLoopback(url)) throw new Error('the sandbox calls webhooks on loopback addresses only')
@@ -130,29 +113,29 @@ export class Webhooks {
     }
   }
 
-  #writeLater(personId: number, values: Readonly<Record<string, Value>>): void {
-    const { people, schema } = this.#parts
+  #writeLater({ personId, ...webhook }: Webhook, values: Readonly<Record<string, Value>>): void {
+    const { people, schema } = this.#marketo
     const timer = setTimeout(() => {
       this.#writing.delete(timer)
       const known = Object.entries(values).filter(([name]) => schema.field(name))
-      if (known.length > 0 && people.get(personId)) people.update(personId, Object.fromEntries(known))
+      if (known.length === 0 || !people.has(personId)) return
+      const cause = { source: 'Webhook', reason: `Response of ${nameOf(webhook)}` }
+      this.#marketo.update(personId, Object.fromEntries(known), cause)
     }, MAPPING_DELAY_MS)
     this.#writing.add(timer)
   }
 
-  #log({ name, url, personId, campaign }: Webhook, { response, errorType }: Answer): void {
-    const attributes = [
-      { name: 'Response', value: response },
-      { name: 'Error Type', value: errorType },
-    ]
-    this.activities.push({
-      marketoGUID: randomUUID(),
+  #log({ personId, campaign, ...webhook }: Webhook, { response, errorType }: Answer): void {
+    this.#marketo.log.append({
       leadId: personId,
-      activityDate: stamp(),
-      activityTypeId: 110,
+      typeId: TYPE.callWebhook,
       ...(campaign && { campaignId: campaign.id }),
-      primaryAttributeValue: name ?? url.replace(/\?.*/s, ''),
-      attributes: attributes.filter(({ value }) => value !== ''),
+      primaryValue: nameOf(webhook),
+      attributes: named({ Response: response, 'Error Type': errorType }),
     })
   }
+}
+
+function nameOf({ name, url }: Pick<Webhook, 'name' | 'url'>): string {
+  return name ?? url.replace(/\?.*/s, '')
 }

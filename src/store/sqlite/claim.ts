@@ -1,30 +1,33 @@
 import type { DeriveRecordId, Identifier, Identity, Link, NewRequest, RecordType } from '../port.ts'
+import type { Links } from './links.ts'
 import { toLink } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** Which link a person is: the part of a claim that settles identity. Runs inside a transaction. */
 export class Claims {
   readonly #sql: Statements
+  readonly #links: Links
   readonly #deriveRecordId: DeriveRecordId
 
-  constructor(sql: Statements, deriveRecordId: DeriveRecordId) {
+  constructor(sql: Statements, links: Links, deriveRecordId: DeriveRecordId) {
     this.#sql = sql
+    this.#links = links
     this.#deriveRecordId = deriveRecordId
   }
 
-  /** The one link of the person, made if nobody has seen them yet. */
+  /** The one link of the person, made if nobody has seen them yet. A deleted record is to be made anew. */
   resolve(request: NewRequest): Link {
-    const byMarketoId = this.#findBy(request.identifiers, 'marketo')
-    const byEmail = this.#findBy(request.identifiers, 'email')
+    const { identifiers, marketoId, recordType, now } = request
+    const byMarketoId = this.#findBy(identifiers, 'marketo')
+    const byEmail = this.#findBy(identifiers, 'email')
     const link = this.#choose(byMarketoId, byEmail) ?? this.#insert(request)
-    for (const { kind, value } of request.identifiers) {
-      this.#sql.insertIdentifier.run({ kind, value, linkId: link.linkId })
-    }
-    if (request.marketoId !== undefined) {
-      this.#sql.ownLink.run({ marketoId: request.marketoId, linkId: link.linkId })
+    for (const { kind, value } of identifiers) this.#links.name(link.linkId, kind, value)
+    if (marketoId !== undefined) {
+      if (link.marketoId === undefined) this.#links.own(link.linkId, marketoId, now)
       this.#followEmail(link, request)
     }
-    return link
+    if (link.state === 'tombstoned') this.raise(link, recordType)
+    return link.state === 'tombstoned' || link.state === 'orphaned' ? this.#links.read(link.linkId) : link
   }
 
   /**
@@ -33,67 +36,54 @@ export class Claims {
    */
   #choose(byMarketoId: Link | undefined, byEmail: Link | undefined): Link | undefined {
     if (!byMarketoId || !byEmail || byMarketoId.linkId === byEmail.linkId) return byMarketoId ?? byEmail
-    if (this.isBlank(byMarketoId)) return this.merge(byMarketoId, byEmail)
-    if (this.isBlank(byEmail) && byEmail.marketoId === undefined) return this.merge(byEmail, byMarketoId)
+    if (this.#links.isBlank(byMarketoId)) return this.#links.merge(byMarketoId, byEmail)
+    if (this.#links.isBlank(byEmail) && byEmail.marketoId === undefined) {
+      return this.#links.merge(byEmail, byMarketoId)
+    }
     return byMarketoId
   }
 
   /** A blank link learns who the person is: it takes their key, or joins the link that has their e-mail. */
   identify(link: Link, person: Identity): void {
     const byEmail = this.#findBy(person.identifiers, 'email')
-    if (!this.isBlank(link) || byEmail?.linkId === link.linkId) return
+    if (!this.#links.isBlank(link) || byEmail?.linkId === link.linkId) return
     if (byEmail) {
-      this.merge(link, byEmail)
+      this.#links.merge(link, byEmail)
       return
     }
-    for (const { kind, value } of person.identifiers) {
-      this.#sql.insertIdentifier.run({ kind, value, linkId: link.linkId })
-    }
+    for (const { kind, value } of person.identifiers) this.#links.name(link.linkId, kind, value)
     if (link.canonicalKey === person.canonicalKey) return
-    this.#sql.dropRecordNames.run(link.linkId)
-    const reserved = this.reserveRecordId(link.recordType, person.canonicalKey, 0)
+    this.#links.dropRecordName(link)
+    const reserved = this.#reserveRecordId(link.recordType, person.canonicalKey, 0)
     this.#sql.rekeyLink.run({ linkId: link.linkId, canonicalKey: person.canonicalKey, ...reserved })
-    this.nameRecord(link.linkId, link.recordType, reserved.recordId)
+    this.#links.nameRecord(link.linkId, link.recordType, reserved.recordId)
   }
 
-  /** No record is proven and no create can be under way. */
-  isBlank(link: Link): boolean {
-    return link.state === 'claimed' && this.#sql.findIntent.get(link.linkId, link.generation) === undefined
-  }
-
-  /** Everything that named `from` now names `to`. */
-  merge(from: Link, to: Link): Link {
-    const move = { from: from.linkId, to: to.linkId }
-    this.#sql.moveIdentifiers.run(move)
-    this.#sql.moveRequests.run(move)
-    this.#sql.moveActivities.run(move)
-    this.#sql.mergeLink.run(move)
-    return to
+  /** The record is proven to be gone: the next generation is reserved, and the link is claimed again. */
+  raise(link: Link, recordType: RecordType): void {
+    const { linkId, canonicalKey, generation } = link
+    const next = this.#reserveRecordId(recordType, canonicalKey, generation + 1)
+    this.#sql.dropIntents.run(linkId)
+    this.#sql.raiseLink.run({ linkId, recordType, ...next })
+    this.#sql.forgetRecord.run({ linkId, dueAt: null })
+    this.#links.nameRecord(linkId, recordType, next.recordId)
   }
 
   /** The lowest generation from `from` on whose record id no link has ever used; reserves it. */
-  reserveRecordId(
+  #reserveRecordId(
     recordType: RecordType,
     canonicalKey: string,
     from: number,
   ): { recordId: string; generation: number } {
     for (let generation = from; ; generation += 1) {
       const recordId = this.#deriveRecordId(recordType, canonicalKey, generation)
-      if (this.findByRecord(recordType, recordId) === undefined) return { recordId, generation }
+      if (this.#links.findByRecord(recordType, recordId) === undefined) return { recordId, generation }
     }
-  }
-
-  findByRecord(recordType: RecordType, recordId: string): Link | undefined {
-    return this.#find('record', recordName(recordType, recordId))
-  }
-
-  nameRecord(linkId: number, recordType: RecordType, recordId: string): void {
-    this.#sql.insertIdentifier.run({ kind: 'record', value: recordName(recordType, recordId), linkId })
   }
 
   #insert(request: NewRequest): Link {
     const { recordType, canonicalKey, now } = request
-    const reserved = this.reserveRecordId(recordType, canonicalKey, 0)
+    const reserved = this.#reserveRecordId(recordType, canonicalKey, 0)
     const row = this.#sql.insertLink.get({
       canonicalKey,
       recordType,
@@ -103,7 +93,7 @@ export class Claims {
     })
     if (row === undefined) throw new Error('The store did not return the link it inserted')
     const link = toLink(row)
-    this.nameRecord(link.linkId, recordType, link.recordId)
+    this.#links.nameRecord(link.linkId, recordType, link.recordId)
     return link
   }
 
@@ -111,21 +101,12 @@ export class Claims {
   #followEmail(link: Link, request: NewRequest): void {
     const email = request.identifiers.find((identifier) => identifier.kind === 'email')?.value
     if (email === undefined || link.state !== 'linked' || link.marketoId !== request.marketoId) return
-    if (this.#find('email', email)?.linkId !== link.linkId) return
+    if (this.#links.find('email', email)?.linkId !== link.linkId) return
     this.#sql.dropOtherEmails.run({ linkId: link.linkId, email })
   }
 
   #findBy(identifiers: readonly Identifier[], kind: Identifier['kind']): Link | undefined {
     const identifier = identifiers.find((candidate) => candidate.kind === kind)
-    return identifier && this.#find(kind, identifier.value)
+    return identifier && this.#links.find(kind, identifier.value)
   }
-
-  #find(kind: Identifier['kind'], value: string): Link | undefined {
-    const row = this.#sql.findLinkByIdentifier.get(kind, value)
-    return row && toLink(row)
-  }
-}
-
-function recordName(recordType: RecordType, recordId: string): string {
-  return `${recordType}:${recordId}`
 }

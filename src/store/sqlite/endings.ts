@@ -1,24 +1,25 @@
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
-import type { Claims } from './claim.ts'
 import type { Row } from './database.ts'
+import type { Links } from './links.ts'
 import { integer, optionalInteger, optionalText, text } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** What becomes true of a link when a request ends, and what is logged. Runs inside a transaction. */
 export class Endings {
   readonly #sql: Statements
-  readonly #claims: Claims
+  readonly #links: Links
 
-  constructor(sql: Statements, claims: Claims) {
+  constructor(sql: Statements, links: Links) {
     this.#sql = sql
-    this.#claims = claims
+    this.#links = links
   }
 
-  apply(link: Link, requestId: string, settlement: Settlement): Outcome {
+  apply(link: Link, request: Row, settlement: Settlement, now: number): Outcome {
+    const requestId = text(request, 'request_id')
     this.#sql.releaseLease.run(requestId)
     switch (settlement.kind) {
       case 'linked':
-        return this.#link(link, requestId, settlement)
+        return this.#link(link, request, settlement, now)
       case 'ambiguous': {
         const { kind, ...detail } = settlement
         return { outcome: 'exists', ...detail }
@@ -34,19 +35,35 @@ export class Endings {
   }
 
   /** The record belongs to the link that named it first; a later one is merged into that. */
-  #link(link: Link, requestId: string, settlement: Settlement & { kind: 'linked' }): Outcome {
+  #link(link: Link, request: Row, settlement: Settlement & { kind: 'linked' }, now: number): Outcome {
     const { kind, provenAt, ...record } = settlement
     const { recordType, recordId } = record
+    const requestId = text(request, 'request_id')
     const intent = this.#sql.findIntent.get(link.linkId, link.generation)
     const mine = intent !== undefined && text(intent, 'request_id') === requestId
-    const made = mine && recordType === link.recordType && recordId === link.recordId
+    const made = mine && isRecordOf(link, record)
     if (mine) this.#sql.dropIntentOf.run(link.linkId, requestId)
 
-    const owner = this.#claims.findByRecord(recordType, recordId)
-    const home = owner && owner.linkId !== link.linkId ? this.#claims.merge(link, owner) : link
-    this.#sql.proveLink.run({ linkId: home.linkId, recordType, recordId, provenAt })
-    this.#claims.nameRecord(home.linkId, recordType, recordId)
+    const owner = this.#links.findByRecord(recordType, recordId)
+    const home = owner && owner.linkId !== link.linkId ? this.#links.merge(link, owner) : link
+    const proven = this.#sql.proveLink.run({ linkId: home.linkId, recordType, recordId, provenAt })
+    if (proven.changes === 1) {
+      this.#links.nameRecord(home.linkId, recordType, recordId)
+      this.#tellSync(home, record, now)
+    }
+    const marketoId = link.marketoId ?? optionalInteger(request, 'marketo_id')
+    if (home.marketoId === undefined && marketoId !== undefined) {
+      this.#links.own(home.linkId, marketoId, now)
+    }
     return { outcome: made ? 'created' : 'exists', ...record }
+  }
+
+  /** A link that was linked to this record already has nothing new to be synced. */
+  #tellSync(home: Link, record: Pick<Link, 'recordType' | 'recordId'>, now: number): void {
+    const { linkId, state } = home
+    if (!isRecordOf(home, record)) this.#sql.forgetRecord.run({ linkId, dueAt: now })
+    else if (state === 'linked' || state === 'orphaned') this.#sql.ensureReplica.run({ linkId, now })
+    else this.#sql.wakeReplica.run({ linkId, now })
   }
 
   log(request: Row, outcome: Activity['outcome'], detail: Partial<Outcome>, now: number): void {
@@ -65,4 +82,8 @@ export class Endings {
       }),
     })
   }
+}
+
+function isRecordOf(link: Link, { recordType, recordId }: Pick<Link, 'recordType' | 'recordId'>): boolean {
+  return recordType === link.recordType && recordId === link.recordId
 }

@@ -11,12 +11,14 @@ const migrations: readonly string[] = [
      generation integer not null,
      marketo_id integer,
      proven_at integer,
+     deleted_at integer,
      merged_into integer references link,
      lease_owner text,
      lease_until integer not null default 0,
      created_at integer not null
    ) strict;
    create index link_leased on link (lease_owner) where lease_owner is not null;
+   create index link_not_linked on link (state) where state <> 'linked';
 
    create table identifier (
      kind text not null check (kind in ('marketo', 'email', 'record')),
@@ -77,7 +79,73 @@ const migrations: readonly string[] = [
      last_reason text,
      created_at integer not null
    ) strict, without rowid;
-   create index job_due on job (priority, run_at);`,
+   create index job_due on job (priority, run_at);
+
+   create table replica (
+     link_id integer primary key references link,
+     shadow text,
+     marketo text,
+     dynamics text,
+     etag text,
+     marketo_seen_at integer not null default 0,
+     sent text,
+     restore text,
+     intent text,
+     stopped integer not null default 0,
+     due_at integer,
+     dirty_since integer,
+     priority integer not null default 0,
+     attempts integer not null default 0,
+     epoch integer not null default 0,
+     version integer not null default 1
+   ) strict;
+   create index replica_due on replica (priority, due_at) where due_at is not null;
+   create index replica_dirty on replica (dirty_since) where dirty_since is not null;
+   create index replica_seen on replica (link_id, epoch);
+
+   create table conflict (
+     conflict_id integer primary key autoincrement,
+     link_id integer not null references link,
+     at integer not null,
+     record_type text not null,
+     record_id text not null,
+     marketo_id integer,
+     field text not null,
+     winner text not null,
+     won text not null,
+     lost text not null
+   ) strict;
+   create index conflict_of_link on conflict (link_id);
+   create index conflict_at on conflict (at);
+
+   create table failure (
+     failure_id integer primary key autoincrement,
+     link_id integer references link,
+     side text not null,
+     code text not null,
+     field text,
+     advice text not null,
+     vendor_code text,
+     vendor_request_id text,
+     first_seen_at integer not null,
+     last_seen_at integer not null,
+     attempts integer not null,
+     closed_at integer
+   ) strict;
+   create index failure_of_link on failure (link_id) where closed_at is null;
+   create index failure_by_code on failure (code, failure_id) where closed_at is null;
+   create index failure_closed on failure (closed_at) where closed_at is not null;
+
+   create table cursor (
+     stream text primary key,
+     position text not null,
+     read_at integer
+   ) strict, without rowid;
+
+   create table sync_control (
+     paused integer not null
+   ) strict;
+   insert into sync_control values (0);`,
 ]
 
 export function migrate(db: DatabaseSync): void {

@@ -52,10 +52,11 @@ export function toOutcome(row: Row): Outcome | undefined {
 
 export function toActivity(row: Row): Activity {
   const marketoId = optionalInteger(row, 'marketo_id')
+  const requestId = text(row, 'request_id')
   return {
     activityId: integer(row, 'activity_id'),
     at: integer(row, 'at'),
-    requestId: text(row, 'request_id'),
+    ...(requestId === '' ? {} : { requestId }),
     outcome: text(row, 'outcome') as Activity['outcome'],
     ...(marketoId === undefined ? {} : { marketoId }),
     ...(JSON.parse(text(row, 'detail')) as Omit<Activity, 'activityId' | 'at' | 'requestId' | 'outcome'>),

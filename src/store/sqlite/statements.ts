@@ -29,6 +29,7 @@ export function prepareStatements(db: Database) {
     moveRequests: db.prepare('update request set link_id = :to where link_id = :from and settled_at is null'),
 
     findLink: db.prepare('select * from link where link_id = ?'),
+    findHome: db.prepare('select merged_into from link where link_id = ?'),
     findLinkByIdentifier: db.prepare(
       'select link.* from identifier join link using (link_id) where kind = ? and value = ?',
     ),
@@ -37,19 +38,24 @@ export function prepareStatements(db: Database) {
        values ('claimed', :canonicalKey, :recordType, :recordId, :generation, :marketoId, :now)
        returning *`,
     ),
+    /** An orphan has a person again. */
     ownLink: db.prepare(
-      'update link set marketo_id = :marketoId where link_id = :linkId and marketo_id is null',
+      `update link set marketo_id = :marketoId, state = case state when 'orphaned' then 'linked' else state end
+        where link_id = :linkId and marketo_id is null`,
     ),
+    /** A look at the record that is older than the word of its deletion proves nothing. */
     proveLink: db.prepare(
-      `update link set state = 'linked', record_type = :recordType, record_id = :recordId,
-                       proven_at = max(coalesce(proven_at, 0), :provenAt),
+      `update link set state = case state when 'orphaned' then 'orphaned' else 'linked' end,
+                       record_type = :recordType, record_id = :recordId,
+                       proven_at = max(coalesce(proven_at, 0), :provenAt), deleted_at = null,
                        lease_owner = null, lease_until = 0
-        where link_id = :linkId`,
+        where link_id = :linkId
+          and not (state = 'tombstoned' and record_id = :recordId and deleted_at >= :provenAt)`,
     ),
     raiseLink: db.prepare(
-      `update link set state = 'claimed', record_type = :recordType, record_id = :newRecordId,
-                       generation = :generation, proven_at = null
-        where link_id = :linkId and record_id = :oldRecordId and state = 'linked'`,
+      `update link set state = 'claimed', record_type = :recordType, record_id = :recordId,
+                       generation = :generation, proven_at = null, deleted_at = null
+        where link_id = :linkId`,
     ),
     rekeyLink: db.prepare(
       `update link set canonical_key = :canonicalKey, record_id = :recordId, generation = :generation
@@ -68,7 +74,9 @@ export function prepareStatements(db: Database) {
     insertIdentifier: db.prepare(
       'insert into identifier (kind, value, link_id) values (:kind, :value, :linkId) on conflict do nothing',
     ),
-    dropRecordNames: db.prepare("delete from identifier where link_id = ? and kind = 'record'"),
+    dropName: db.prepare(
+      'delete from identifier where kind = :kind and value = :value and link_id = :linkId',
+    ),
     moveIdentifiers: db.prepare('update identifier set link_id = :to where link_id = :from'),
     dropOtherEmails: db.prepare(
       "delete from identifier where link_id = :linkId and kind = 'email' and value <> :email",
@@ -89,6 +97,36 @@ export function prepareStatements(db: Database) {
     dropIntents: db.prepare('delete from intent where link_id = ?'),
     dropIntentOf: db.prepare('delete from intent where link_id = ? and request_id = ?'),
 
+    /** A record that the sync has not heard of yet is due at once. */
+    ensureReplica: db.prepare(
+      `insert into replica (link_id, due_at, dirty_since) values (:linkId, :now, :now) on conflict do nothing`,
+    ),
+    wakeReplica: db.prepare(
+      `insert into replica (link_id, due_at, dirty_since) values (:linkId, :now, :now)
+       on conflict do update set due_at = coalesce(due_at, :now), dirty_since = coalesce(dirty_since, :now),
+                                 priority = 0, version = version + 1`,
+    ),
+    /**
+     * The link has another record now, or with `dueAt` null is to get one. What was sent to Marketo stays:
+     * its echo may be on the way.
+     */
+    forgetRecord: db.prepare(
+      `insert into replica (link_id, due_at, dirty_since) values (:linkId, :dueAt, :dueAt)
+       on conflict do update set shadow = null, marketo = null, dynamics = null, etag = null, intent = null,
+                                 stopped = 0, due_at = :dueAt, dirty_since = :dueAt, priority = 0,
+                                 attempts = 0, version = version + 1`,
+    ),
+    /** The link has another person now. Without a shadow, what is known of the record stands on its own. */
+    forgetPerson: db.prepare(
+      `update replica set dynamics = case when shadow is null then dynamics end,
+                          etag = case when shadow is null then etag end,
+                          shadow = null, marketo = null, marketo_seen_at = 0, sent = null, restore = null,
+                          due_at = :now, dirty_since = coalesce(dirty_since, :now),
+                          priority = 0, attempts = 0, version = version + 1
+        where link_id = :linkId`,
+    ),
+    dropReplica: db.prepare('delete from replica where link_id = ?'),
+
     insertActivity: db.prepare(
       `insert into activity (link_id, marketo_id, request_id, at, outcome, detail)
        values (:linkId, :marketoId, :requestId, :now, :outcome, :detail)`,
@@ -97,6 +135,8 @@ export function prepareStatements(db: Database) {
       "select 1 from activity where link_id = ? and request_id = ? and outcome = 'queued'",
     ),
     moveActivities: db.prepare('update activity set link_id = :to where link_id = :from'),
+    moveConflicts: db.prepare('update conflict set link_id = :to where link_id = :from'),
+    moveFailures: db.prepare('update failure set link_id = :to where link_id = :from and closed_at is null'),
     activitiesOfPerson: db.prepare(
       `select * from activity
         where (marketo_id = :marketoId

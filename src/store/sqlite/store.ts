@@ -19,6 +19,7 @@ import type {
 import { Claims } from './claim.ts'
 import type { Database, Row } from './database.ts'
 import { Endings } from './endings.ts'
+import { Links } from './links.ts'
 import { integer, optionalInteger, text, toActivity, toAnswer, toLink, toOutcome } from './rows.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
@@ -40,8 +41,9 @@ export class SqliteStore implements Store {
     this.#db = database
     this.#jobs = jobs
     this.#sql = prepareStatements(database)
-    this.#claims = new Claims(this.#sql, deriveRecordId)
-    this.#endings = new Endings(this.#sql, this.#claims)
+    const links = new Links(this.#sql)
+    this.#claims = new Claims(this.#sql, links, deriveRecordId)
+    this.#endings = new Endings(this.#sql, links)
   }
 
   acceptRequest(request: NewRequest): Promise<Acceptance> {
@@ -95,7 +97,7 @@ export class SqliteStore implements Store {
       const row = this.#requireRequest(requestId)
       const before = toOutcome(row)
       if (before) return before
-      const outcome = this.#endings.apply(this.#linkOf(row), requestId, settlement)
+      const outcome = this.#endings.apply(this.#linkOf(row), row, settlement, now)
       this.#sql.settleRequest.run({ requestId, outcome: JSON.stringify(outcome), now })
       this.#endings.log(this.#requireRequest(requestId), outcome.outcome, outcome, now)
       this.#jobs.complete(requestId)
@@ -106,17 +108,8 @@ export class SqliteStore implements Store {
   confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
     return this.#db.write(() => {
       const link = this.#linkOf(this.#requireRequest(requestId))
-      if (link.state !== 'linked' || link.recordId !== recordId) return
-      const next = this.#claims.reserveRecordId(recordType, link.canonicalKey, link.generation + 1)
-      this.#sql.dropIntents.run(link.linkId)
-      this.#sql.raiseLink.run({
-        linkId: link.linkId,
-        oldRecordId: recordId,
-        newRecordId: next.recordId,
-        generation: next.generation,
-        recordType,
-      })
-      this.#claims.nameRecord(link.linkId, recordType, next.recordId)
+      if (link.state === 'claimed' || link.recordId !== recordId) return
+      this.#claims.raise(link, recordType)
     })
   }
 

@@ -1,0 +1,98 @@
+import type { Logger } from 'pino'
+import type { Clock, Random } from '../clock.ts'
+import type { Dataverse } from '../dataverse/dataverse.ts'
+import type { Jobs } from '../jobs/port.ts'
+import type { People } from '../marketo/people.ts'
+import type { FieldSelection } from '../person/selection.ts'
+import type { DeriveRecordId, Outcome, Store } from '../store/port.ts'
+import { Attempts } from './attempts.ts'
+import { CompletePerson } from './complete-person.ts'
+import { FlowAction } from './flow-action.ts'
+import { PrepareRecord } from './prepare-record.ts'
+import { SyncPerson } from './sync-person.ts'
+import { Worker } from './worker.ts'
+
+export interface ActionOptions {
+  dataverse: Pick<Dataverse, 'records' | 'metadata' | 'owners'>
+  /** Absent where Marketo cannot be asked. */
+  people?: Pick<People, 'read'>
+  store: Store
+  jobs: Jobs
+  selection: FieldSelection
+  recordIdOf: DeriveRecordId
+  clock: Clock
+  random: Random
+  log: Logger
+  /** Told of every outcome. */
+  settled: (outcome: Outcome) => void
+  settings: {
+    restDeadlineMs: number
+    webhookDeadlineMs: number
+    dataverseCallTimeoutMs: number
+    linkTrustSeconds: number
+    recoveryIntervalSeconds: number
+    giveUpAfterHours: number
+    retentionDays: number
+  }
+}
+
+/** Waits between tries within an attempt, and between attempts. */
+const TRY_BACKOFF = { baseMs: 250, maxMs: 5_000 }
+const ATTEMPT_BACKOFF = { baseMs: 2_000, maxMs: 300_000 }
+/** A lease outlives the attempt that it covers. */
+const LEASE_MARGIN_MS = 15_000
+const TWIN_POLL_MS = 100
+const WORKER_CONCURRENCY_MAX = 32
+const PRUNE_INTERVAL_MS = 3_600_000
+const PRUNE_PAGE_MAX = 500
+
+/** Builds this room; does nothing until the first request or tick. */
+export function createAction(options: ActionOptions) {
+  const { dataverse, people, store, jobs, selection, recordIdOf, clock, random, log, settings } = options
+  const deadlineMs = Math.max(settings.restDeadlineMs, settings.webhookDeadlineMs)
+  const attemptMs = deadlineMs + settings.dataverseCallTimeoutMs
+  const leaseMs = attemptMs + LEASE_MARGIN_MS
+  const { records, metadata, owners } = dataverse
+  const syncPerson = new SyncPerson({
+    store,
+    records,
+    prepare: new PrepareRecord({ metadata, owners, selection, log }),
+    ...(people && { complete: new CompletePerson({ people, selection, log }) }),
+    recordIdOf,
+    clock,
+    random,
+    limits: {
+      leaseMs,
+      linkTrustMs: settings.linkTrustSeconds * 1_000,
+      twinPollMs: TWIN_POLL_MS,
+      backoff: TRY_BACKOFF,
+    },
+  })
+  const attempts = new Attempts({
+    syncPerson,
+    store,
+    jobs,
+    clock,
+    random,
+    log,
+    settled: options.settled,
+    limits: { attemptMs, backoff: ATTEMPT_BACKOFF, giveUpMs: settings.giveUpAfterHours * 3_600_000 },
+  })
+  const worker = new Worker({
+    attempts,
+    store,
+    jobs,
+    clock,
+    log,
+    limits: {
+      concurrencyMax: WORKER_CONCURRENCY_MAX,
+      intervalMs: settings.recoveryIntervalSeconds * 1_000,
+      leaseMs,
+      retentionMs: settings.retentionDays * 86_400_000,
+      pruneIntervalMs: PRUNE_INTERVAL_MS,
+      prunePageMax: PRUNE_PAGE_MAX,
+    },
+  })
+  const flowAction = new FlowAction({ store, attempts, worker, clock, leaseMs, twinPollMs: TWIN_POLL_MS })
+  return { attempts, worker, flowAction }
+}

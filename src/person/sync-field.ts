@@ -1,0 +1,175 @@
+import type { Column, TableDefinition } from '../dataverse/metadata.ts'
+import type { MarketoField } from '../marketo/schema.ts'
+import { type Direction, type MarketoType, marketoTypes } from './fields.ts'
+import { isLookup, isReadable, isReversible, isWritable, targetOf, typesFor } from './pair.ts'
+import type { LeftOut } from './problem.ts'
+import type { SelectedField } from './selection.ts'
+import type { SystemField } from './system-fields.ts'
+
+type Way = Exclude<Direction, 'on-create'>
+
+/** A field as it travels in the background sync. */
+export interface SyncField {
+  /** Marketo REST name. */
+  marketo: string
+  /** As Marketo has it now, whatever the selection says. */
+  type: MarketoType
+  /** What is left of the selected direction. */
+  direction: Way
+  inverted: boolean
+  isScore: boolean
+  /** Characters that Marketo takes, where it says so. */
+  length?: number
+  /** Absent: a system field. */
+  column?: Column
+  /** How a look-up is bound; present for every look-up that travels to Dynamics. */
+  target?: { navigationProperty: string; entitySet: string }
+}
+
+/** `left`: what is not as selected; without `field` nothing of it is left. */
+export interface Judged {
+  field?: SyncField
+  left?: LeftOut
+}
+
+type Live = ReadonlyMap<string, MarketoField>
+
+/** One selected field against what is there now. */
+export function judgeField(selected: SelectedField, table: TableDefinition, live: Live): Judged {
+  const { marketo, direction } = selected
+  if (direction === 'on-create') return {}
+  const column = table.columns.get(selected.column)
+  if (column === undefined) return { left: columnMissing(selected.column) }
+  const known = live.get(marketo)
+  if (known === undefined && marketo !== 'id') {
+    const advice = `Add ${marketo} to Marketo under this REST name as a custom field of type ${selected.type}, or exclude the field.`
+    return { left: { side: 'marketo', code: 'marketo-field-missing', field: marketo, advice } }
+  }
+  const type = typeOf(known, selected.type)
+  // Texts and numbers have no opposite sense: one would arrive for the other.
+  if (selected.inverted && type !== 'boolean') return { left: oneWay(type, column) }
+  const narrowed = narrow(direction, type, column, known)
+  if (narrowed.way === undefined) return narrowed.left ? { left: narrowed.left } : {}
+  const target = narrowed.way === 'to-marketo' ? undefined : targetOf(selected.target, column)
+  if (target === undefined && narrowed.way !== 'to-marketo' && isLookup(column)) {
+    const advice = `Name the table that ${column.logicalName} points to as "target".`
+    return { left: dynamics('lookup-target-unclear', column, advice) }
+  }
+  return {
+    field: {
+      marketo,
+      type,
+      direction: narrowed.way,
+      inverted: selected.inverted,
+      isScore: type === 'score' || selected.type === 'score',
+      column,
+      ...(known?.length !== undefined && { length: known.length }),
+      ...(target && { target }),
+    },
+    ...(narrowed.left && { left: narrowed.left }),
+  }
+}
+
+/** A field that the service itself fills in Marketo. */
+export function judgeSystemField({ name, dataType, searched }: SystemField, live: Live): Judged {
+  const known = live.get(name)
+  const advice = `Run \`npm run setup\`: Marketo needs ${name} as a custom field of type ${dataType}.`
+  if (known === undefined || typeOf(known, undefined) !== dataType || (searched && !known.searchable)) {
+    return { left: { side: 'marketo', code: 'marketo-field-missing', field: name, advice } }
+  }
+  if (!known.updateable) {
+    const unlock = `Let the API user's role write ${name} in Marketo.`
+    return { left: { side: 'marketo', code: 'marketo-field-read-only', field: name, advice: unlock } }
+  }
+  const field: SyncField = {
+    marketo: name,
+    type: dataType === 'boolean' ? 'boolean' : 'string',
+    direction: 'to-marketo',
+    inverted: false,
+    isScore: false,
+    ...(known.length !== undefined && { length: known.length }),
+  }
+  return { field }
+}
+
+/** Characters of the id that is written into a stamp column. */
+const stampLength = 36
+
+/** The column that takes the id of a write, if it can. */
+export function judgeStamp(
+  name: string | undefined,
+  table: TableDefinition,
+): { column?: string; left?: LeftOut } {
+  if (name === undefined) return {}
+  const column = table.columns.get(name)
+  if (column === undefined) return { left: columnMissing(name) }
+  if (!column.validForUpdate) {
+    return {
+      left: dynamics('column-read-only', column, `Choose a "stamp" that can be written: ${name} cannot.`),
+    }
+  }
+  const isText = column.type === 'String' || column.type === 'Memo'
+  if (!isText || (column.maxLength !== undefined && column.maxLength < stampLength)) {
+    const advice = `Choose a text column of at least ${stampLength} characters as "stamp": ${name} is none.`
+    return { left: dynamics('column-unsupported', column, advice) }
+  }
+  return { column: name }
+}
+
+/** What Marketo and Dynamics allow of a direction. What neither allows is left out with the first reason. */
+function narrow(
+  wanted: Way,
+  type: MarketoType,
+  column: Column,
+  known: MarketoField | undefined,
+): { way?: Way; left?: LeftOut } {
+  const { logicalName: name } = column
+  const outward = wanted !== 'to-marketo'
+  const inward = wanted !== 'to-dynamics'
+  const fallback = (way: Way, left: LeftOut) => (wanted === 'both' ? { way, left } : { left })
+  if (column.type === 'Other') {
+    return {
+      left: dynamics('column-unsupported', column, `Exclude the field: the type of ${name} is not mapped.`),
+    }
+  }
+  if (wanted === 'both' && column.type !== 'Owner' && !isReversible(type, column))
+    return { left: oneWay(type, column) }
+  if (inward && !isReadable(type, column)) return { left: oneWay(type, column) }
+  if (outward && (column.type === 'Owner' || !column.validForUpdate)) {
+    const advice = `Make the field to-marketo: ${name} cannot be changed in Dynamics.`
+    return fallback('to-marketo', dynamics('column-read-only', column, advice))
+  }
+  if (outward && !isWritable(type, column)) return { left: oneWay(type, column) }
+  if (inward && known?.updateable !== true) {
+    const field = known?.name ?? 'id'
+    const advice = `Make the field to-dynamics: ${field} cannot be changed in Marketo.`
+    return fallback('to-dynamics', { side: 'marketo', code: 'marketo-field-read-only', field, advice })
+  }
+  return { way: wanted }
+}
+
+function oneWay(type: MarketoType, column: Column): LeftOut {
+  const { logicalName: name } = column
+  const types = typesFor(column)
+  const remedy =
+    types.length === 0
+      ? 'Make the field to-marketo with type string'
+      : `Map ${name} to a Marketo field of type ${types.join(' or ')}`
+  const reason = `what ${name} (${column.type}) and a ${type} of Marketo hold is not the same`
+  return dynamics('pair-one-way', column, `${remedy}, or exclude the field: ${reason}.`)
+}
+
+function columnMissing(column: string): LeftOut {
+  const advice = column.startsWith('mkt_')
+    ? `Install Marketo Sales Insight in Dynamics, which brings ${column}, or exclude the field.`
+    : `Add ${column} to the table in Dynamics, or exclude the field.`
+  return { side: 'dynamics', code: 'column-missing', field: column, advice }
+}
+
+function dynamics(code: LeftOut['code'], column: Column, advice: string): LeftOut {
+  return { side: 'dynamics', code, field: column.logicalName, advice }
+}
+
+function typeOf<T>(known: MarketoField | undefined, otherwise: T): MarketoType | T {
+  return marketoTypes.find((type) => type === known?.dataType) ?? otherwise
+}

@@ -1,0 +1,60 @@
+import { toBend } from './admin-bend.ts'
+import { toColumn } from './admin-column.ts'
+import { flag, list, number, optional, record, tableOf, text } from './admin-input.ts'
+import { checkKnobs } from './knobs.ts'
+import type { DataverseSandbox } from './sandbox.ts'
+
+type Body = Record<string, unknown>
+
+/** What POST /_sandbox/<name> does; the body's members are named as the handle's parameters. Returns what is told. */
+export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body: Body) => unknown>> = {
+  bend: (sandbox, body) => sandbox.bend(toBend(body)),
+  knobs: (sandbox, body) => sandbox.setKnobs(checkKnobs(body)),
+  limits: (sandbox, body) =>
+    sandbox.setLimits({
+      ...optional(body, 'requestsPerWindow', number),
+      ...optional(body, 'windowMs', number),
+      ...optional(body, 'executionMsPerWindow', number),
+      ...optional(body, 'concurrentMax', number),
+    }),
+  'duplicate-rules': (sandbox, { on, delayMs = 0 }) => sandbox.setDuplicateRules(flag(on), number(delayMs)),
+
+  seed: (sandbox, { table, columns }) => ({ id: sandbox.seed(tableOf(table), record(columns)) }),
+  assign: (sandbox, { table, id, ownerId }) => sandbox.assign(tableOf(table), text(id), text(ownerId)),
+  qualify: (sandbox, { leadId, ...wanted }) =>
+    sandbox.qualify(text(leadId), {
+      ...optional(wanted, 'account', flag),
+      ...optional(wanted, 'contact', flag),
+    }),
+  disqualify: (sandbox, { leadId, statuscode }) =>
+    sandbox.disqualify(text(leadId), statuscode === undefined ? undefined : number(statuscode)),
+  merge: (sandbox, { table, survivorId, loserId, content = {} }) =>
+    sandbox.merge(tableOf(table), text(survivorId), text(loserId), record(content)),
+  restore: (sandbox, { table, id }) => sandbox.restore(tableOf(table), text(id)),
+  touch: (sandbox, { table, id }) => sandbox.touch(tableOf(table), text(id)),
+
+  'change-column': (sandbox, { table, name, change }) =>
+    sandbox.changeColumn(tableOf(table), text(name), toColumn(record(change))),
+  'rename-column': (sandbox, { table, from, to }) =>
+    sandbox.renameColumn(tableOf(table), text(from), text(to)),
+  'change-option': (sandbox, { table, column, value, label }) =>
+    sandbox.changeOption(
+      tableOf(table),
+      text(column),
+      number(value),
+      label === undefined || label === null ? undefined : text(label),
+    ),
+  'change-tracking': (sandbox, { table, on }) => sandbox.setChangeTracking(tableOf(table), flag(on)),
+  'expire-tokens': (sandbox, { table }) => sandbox.expireTokens(tableOf(table)),
+  keys: (sandbox, { table, keys }) =>
+    sandbox.setKeys(
+      tableOf(table),
+      list(keys)
+        .map(record)
+        .map((key) => ({
+          schemaName: text(key.schemaName),
+          columns: list(key.columns).map(text),
+          status: 'Active',
+        })),
+    ),
+}

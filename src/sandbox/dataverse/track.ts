@@ -1,0 +1,92 @@
+import type { Reply } from '../outcome.ts'
+import { countChanges, readChanges } from './changes.ts'
+import {
+  isTrackingCookie,
+  type Position,
+  readDeltaToken,
+  readTrackingCookie,
+  writeDeltaToken,
+  writeTrackingCookie,
+} from './delta-token.ts'
+import { notWithTracking, uriError } from './errors.ts'
+import type { Organisation } from './organisation.ts'
+import { parseAnnotations, parseSelect, renderRow } from './render.ts'
+import { applied, jsonReply, pageSizeOf, preferences, type Request } from './request.ts'
+import type { Table } from './table.ts'
+
+const COUNT_MAX = 5000
+const REFUSED = ['$filter', '$orderby', '$expand', '$top']
+const KNOWN = ['$select', '$count', '$skiptoken', '$deltatoken']
+
+/** Is this a read of changes? By its preference to begin with, by its token from then on. */
+export function isTracked(query: ReadonlyMap<string, string>, prefer: string | undefined): boolean {
+  return (
+    query.has('$deltatoken') ||
+    isTrackingCookie(query.get('$skiptoken') ?? '') ||
+    /\bodata\.track-changes\b/i.test(prefer ?? '')
+  )
+}
+
+/** GET of an entity set with change tracking. */
+export function trackTable(organisation: Organisation, table: Table, request: Request): Reply {
+  checkOptions(request.query)
+  const { query, headers } = request
+  const { rows, deletedIds, next } = readChanges(organisation, table, positionOf(query), pageSizeOf(headers))
+  const selection = parseSelect(table, query.get('$select'))
+  const annotations = parseAnnotations(preferences(headers).get('odata.include-annotations'))
+  const root = `${organisation.origin}/api/data/v9.2/`
+  const context = `${root}$metadata#${table.entitySet}`
+  const columns = selection.asked.length > 0 ? `(${selection.asked.join(',')})` : ''
+  const isFirst = isFirstRead(query)
+  const tombstone = { '@odata.context': `${context}/$deletedEntity`, reason: 'deleted' }
+  const select = query.has('$select') ? `$select=${encodeURIComponent(query.get('$select') ?? '')}&` : ''
+  const link = `${root}${table.entitySet}?${select}`
+  return jsonReply(
+    200,
+    {
+      '@odata.context': `${context}${columns}${isFirst ? '' : '/$delta'}`,
+      ...(query.get('$count') === 'true'
+        ? { '@odata.count': Math.min(organisation.rows.count(table.name), COUNT_MAX) }
+        : {}),
+      value: [
+        ...rows.map((row) => renderRow(table, row, selection, annotations)),
+        ...deletedIds.map((id) => ({ ...tombstone, id })),
+      ],
+      ...(next.kind === 'delta'
+        ? { '@odata.deltaLink': `${link}$deltatoken=${encodeURIComponent(writeDeltaToken(next.since))}` }
+        : { '@odata.nextLink': `${link}$skiptoken=${encodeURIComponent(writeTrackingCookie(next))}` }),
+    },
+    applied(headers, ['odata.track-changes', 'odata.maxpagesize', 'odata.include-annotations']),
+  )
+}
+
+/** GET of `<set>/$count` with a delta token: plain text. */
+export function countTracked(organisation: Organisation, table: Table, request: Request): Reply {
+  checkOptions(request.query)
+  const from = positionOf(request.query)
+  const count = from ? countChanges(organisation, table, from) : organisation.rows.count(table.name)
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'text/plain', 'OData-Version': '4.0' },
+    body: String(count),
+  }
+}
+
+function positionOf(query: ReadonlyMap<string, string>): Position | undefined {
+  const [skip, delta] = [query.get('$skiptoken'), query.get('$deltatoken')]
+  if (skip !== undefined) return readTrackingCookie(skip)
+  return delta === undefined ? undefined : readDeltaToken(delta)
+}
+
+function isFirstRead(query: ReadonlyMap<string, string>): boolean {
+  return (positionOf(query)?.kind ?? 'first') === 'first'
+}
+
+function checkOptions(query: ReadonlyMap<string, string>): void {
+  for (const name of query.keys()) {
+    if (REFUSED.includes(name)) throw notWithTracking(name)
+    if (name.startsWith('$') && !KNOWN.includes(name)) {
+      throw uriError(`The query option '${name}' is not supported by this sandbox.`)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import type { Overlong } from './value.ts'
+
+/** What a subscription does where Adobe's pages are silent or at odds, and how awkward its change log is. */
+export interface Knobs {
+  /** Every new activity shows up that much later than it is dated. */
+  visibleAfterMs: number
+  /** A page of the change log holds at most this. */
+  pageItemsMax: number
+  /** Each nth page of the change log is empty and says that there is more; 0 = none, else at least 2. */
+  emptyPageEvery: number
+  /** Newest first inside a page. */
+  reversePages: boolean
+  /** An older paging token is refused; 0 = never. */
+  pagingTokenLifetimeMs: number
+  /** Sync Leads looks its people up, and writes that much later: two calls at once can make a person twice. */
+  syncGapMs: number
+  /** A text longer than its field skips the record, or is cut. */
+  overlong: Overlong
+  /** A field that is not there skips the record, or fails the call. */
+  unknownField: 'record' | 'call'
+  /** Characters of a value in the change log. */
+  logTextMax: number
+  /** Whose entry Merge Leads is: the survivor's, with the losers as Merge IDs, or the other way round. */
+  mergeNames: 'survivor' | 'loser'
+  /** The losers of a merge are logged as deleted, too. */
+  mergeDeletes: boolean
+  /** What the survivor takes over is logged value by value. */
+  mergeLogsValues: boolean
+  /** Salesforce or Dynamics is connected natively: companies and opportunities are closed (1018). */
+  nativeCrmSync: boolean
+}
+
+export const STOCK_KNOBS: Knobs = {
+  visibleAfterMs: 0,
+  pageItemsMax: 300,
+  emptyPageEvery: 0,
+  reversePages: false,
+  pagingTokenLifetimeMs: 0,
+  syncGapMs: 0,
+  overlong: 'skip',
+  unknownField: 'record',
+  logTextMax: 255,
+  mergeNames: 'survivor',
+  mergeDeletes: false,
+  mergeLogsValues: false,
+  nativeCrmSync: false,
+}

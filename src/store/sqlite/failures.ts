@@ -1,0 +1,103 @@
+import type { Link } from '../port.ts'
+import type { Failure, FailureSet, NewFailure } from '../sync-port.ts'
+import type { Row } from './database.ts'
+import type { Links } from './links.ts'
+import { integer, optionalInteger, optionalText, text } from './rows.ts'
+import type { Statements } from './statements.ts'
+import type { SyncStatements } from './sync-statements.ts'
+
+/** The open failures, as sets. Runs inside a transaction. */
+export class Failures {
+  readonly #sql: Statements
+  readonly #sync: SyncStatements
+  readonly #links: Links
+
+  constructor(sql: Statements, sync: SyncStatements, links: Links) {
+    this.#sql = sql
+    this.#sync = sync
+    this.#links = links
+  }
+
+  /**
+   * Those that were open stay open and count one more attempt; those that are not named are closed. A link
+   * that was merged away has none: the one that took over is looked at anew.
+   */
+  replace({ linkId, failures }: FailureSet, now: number): void {
+    const link = linkId === undefined ? undefined : this.#links.read(linkId)
+    if (link?.linkId !== linkId) return
+    const named = new Map(failures.map((failure) => [nameOf(failure), failure]))
+    for (const row of this.#sync.failuresOf.all(linkId ?? null)) {
+      const failureId = integer(row, 'failure_id')
+      const name = nameOfRow(row)
+      const failure = named.get(name)
+      named.delete(name)
+      if (failure) this.#sync.repeatFailure.run({ failureId, now, ...reasonOf(failure) })
+      else this.#sync.closeFailure.run({ failureId, now })
+    }
+    for (const failure of named.values()) this.#open(link, failure, now)
+  }
+
+  #open(link: Link | undefined, failure: NewFailure, now: number): void {
+    const { side, code, field = null } = failure
+    this.#sync.insertFailure.run({
+      linkId: link?.linkId ?? null,
+      side,
+      code,
+      field,
+      now,
+      ...reasonOf(failure),
+    })
+    if (link === undefined) return
+    const { linkId, marketoId = null, recordType, recordId } = link
+    const { side: _, ...reason } = failure
+    const detail = JSON.stringify({ door: 'sync', outcome: 'failed', recordType, recordId, ...reason })
+    this.#sql.insertActivity.run({ linkId, marketoId, requestId: '', now, outcome: 'failed', detail })
+  }
+}
+
+function reasonOf({ advice, vendorCode, vendorRequestId }: NewFailure) {
+  return { advice, vendorCode: vendorCode ?? null, vendorRequestId: vendorRequestId ?? null }
+}
+
+/** What makes two failures of a set the same one. */
+function nameOf({ side, code, field }: Pick<NewFailure, 'side' | 'code' | 'field'>): string {
+  return JSON.stringify([side, code, field])
+}
+
+function nameOfRow(row: Row): string {
+  const field = optionalText(row, 'field')
+  return nameOf({
+    side: text(row, 'side') as NewFailure['side'],
+    code: text(row, 'code'),
+    ...(field !== undefined && { field }),
+  })
+}
+
+/** Of a failure joined with its link and replica, if it has them. */
+export function toFailure(row: Row): Failure {
+  const linkId = optionalInteger(row, 'link_id')
+  const field = optionalText(row, 'field')
+  const vendorCode = optionalText(row, 'vendor_code')
+  const vendorRequestId = optionalText(row, 'vendor_request_id')
+  const marketoId = optionalInteger(row, 'marketo_id')
+  const nextAttemptAt = optionalInteger(row, 'due_at')
+  return {
+    failureId: integer(row, 'failure_id'),
+    ...(linkId !== undefined && {
+      linkId,
+      recordType: text(row, 'record_type') as Link['recordType'],
+      recordId: text(row, 'record_id'),
+    }),
+    ...(marketoId !== undefined && { marketoId }),
+    side: text(row, 'side') as Failure['side'],
+    code: text(row, 'code'),
+    ...(field !== undefined && { field }),
+    advice: text(row, 'advice'),
+    ...(vendorCode !== undefined && { vendorCode }),
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+    firstSeenAt: integer(row, 'first_seen_at'),
+    lastSeenAt: integer(row, 'last_seen_at'),
+    attempts: integer(row, 'attempts'),
+    ...(nextAttemptAt !== undefined && { nextAttemptAt }),
+  }
+}

@@ -1,0 +1,127 @@
+import type { RecordType } from '../port.ts'
+import type { Replica, SentValue, SyncIntent, Values } from '../sync-port.ts'
+import type { Row } from './database.ts'
+import { integer, optionalInteger, optionalText, text } from './rows.ts'
+
+type Value = Values[string]
+/** No value is a list, so an empty one can say that a side lacks a field that the shadow has. */
+type Difference = readonly [string, Value | readonly []]
+
+const EQUAL = '{}'
+
+/**
+ * One side as JSON of the fields in which it differs from the shadow, so that a person who is equal on both
+ * sides costs one copy of the values. null = not known. Numbers are finite and have no negative zero.
+ */
+export function compress(values: Values | undefined, shadow: Values | undefined): string | null {
+  if (values === undefined) return null
+  if (values === shadow) return EQUAL
+  if (shadow === undefined) return JSON.stringify(values)
+  const differences: Difference[] = []
+  for (const field of Object.keys(values)) {
+    const value = values[field] ?? null
+    if (shadow[field] !== value) differences.push([field, value])
+  }
+  for (const field of Object.keys(shadow)) {
+    if (!Object.hasOwn(values, field)) differences.push([field, []])
+  }
+  return differences.length === 0 ? EQUAL : JSON.stringify(Object.fromEntries(differences))
+}
+
+/** The inverse of `compress`, given the same shadow. */
+export function expand(json: string | undefined, shadow: Values | undefined): Values | undefined {
+  if (json === undefined) return undefined
+  if (json === EQUAL) return shadow ?? {}
+  const differences = JSON.parse(json) as Readonly<Record<string, Value | readonly []>>
+  const merged = Object.entries({ ...shadow, ...differences })
+  return Object.fromEntries(merged.filter((entry): entry is [string, Value] => !Array.isArray(entry[1])))
+}
+
+/** Of a link joined with its replica, if it has one. */
+export function toReplica(row: Row): Replica {
+  const marketoId = optionalInteger(row, 'marketo_id')
+  const link = {
+    linkId: integer(row, 'link_id'),
+    state: text(row, 'state') as Replica['state'],
+    recordType: text(row, 'record_type') as RecordType,
+    recordId: text(row, 'record_id'),
+    ...(marketoId === undefined ? {} : { marketoId }),
+  }
+  const version = optionalInteger(row, 'version')
+  if (version === undefined) return { ...link, ...NEVER_SYNCED }
+  return { ...link, ...sidesOf(row), ...workOf(row), version }
+}
+
+const NEVER_SYNCED = {
+  marketoSeenAt: 0,
+  sent: [],
+  stopped: false,
+  priority: 0,
+  attempts: 0,
+  epoch: 0,
+  version: 0,
+} as const
+
+function sidesOf(row: Row) {
+  const shadow = parse<Values>(row, 'shadow')
+  const marketo = expand(optionalText(row, 'marketo'), shadow)
+  const dynamics = expand(optionalText(row, 'dynamics'), shadow)
+  const etag = optionalText(row, 'etag')
+  return {
+    ...(shadow && { shadow }),
+    ...(marketo && { marketo }),
+    ...(dynamics && { dynamics }),
+    ...(etag !== undefined && { etag }),
+  }
+}
+
+function workOf(row: Row) {
+  const restore = parse<Values>(row, 'restore')
+  const intent = parse<SyncIntent>(row, 'intent')
+  const dueAt = optionalInteger(row, 'due_at')
+  const dirtySince = optionalInteger(row, 'dirty_since')
+  return {
+    marketoSeenAt: integer(row, 'marketo_seen_at'),
+    sent: parse<SentValue[]>(row, 'sent') ?? [],
+    ...(restore && { restore }),
+    ...(intent && { intent }),
+    stopped: integer(row, 'stopped') === 1,
+    ...(dueAt !== undefined && { dueAt }),
+    ...(dirtySince !== undefined && { dirtySince }),
+    priority: integer(row, 'priority') === 0 ? (0 as const) : (1 as const),
+    attempts: integer(row, 'attempts'),
+    epoch: integer(row, 'epoch'),
+  }
+}
+
+/** The columns of a replica, as named parameters. */
+export function toParameters(
+  replica: Omit<Replica, 'linkId' | 'state' | 'recordType' | 'recordId' | 'version'>,
+) {
+  const { shadow, sent, restore, intent } = replica
+  return {
+    shadow: stringify(shadow),
+    marketo: compress(replica.marketo, shadow),
+    dynamics: compress(replica.dynamics, shadow),
+    etag: replica.etag ?? null,
+    marketoSeenAt: replica.marketoSeenAt,
+    sent: sent.length === 0 ? null : JSON.stringify(sent),
+    restore: stringify(restore),
+    intent: stringify(intent),
+    stopped: replica.stopped ? 1 : 0,
+    dueAt: replica.dueAt ?? null,
+    dirtySince: replica.dirtySince ?? null,
+    priority: replica.priority,
+    attempts: replica.attempts,
+    epoch: replica.epoch,
+  }
+}
+
+function parse<T>(row: Row, column: string): T | undefined {
+  const json = optionalText(row, column)
+  return json === undefined ? undefined : (JSON.parse(json) as T)
+}
+
+function stringify(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value)
+}

@@ -1,0 +1,64 @@
+import type { LinkState, RecordType } from '../port.ts'
+import type { Backlog, Conflict, Cursor, UnsentActivity } from '../sync-port.ts'
+import type { Row } from './database.ts'
+import { integer, optionalInteger, text } from './rows.ts'
+
+/** Typed readers of what the background sync keeps beside the replicas. */
+
+export function toCursor(row: Row): Cursor {
+  const readAt = optionalInteger(row, 'read_at')
+  return {
+    stream: text(row, 'stream') as Cursor['stream'],
+    position: text(row, 'position'),
+    ...(readAt !== undefined && { readAt }),
+  }
+}
+
+export function toConflict(row: Row): Conflict {
+  const marketoId = optionalInteger(row, 'marketo_id')
+  return {
+    conflictId: integer(row, 'conflict_id'),
+    linkId: integer(row, 'link_id'),
+    at: integer(row, 'at'),
+    recordType: text(row, 'record_type') as RecordType,
+    recordId: text(row, 'record_id'),
+    ...(marketoId !== undefined && { marketoId }),
+    field: text(row, 'field'),
+    winner: text(row, 'winner') as Conflict['winner'],
+    won: JSON.parse(text(row, 'won')) as Conflict['won'],
+    lost: JSON.parse(text(row, 'lost')) as Conflict['lost'],
+  }
+}
+
+export function toUnsentActivity(row: Row): UnsentActivity {
+  const marketoId = optionalInteger(row, 'marketo_id')
+  const { code, field, advice, recordType, recordId, campaign } = JSON.parse(text(row, 'detail')) as Partial<
+    Omit<UnsentActivity, 'campaign'>
+  > & { campaign?: { name?: string } }
+  return {
+    activityId: integer(row, 'activity_id'),
+    at: integer(row, 'at'),
+    ...(marketoId !== undefined && { marketoId }),
+    outcome: text(row, 'outcome'),
+    ...(code !== undefined && { code }),
+    ...(field !== undefined && { field }),
+    ...(advice !== undefined && { advice }),
+    ...(recordType !== undefined && { recordType }),
+    ...(recordId !== undefined && { recordId }),
+    ...(campaign?.name !== undefined && { campaign: campaign.name }),
+  }
+}
+
+/** `others`: the states of links that are not linked, counted. */
+export function toBacklog(row: Row, others: readonly Row[]): Backlog {
+  const counts = others.map((one) => [text(one, 'state') as LinkState, integer(one, 'count')] as const)
+  const linked = integer(row, 'links') - counts.reduce((sum, [, count]) => sum + count, 0)
+  const oldestDirtyAt = optionalInteger(row, 'oldest_dirty_at')
+  return {
+    live: integer(row, 'live'),
+    initial: integer(row, 'initial'),
+    ...(oldestDirtyAt !== undefined && { oldestDirtyAt }),
+    links: Object.fromEntries(linked > 0 ? [['linked', linked], ...counts] : counts),
+    openFailures: integer(row, 'failures'),
+  }
+}

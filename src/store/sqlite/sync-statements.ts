@@ -1,0 +1,166 @@
+import type { Database } from './database.ts'
+
+export type SyncStatements = ReturnType<typeof prepareStatements>
+
+const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
+                 marketo_seen_at, sent, restore, intent, stopped, due_at, dirty_since, priority, attempts,
+                 epoch, version`
+const FAILURE = `failure.*, record_type, record_id, marketo_id, due_at
+                 from failure left join link using (link_id) left join replica using (link_id)`
+
+/** Every statement of the background sync's half of the store, once, by name. */
+export function prepareStatements(db: Database) {
+  return {
+    readCursors: db.prepare('select stream, position, read_at from cursor'),
+    /** A page in the middle of a source leaves standing when its end was last reached. */
+    moveCursor: db.prepare(
+      `insert into cursor (stream, position, read_at) values (:stream, :position, :readAt)
+       on conflict (stream) do update
+          set position = excluded.position, read_at = coalesce(excluded.read_at, read_at)`,
+    ),
+    readPaused: db.prepare('select paused from sync_control'),
+    setPaused: db.prepare('update sync_control set paused = ?'),
+
+    replicaByName: db.prepare(
+      `select ${REPLICA} from identifier join link using (link_id) left join replica using (link_id)
+        where kind = ? and value = ?`,
+    ),
+    replicaOfLink: db.prepare(
+      `select ${REPLICA} from link left join replica using (link_id) where link.link_id = ?`,
+    ),
+    dueReplicas: db.prepare(
+      `select ${REPLICA} from replica join link using (link_id)
+        where priority = :priority and due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
+        order by due_at limit :limit`,
+    ),
+    /** The index is named, since the rows that it spares are long. */
+    unseenReplicas: db.prepare(
+      `select ${REPLICA} from replica indexed by replica_seen join link using (link_id)
+        where replica.link_id > :after and epoch < :epoch and record_type = :recordType
+          and state in ('linked', 'orphaned')
+        order by replica.link_id limit :limit`,
+    ),
+    insertReplica: db.prepare(
+      `insert into replica (link_id, shadow, marketo, dynamics, etag, marketo_seen_at, sent, restore, intent,
+                            stopped, due_at, dirty_since, priority, attempts, epoch)
+       select :linkId, :shadow, :marketo, :dynamics, :etag, :marketoSeenAt, :sent, :restore, :intent,
+              :stopped, :dueAt, :dirtySince, :priority, :attempts, :epoch
+         from link where link_id = :linkId and state <> 'merged'
+       on conflict do nothing`,
+    ),
+    updateReplica: db.prepare(
+      `update replica
+          set shadow = :shadow, marketo = :marketo, dynamics = :dynamics, etag = :etag,
+              marketo_seen_at = :marketoSeenAt, sent = :sent, restore = :restore, intent = :intent,
+              stopped = :stopped, due_at = :dueAt, dirty_since = :dirtySince, priority = :priority,
+              attempts = :attempts, epoch = :epoch, version = version + 1
+        where link_id = :linkId and version = :expected`,
+    ),
+    touchReplica: db.prepare('update replica set version = version + 1 where link_id = ?'),
+    /** A row was seen that nobody has taken in. */
+    forgetRow: db.prepare(
+      `update replica set dynamics = null, etag = null, due_at = min(coalesce(due_at, :now), :now),
+                          dirty_since = coalesce(dirty_since, :now), version = version + 1
+        where link_id = :linkId`,
+    ),
+
+    insertLinkedLink: db.prepare(
+      `insert into link (state, canonical_key, record_type, record_id, generation, proven_at, created_at)
+       values ('linked', :canonicalKey, :recordType, :recordId, 0, :now, :now) returning link_id`,
+    ),
+    tombstoneLink: db.prepare(
+      `update link set state = 'tombstoned', proven_at = null, deleted_at = :now
+        where link_id = :linkId and record_type = :recordType and record_id = :recordId
+          and state in ('linked', 'orphaned')`,
+    ),
+    restoreLink: db.prepare(
+      `update link set state = 'linked', proven_at = :now, deleted_at = null
+        where link_id = :linkId and state = 'tombstoned'`,
+    ),
+    orphanLink: db.prepare(
+      `update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end
+        where link_id = :linkId and marketo_id = :marketoId`,
+    ),
+    moveToRecord: db.prepare(
+      `update link set record_type = :recordType, record_id = :recordId, proven_at = :now, deleted_at = null,
+                       state = case state when 'orphaned' then 'orphaned' else 'linked' end
+        where link_id = :linkId`,
+    ),
+    moveToPerson: db.prepare(
+      `update link set marketo_id = :marketoId, state = case state when 'orphaned' then 'linked' else state end
+        where link_id = :linkId`,
+    ),
+
+    backlog: db.prepare(
+      `select (select count(*) from replica where due_at is not null and priority = 0) as live,
+              (select count(*) from replica where due_at is not null and priority = 1) as initial,
+              (select min(dirty_since) from replica where dirty_since is not null) as oldest_dirty_at,
+              (select count(*) from link) as links,
+              (select count(*) from failure where closed_at is null) as failures`,
+    ),
+    /** Nearly all links are linked: the others are counted, those follow from the total. */
+    linksNotLinked: db.prepare(
+      "select state, count(*) as count from link where state <> 'linked' group by state",
+    ),
+
+    insertConflict: db.prepare(
+      `insert into conflict (link_id, at, record_type, record_id, marketo_id, field, winner, won, lost)
+       select link_id, :now, record_type, record_id, marketo_id, :field, :winner, :won, :lost
+         from link where link_id = :linkId`,
+    ),
+    readConflicts: db.prepare(
+      'select * from conflict where conflict_id < :before order by conflict_id desc limit :limit',
+    ),
+    pruneConflicts: db.prepare(
+      `delete from conflict
+        where conflict_id in (select conflict_id from conflict where at < :before limit :limit)`,
+    ),
+
+    failuresOf: db.prepare(
+      'select failure_id, side, code, field from failure where link_id is ? and closed_at is null',
+    ),
+    insertFailure: db.prepare(
+      `insert into failure (link_id, side, code, field, advice, vendor_code, vendor_request_id,
+                            first_seen_at, last_seen_at, attempts)
+       values (:linkId, :side, :code, :field, :advice, :vendorCode, :vendorRequestId, :now, :now, 1)`,
+    ),
+    repeatFailure: db.prepare(
+      `update failure set advice = :advice, vendor_code = :vendorCode, vendor_request_id = :vendorRequestId,
+                          last_seen_at = :now, attempts = attempts + 1
+        where failure_id = :failureId`,
+    ),
+    /** Kept for a while: a page may go on after one that has been closed since. */
+    closeFailure: db.prepare('update failure set closed_at = :now where failure_id = :failureId'),
+    readFailures: db.prepare(
+      `select ${FAILURE}
+        where closed_at is null
+          and (code, failure_id) >
+              (coalesce((select code from failure where failure_id = :after), ''), :after)
+        order by code, failure_id limit :limit`,
+    ),
+    readFailuresOfCode: db.prepare(
+      `select ${FAILURE}
+        where closed_at is null and code = :code and failure_id > :after
+        order by failure_id limit :limit`,
+    ),
+    countFailures: db.prepare(
+      'select code, count(*) as count from failure where closed_at is null group by code',
+    ),
+    findFailure: db.prepare('select link_id from failure where failure_id = ? and closed_at is null'),
+    pruneFailures: db.prepare(
+      `delete from failure
+        where failure_id in (select failure_id from failure where closed_at < :before limit :limit)`,
+    ),
+    retryReplica: db.prepare(
+      `update replica set due_at = min(coalesce(due_at, :now), :now),
+                          dirty_since = coalesce(dirty_since, :now), version = version + 1
+        where link_id = :linkId`,
+    ),
+
+    readUnsentActivities: db.prepare(
+      `select activity_id, at, outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id
+         from activity join link using (link_id)
+        where activity_id > :after order by activity_id limit :limit`,
+    ),
+  }
+}

@@ -1,0 +1,127 @@
+import type { RecordType } from '../port.ts'
+import type {
+  Backlog,
+  Conflict,
+  Failure,
+  Replica,
+  SyncChange,
+  SyncStore,
+  UnsentActivity,
+} from '../sync-port.ts'
+import type { Database, Row } from './database.ts'
+import { toFailure } from './failures.ts'
+import { Links, recordName } from './links.ts'
+import { toReplica } from './replica-rows.ts'
+import { integer, optionalInteger } from './rows.ts'
+import { prepareStatements as prepareLinkStatements } from './statements.ts'
+import { Stale, SyncChanges } from './sync-changes.ts'
+import { toBacklog, toConflict, toCursor, toUnsentActivity } from './sync-rows.ts'
+import { prepareStatements, type SyncStatements } from './sync-statements.ts'
+
+/** The background sync's half of the embedded driver. Shares the database, and so its transactions, with the other. */
+export class SqliteSyncStore implements SyncStore {
+  readonly #db: Database
+  readonly #sync: SyncStatements
+  readonly #links: Links
+  readonly #changes: SyncChanges
+
+  constructor(database: Database) {
+    this.#db = database
+    const sql = prepareLinkStatements(database)
+    this.#sync = prepareStatements(database)
+    this.#links = new Links(sql)
+    this.#changes = new SyncChanges({ sql, sync: this.#sync, links: this.#links })
+  }
+
+  async readState(): ReturnType<SyncStore['readState']> {
+    const paused = this.#sync.readPaused.get()?.paused === 1
+    return { cursors: this.#sync.readCursors.all().map(toCursor), paused }
+  }
+
+  setPaused(paused: boolean): Promise<void> {
+    return this.#db.write(() => void this.#sync.setPaused.run(paused ? 1 : 0))
+  }
+
+  async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
+    const { records = [], marketoIds = [], linkIds = [] } = names
+    const { replicaByName } = this.#sync
+    const rows = [
+      ...records.map(({ recordType, recordId }) =>
+        replicaByName.get('record', recordName(recordType, recordId)),
+      ),
+      ...marketoIds.map((marketoId) => replicaByName.get('marketo', String(marketoId))),
+      ...linkIds.map((linkId) => this.#sync.replicaOfLink.get(this.#links.home(linkId))),
+    ]
+    const found = new Map<number, Row>()
+    for (const row of rows) if (row !== undefined) found.set(integer(row, 'link_id'), row)
+    return [...found.values()].map(toReplica)
+  }
+
+  async due(limit: number, now: number): Promise<Replica[]> {
+    const live = this.#sync.dueReplicas.all({ priority: 0, now, limit })
+    const initial = this.#sync.dueReplicas.all({ priority: 1, now, limit: limit - live.length })
+    return [...live, ...initial].map(toReplica)
+  }
+
+  async save(change: SyncChange): ReturnType<SyncStore['save']> {
+    try {
+      return { kind: 'saved', linkIds: await this.#db.write(() => this.#changes.apply(change)) }
+    } catch (error) {
+      if (error instanceof Stale) return { kind: 'stale' }
+      throw error
+    }
+  }
+
+  async unseen(recordType: RecordType, epoch: number, after: number, limit: number): Promise<Replica[]> {
+    return this.#sync.unseenReplicas.all({ recordType, epoch, after, limit }).map(toReplica)
+  }
+
+  async backlog(): Promise<Backlog> {
+    const row = this.#sync.backlog.get()
+    if (row === undefined) throw new Error('The store did not count')
+    return toBacklog(row, this.#sync.linksNotLinked.all())
+  }
+
+  async readConflicts(limit: number, before = Number.MAX_SAFE_INTEGER): Promise<Conflict[]> {
+    return this.#sync.readConflicts.all({ limit, before }).map(toConflict)
+  }
+
+  async readFailures({
+    code,
+    limit,
+    after = 0,
+  }: Parameters<SyncStore['readFailures']>[0]): Promise<Failure[]> {
+    const rows =
+      code === undefined
+        ? this.#sync.readFailures.all({ limit, after })
+        : this.#sync.readFailuresOfCode.all({ code, limit, after })
+    return rows.map(toFailure)
+  }
+
+  async countFailures(): Promise<readonly { code: string; count: number }[]> {
+    return this.#sync.countFailures
+      .all()
+      .map(({ code, count }) => ({ code: String(code), count: Number(count) }))
+  }
+
+  retryFailure(failureId: number, now: number): Promise<boolean> {
+    return this.#db.write(() => {
+      const row = this.#sync.findFailure.get(failureId)
+      const linkId = row && optionalInteger(row, 'link_id')
+      if (linkId !== undefined) this.#sync.retryReplica.run({ linkId, now })
+      return row !== undefined
+    })
+  }
+
+  async readUnsentActivities(after: number, limit: number): Promise<UnsentActivity[]> {
+    return this.#sync.readUnsentActivities.all({ after, limit }).map(toUnsentActivity)
+  }
+
+  pruneSync(before: number, limit: number): Promise<number> {
+    return this.#db.writeUnsynced(() => {
+      const conflicts = Number(this.#sync.pruneConflicts.run({ before, limit }).changes)
+      const failures = Number(this.#sync.pruneFailures.run({ before, limit }).changes)
+      return Math.max(conflicts, failures)
+    })
+  }
+}

@@ -1,0 +1,153 @@
+import { Rejected } from '../errors.ts'
+import type { MarketoFields, People } from '../marketo/people.ts'
+import type { PersonUpdate } from '../marketo/sync-leads.ts'
+import { identifiersOf, normaliseEmail } from '../person/identity.ts'
+import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
+import { seePerson } from './see-person.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext } from './stream.ts'
+
+export interface AdoptOptions {
+  people: People
+  store: SyncStore
+  settings: SyncSettings
+}
+
+export interface Adopted {
+  /** Tied to a person whose values are known, or to be made: no marketoId. */
+  ready: Replica[]
+  moves: LinkMove[]
+  refused: { replica: Replica; failure: NewFailure }[]
+  /** Another record with the same e-mail, or a flow action, comes first. */
+  later: Replica[]
+}
+
+/**
+ * Who in Marketo a record without a person is: the one free person with its e-mail, or nobody yet.
+ * A person is free unless another link has them or they name another living record as theirs.
+ */
+export async function adopt(
+  replicas: readonly Replica[],
+  now: number,
+  { people, store, settings }: AdoptOptions,
+  context: PullContext,
+): Promise<Adopted> {
+  const adopted: Adopted = { ready: [], moves: [], refused: [], later: [] }
+  if (replicas.length === 0) return adopted
+  const { schema } = context
+  const { first, later } = onePerEmail(replicas)
+  adopted.later.push(...later)
+
+  const emails = first.flatMap((replica) => emailOf(replica) ?? [])
+  const retried = first.filter(({ intent }) => intent !== undefined).map(({ recordId }) => recordId)
+  const crowded = new Set<string>()
+  const search = (field: string, values: readonly string[]) =>
+    searchAll(values, crowded, (some) => people.search(field, some, schema.readFields, context))
+  const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
+  const owners = new Map(
+    (await store.findReplicas({ marketoIds: found.map(({ marketoId }) => marketoId) })).map((owner) => [
+      owner.marketoId,
+      owner,
+    ]),
+  )
+  const byEmail = group(found)
+
+  for (const replica of first) {
+    const own = found.find(({ fields }) => fields.microsoftRecordId === replica.recordId)
+    const email = emailOf(replica)
+    const sameEmail = email === undefined ? [] : (byEmail.get(normaliseEmail(email)) ?? [])
+    const candidates = own ? [own] : sameEmail
+    const others = candidates.map(({ marketoId }) => owners.get(marketoId))
+    if (others.some((owner) => owner?.state === 'claimed')) {
+      adopted.later.push(replica)
+      continue
+    }
+    const free = candidates.filter(
+      ({ marketoId, fields }) => isFree(owners.get(marketoId), replica) && !namesAnother(fields, replica),
+    )
+    const [person] = free
+    if (free.length > 1 || (email !== undefined && crowded.has(email))) {
+      adopted.refused.push({ replica, failure: ambiguous(free.length) })
+    } else if (person === undefined) adopted.ready.push(replica)
+    else adopted.ready.push(tie(adopted.moves, replica, person))
+  }
+  return adopted
+
+  function tie(moves: LinkMove[], replica: Replica, { marketoId, fields }: PersonUpdate): Replica {
+    moves.push({ kind: 'person', linkId: replica.linkId, marketoId })
+    const { intent, ...fresh } = replica
+    const tied: Replica = { ...fresh, marketoId, state: 'linked' }
+    return seePerson(tied, fields, { now, schema, settleMs: settings.settleMs })
+  }
+}
+
+/** One e-mail that a thousand people have must not keep the others from being found. */
+async function searchAll(
+  values: readonly string[],
+  crowded: Set<string>,
+  search: (values: readonly string[]) => Promise<readonly PersonUpdate[]>,
+): Promise<readonly PersonUpdate[]> {
+  if (values.length === 0) return []
+  try {
+    return await search(values)
+  } catch (error) {
+    if (!(error instanceof Rejected) || error.detail.code !== 'marketo-too-many-matches') throw error
+    const [value] = values
+    if (values.length === 1 && value !== undefined) crowded.add(value)
+    if (values.length === 1) return []
+    const half = Math.ceil(values.length / 2)
+    const some = await searchAll(values.slice(0, half), crowded, search)
+    return [...some, ...(await searchAll(values.slice(half), crowded, search))]
+  }
+}
+
+/** Two records with one e-mail: the second waits until it is known whose person the first one is. */
+function onePerEmail(replicas: readonly Replica[]) {
+  const seen = new Set<string>()
+  const first: Replica[] = []
+  const later: Replica[] = []
+  for (const replica of replicas) {
+    const email = emailOf(replica)
+    const key = email && normaliseEmail(email)
+    if (key && seen.has(key)) later.push(replica)
+    else first.push(replica)
+    if (key) seen.add(key)
+  }
+  return { first, later }
+}
+
+function emailOf({ dynamics }: Replica): string | undefined {
+  const email = dynamics?.email
+  return typeof email === 'string' && identifiersOf({ email }).length > 0 ? email : undefined
+}
+
+function group(found: readonly PersonUpdate[]): Map<string, PersonUpdate[]> {
+  const people = new Map<string, PersonUpdate[]>()
+  for (const person of new Map(found.map((one) => [one.marketoId, one])).values()) {
+    const email = normaliseEmail(String(person.fields.email ?? ''))
+    people.set(email, [...(people.get(email) ?? []), person])
+  }
+  return people
+}
+
+function isFree(owner: Replica | undefined, replica: Replica): boolean {
+  return owner === undefined || owner.linkId === replica.linkId
+}
+
+/** A person of a record that was deleted is free again. GUIDs are compared without case. */
+function namesAnother(
+  { microsoftRecordId, microsoftIsDeleted }: MarketoFields,
+  { recordId }: Replica,
+): boolean {
+  if (typeof microsoftRecordId !== 'string' || microsoftRecordId.trim() === '') return false
+  return microsoftRecordId.toLowerCase() !== recordId && microsoftIsDeleted !== true
+}
+
+function ambiguous(count: number): NewFailure {
+  return {
+    side: 'marketo',
+    code: 'ambiguous-match',
+    field: 'email',
+    advice: `${count === 0 ? 'More than a thousand' : count} people in Marketo have the e-mail of this record. Merge them there, or give them different e-mail addresses.`,
+  }
+}

@@ -1,0 +1,99 @@
+import type { Columns } from '../dataverse/records.ts'
+import type { MarketoFields } from '../marketo/people.ts'
+import { toColumnChanges } from '../person/column-changes.ts'
+import { toMarketoFields } from '../person/marketo-fields.ts'
+import type { SyncField } from '../person/sync-field.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import type { NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
+import { type Plan, plan } from './plan.ts'
+import { believedMarketo, lastSent } from './replica.ts'
+
+/** What shall happen to one person now. Both writes empty: both sides agree. */
+export interface Decision {
+  replica: Replica
+  plan: Plan
+  /** What Marketo was taken to hold. */
+  marketo: Values
+  /** What goes to Dynamics, as values and as columns; fields that Dynamics would refuse are left out. */
+  toDynamics: Values
+  columns: Columns
+  toMarketo: MarketoFields
+  /** Why fields were left out. */
+  failures: NewFailure[]
+  /** Marketo has nobody for this record yet. */
+  create: boolean
+}
+
+/** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. */
+export function decide(replica: Replica, schema: SyncSchema): Decision {
+  const { recordType, shadow, dynamics = {}, restore } = replica
+  const create = replica.marketoId === undefined
+  const fields = fieldsOf(replica, schema)
+  const marketo = create ? nobody(fields) : (believedMarketo(replica) ?? {})
+  const made = plan({ shadow, marketo, dynamics, recordType, fields, ...(restore && { restore }) })
+  const outward = toColumnChanges(made.toDynamics, recordType, schema)
+  const inward = toMarketoFields(made.toMarketo, recordType, schema)
+  return {
+    replica,
+    plan: made,
+    marketo,
+    toDynamics: outward.sent,
+    columns: outward.columns,
+    toMarketo: inward.fields,
+    failures: [...outward.left, ...inward.left].map(({ side, code, field, advice }) => ({
+      side,
+      code,
+      field,
+      advice,
+    })),
+    create,
+  }
+}
+
+/** Of a deleted record, only that it is deleted travels. */
+function fieldsOf({ state, recordType }: Replica, schema: SyncSchema): readonly SyncField[] {
+  const fields = schema.fields[recordType]
+  return state === 'tombstoned' ? fields.filter(({ marketo }) => marketo === 'microsoftIsDeleted') : fields
+}
+
+/** A person who is not there holds nothing. */
+function nobody(fields: readonly SyncField[]): Values {
+  return Object.fromEntries(fields.map(({ marketo, type }) => [marketo, type === 'boolean' ? false : null]))
+}
+
+export function writesNothing({ toDynamics, toMarketo }: Decision): boolean {
+  return Object.keys(toDynamics).length === 0 && Object.keys(toMarketo).length === 0
+}
+
+/** The replica as it is stored before anything is sent. */
+export function withIntent(
+  { replica, toDynamics, toMarketo }: Decision,
+  intentId: string,
+  now: number,
+): Replica {
+  const intent: SyncIntent = {
+    intentId,
+    at: now,
+    ...(Object.keys(toDynamics).length > 0 && { toDynamics }),
+    ...(Object.keys(toMarketo).length > 0 && { toMarketo }),
+  }
+  // What a new person begins with is not in the change log.
+  if (replica.marketoId === undefined) return { ...replica, intent }
+  const sent = Object.entries(toMarketo).map(
+    ([field, value]): SentValue => ({
+      field,
+      value,
+      replaced: replica.marketo?.[field] ?? null,
+      at: now,
+      confirmed: false,
+    }),
+  )
+  return { ...replica, intent, sent: [...superseded(replica, toMarketo), ...sent] }
+}
+
+/** A value that was kept out is no longer the last one sent. */
+function superseded(replica: Replica, toMarketo: Values): SentValue[] {
+  return replica.sent.filter(
+    (one) => !(one.blocked && one.field in toMarketo && lastSent(replica, one.field) === one),
+  )
+}

@@ -1,0 +1,95 @@
+import type { Clock, Random } from '../clock.ts'
+import type { Rows } from '../dataverse/rows.ts'
+import type { People } from '../marketo/people.ts'
+import { waitMs } from '../retry.ts'
+import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
+import { adopt } from './adopt.ts'
+import { type Decision, decide } from './decide.ts'
+import { gather, takeUp } from './gather.ts'
+import { forgetSent, rest } from './replica.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext } from './stream.ts'
+
+export interface DeliberateOptions {
+  store: SyncStore
+  rows: Rows
+  people: People
+  clock: Clock
+  random: Random
+  settings: SyncSettings
+}
+
+/** What is to be saved of one replica. */
+export interface Result {
+  replica: Replica
+  moves: LinkMove[]
+  failures: NewFailure[]
+}
+
+export interface Deliberation {
+  decisions: Decision[]
+  /** Those about whom there is nothing to decide now. */
+  results: Result[]
+  /** What was learned of the links of those who are decided on. */
+  movesOf(replica: Replica): LinkMove[]
+}
+
+/** Reads what is not known of the due replicas and decides; writes nothing. Throws the vendors' errors of its reads. */
+export async function deliberate(
+  due: readonly Replica[],
+  options: DeliberateOptions,
+  context: PullContext,
+): Promise<Deliberation> {
+  const { clock, settings } = options
+  const now = clock.now()
+  const results: Result[] = []
+  const taken = due.flatMap((replica) => {
+    if (replica.stopped) results.push(only(rest(replica, settings.confirmMs)))
+    if (replica.stopped) return []
+    const open = takeUp(forgetSent(replica, now - settings.sentKeepMs), now, settings)
+    if (open === undefined)
+      results.push(only({ ...replica, dueAt: (replica.intent?.at ?? now) + settings.settleMs }))
+    return open ?? []
+  })
+
+  const gathered = await gather(taken, now, options, context)
+  const moves = new Map<number, LinkMove[]>()
+  const remember = (move: LinkMove) => moves.set(move.linkId, [...(moves.get(move.linkId) ?? []), move])
+  const movesOf = ({ linkId }: Replica) => moves.get(linkId) ?? []
+  gathered.moves.forEach(remember)
+  const { tied, alone, done } = sort(gathered.replicas)
+  for (const replica of done) results.push(only(rest(replica, settings.confirmMs), movesOf(replica)))
+
+  const adopted = await adopt(alone, now, options, context)
+  adopted.moves.forEach(remember)
+  for (const { replica, failure } of adopted.refused) {
+    results.push({ ...only(park(replica, now, options), movesOf(replica)), failures: [failure] })
+  }
+  for (const replica of adopted.later) {
+    results.push(only({ ...replica, dueAt: now + settings.laterMs }, movesOf(replica)))
+  }
+  const decisions = [...tied, ...adopted.ready].map((replica) => decide(replica, context.schema))
+  return { decisions, results, movesOf }
+}
+
+/** Who has a person, who needs one, and who needs nothing more: a deleted record that nobody was tied to. */
+function sort(replicas: readonly Replica[]) {
+  const isDone = ({ state, marketoId, dueAt }: Replica) =>
+    dueAt === undefined || (marketoId === undefined && state === 'tombstoned')
+  const open = replicas.filter((replica) => !isDone(replica))
+  return {
+    done: replicas.filter(isDone),
+    tied: open.filter(({ marketoId }) => marketoId !== undefined),
+    alone: open.filter(({ marketoId }) => marketoId === undefined),
+  }
+}
+
+function only(replica: Replica, moves: LinkMove[] = []): Result {
+  return { replica, moves, failures: [] }
+}
+
+function park(replica: Replica, now: number, { settings, random }: DeliberateOptions): Replica {
+  const { dirtySince, ...parked } = replica
+  const attempts = replica.attempts + 1
+  return { ...parked, attempts, dueAt: now + waitMs(settings.backoff, attempts, random) }
+}

@@ -1,0 +1,51 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
+import type { Metadata } from '../dataverse/metadata.ts'
+import type { Schema } from '../marketo/schema.ts'
+import type { FieldSelection } from '../person/selection.ts'
+import type { RecordType } from '../store/port.ts'
+import type { SyncStore } from '../store/sync-port.ts'
+import type { Blocked, SyncControl, SyncRun } from './control.ts'
+import { syncDoor } from './door.ts'
+import { reportFields } from './field-report.ts'
+import { findingsDoor } from './findings-door.ts'
+import type { Usage } from './status.ts'
+
+export interface SyncDoorsOptions {
+  /** Absent: `off` says why. */
+  engine?: SyncControl
+  off: Blocked | undefined
+  store: SyncStore
+  metadata: Metadata
+  /** Absent: Marketo is not configured. */
+  schema?: Schema
+  selection: FieldSelection
+  usage: () => Usage
+  config: { syncIntervalSeconds: number; restDeadlineMs: number }
+  recordUrl: (recordType: RecordType, recordId: string) => string
+  callerOf: (request: FastifyRequest) => string
+  clock: Clock
+  stopping: AbortSignal
+}
+
+/** Every door of the background sync, whether it runs or not. */
+export function syncDoors(options: SyncDoorsOptions): FastifyPluginAsync[] {
+  const { engine, off, store, metadata, schema, selection, usage, config, clock, stopping } = options
+  const { recordUrl, callerOf } = options
+  const run: SyncRun = engine ? { kind: 'on', control: engine } : { kind: 'off', blocked: off ?? STOPPED }
+  return [
+    syncDoor({
+      run,
+      store,
+      fields: (call) => reportFields({ selection, metadata, ...(schema && { schema }) }, call),
+      usage,
+      intervalSeconds: config.syncIntervalSeconds,
+      clock,
+      deadlineMs: config.restDeadlineMs,
+      stopping,
+    }),
+    findingsDoor({ run, store, recordUrl, callerOf, clock }),
+  ]
+}
+
+const STOPPED: Blocked = { code: 'sync-off', advice: 'Start the service with SYNC_INTERVAL_SECONDS above 0.' }

@@ -1,0 +1,128 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import type { Changes } from '../dataverse/changes.ts'
+import type { Rows } from '../dataverse/rows.ts'
+import type { RecordType } from '../person/person.ts'
+import type { Stream, SyncStore } from '../store/sync-port.ts'
+import { RowIntake } from './row-intake.ts'
+import type { SyncSettings } from './settings.ts'
+import type { Peek, Pull, PullContext, Source } from './stream.ts'
+
+/** How far a table was taken in. */
+interface Position {
+  next: string
+  /** The columns that `next` asks for. */
+  columns: string[]
+  /** Counts full reads of this table. */
+  epoch: number
+  /** A full read is under way; its last page makes this false. */
+  full: boolean
+  /** Rows that the full read did not show are asked for one by one, from this link on. */
+  unseenAfter?: number
+}
+
+export interface DynamicsStreamOptions {
+  recordType: RecordType
+  changes: Changes
+  rows: Rows
+  store: SyncStore
+  clock: Clock
+  log: Logger
+  settings: SyncSettings
+}
+
+/** Changes of one table in Dynamics: a full read first, deltas after it, and a full read again when those end. */
+export class DynamicsStream implements Source {
+  readonly stream: Stream
+  readonly #options: DynamicsStreamOptions
+  readonly #intake: RowIntake
+
+  constructor(options: DynamicsStreamOptions) {
+    this.#options = options
+    this.#intake = new RowIntake(options)
+    this.stream = options.recordType === 'lead' ? 'dynamics-leads' : 'dynamics-contacts'
+  }
+
+  /** Takes the page in in parts, the cursor after the last one. */
+  async pull(context: PullContext): Promise<Pull> {
+    const { store, clock, log } = this.#options
+    const position = await this.#position()
+    if (position?.unseenAfter !== undefined) return this.#reconcile(position, position.unseenAfter, context)
+    const { page: told, from } = await this.#read(position, context)
+    const page = await this.#intake.clearUp(told, context)
+    const to: Position = { ...from, next: page.next, full: from.full && page.more }
+    if (from.full && !page.more) to.unseenAfter = 0
+    const now = clock.now()
+    const news = await this.#intake.takeIn(page, this.#known(from, now, context), context)
+    await store.save({ now, cursors: [this.#cursor(to, now)] })
+    if (page.unreadable.length > 0) {
+      log.error({ event: 'rows-unreadable', stream: this.stream, rows: page.unreadable })
+    }
+    const items = page.rows.length + page.deletedIds.length
+    return {
+      more: page.more || to.unseenAfter !== undefined,
+      items,
+      skipped: items - news,
+      unreadable: page.unreadable.length,
+    }
+  }
+
+  /** Deleted rows and rows that moved to another record are only counted. */
+  async peek(context: PullContext): Promise<Peek> {
+    const { clock, settings } = this.#options
+    const { page, from } = await this.#read(await this.#position(), context)
+    const rows = page.rows.slice(0, settings.workMax)
+    const { replicas, newLinks } = await this.#intake.foresee(rows, this.#known(from, clock.now(), context))
+    const changes = page.rows.length + page.deletedIds.length
+    return { changes, more: page.more, seen: replicas, found: newLinks }
+  }
+
+  /** The page after the position; from the beginning when there is none, or Dynamics does not know it any more. */
+  async #read(position: Position | undefined, context: PullContext) {
+    const { changes, recordType, log } = this.#options
+    const columns = [...context.schema.selects[recordType]]
+    if (position && sameMembers(position.columns, columns)) {
+      const page = await changes.follow(recordType, position.next, context)
+      if (page.kind === 'page') return { page, from: position }
+    }
+    const epoch = (position?.epoch ?? 0) + 1
+    log.info({ event: 'full-read', stream: this.stream, epoch }, 'The table is read from its beginning')
+    const page = await changes.start(recordType, columns, context)
+    return { page, from: { next: page.next, columns, epoch, full: true } }
+  }
+
+  /** After a full read: who was not in it is asked for by id, and only a 404 counts as deleted. */
+  async #reconcile(position: Position, after: number, context: PullContext): Promise<Pull> {
+    const { store, rows, recordType, settings, clock } = this.#options
+    const unseen = await store.unseen(recordType, position.epoch, after, settings.saveMax)
+    const refs = unseen.map(({ recordId: id }) => ({ table: recordType, id }))
+    const present = refs.length === 0 ? new Map() : await rows.readRows(refs, context.schema.selects, context)
+    const now = clock.now()
+    const gone = refs.filter(({ table, id }) => !present.has(`${table}:${id}`)).map(({ id }) => id)
+    await this.#intake.takeDeleted(gone, now)
+    const last = unseen.at(-1)
+    const { unseenAfter, ...done } = position
+    const to = last && unseen.length === settings.saveMax ? { ...position, unseenAfter: last.linkId } : done
+    await store.save({ now, cursors: [this.#cursor(to, now)] })
+    return { more: to !== done, items: unseen.length, skipped: unseen.length - gone.length, unreadable: 0 }
+  }
+
+  #known({ epoch, full }: Position, now: number, { schema }: PullContext) {
+    return { now, epoch, priority: epoch === 1 && full ? (1 as const) : (0 as const), schema }
+  }
+
+  async #position(): Promise<Position | undefined> {
+    const { cursors } = await this.#options.store.readState()
+    const cursor = cursors.find(({ stream }) => stream === this.stream)
+    return cursor && (JSON.parse(cursor.position) as Position)
+  }
+
+  #cursor(position: Position, now: number) {
+    const readAt = position.full || position.unseenAfter !== undefined ? {} : { readAt: now }
+    return { stream: this.stream, position: JSON.stringify(position), ...readAt }
+  }
+}
+
+function sameMembers(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && others.every((one) => some.includes(one))
+}

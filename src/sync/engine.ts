@@ -1,0 +1,229 @@
+import type { Logger } from 'pino'
+import { type CallContext, withDeadline } from '../abort.ts'
+import type { Clock } from '../clock.ts'
+import { Busy, isVendorError, Rejected, Unauthorized } from '../errors.ts'
+import type { Stream, SyncStore } from '../store/sync-port.ts'
+import type { ActivityPush } from './activity-push.ts'
+import type { Blocked, Cycle, InitialSync, Preview, StreamState, SyncControl, SyncStatus } from './control.ts'
+import type { Tally } from './counts.ts'
+import type { Previewer } from './preview.ts'
+import type { SchemaWatch } from './schema-watch.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext, Source } from './stream.ts'
+import type { Work } from './work.ts'
+
+export interface EngineOptions {
+  /** In the order in which they are read. */
+  sources: readonly Source[]
+  work: Work
+  push: ActivityPush
+  schemas: SchemaWatch
+  previewer: Previewer
+  tally: Tally
+  store: SyncStore
+  clock: Clock
+  log: Logger
+  settings: SyncSettings
+}
+
+/** The part of a cycle that could not be done, and why. */
+interface Trouble {
+  code: string
+  advice: string
+}
+
+/** The background sync: takes in what both sides say, then works off what is due, again and again. */
+export class Engine implements SyncControl {
+  readonly #options: EngineOptions
+  readonly #since: number
+  readonly #streams = new Map<Stream, StreamState>()
+  readonly #pulledAt = new Map<Stream, number>()
+  readonly #unreadable = new Map<Stream, number>()
+  #blocked: Blocked | undefined
+  #lastCycle: Cycle | undefined
+  #nextCycleAt: number | undefined
+  #rowsRead = 0
+  #wake = new AbortController()
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#since = options.clock.now()
+  }
+
+  /** Throws a sentence for an operator when a selected field would lose something on its way and back. */
+  async refuseLossyFields(signal: AbortSignal): Promise<void> {
+    const { schemas, clock, settings, log } = this.#options
+    const problems = await withDeadline(clock, settings.startCheckMs, signal, (until) =>
+      schemas.problems({ signal: until, lane: 'background' }),
+    ).catch(() => {
+      log.warn(
+        { event: 'fields-unchecked' },
+        'Dynamics does not answer: the fields are checked in the first cycle',
+      )
+      return []
+    })
+    if (problems.length > 0)
+      throw new Error(`The field selection cannot be synced:\n- ${problems.join('\n- ')}`)
+  }
+
+  /** Cycle after cycle until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, settings, log } = this.#options
+    while (!signal.aborted) {
+      this.#wake = new AbortController()
+      try {
+        await this.cycle(signal)
+      } catch (err) {
+        if (signal.aborted) return
+        log.error(
+          { event: 'sync-cycle-failed', err },
+          'The background sync begins its next cycle after the interval',
+        )
+      }
+      this.#nextCycleAt = clock.now() + settings.intervalMs
+      await clock.sleep(settings.intervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {})
+    }
+  }
+
+  /** Reads every stream up to its end and works off what is due. Throws only what is a fault of ours, or an abort. */
+  async cycle(signal: AbortSignal): Promise<Cycle> {
+    const { clock, tally, log, push, store, settings } = this.#options
+    const startedAt = clock.now()
+    const troubles: Trouble[] = []
+    tally.beginCycle()
+    const call: CallContext = { signal, lane: 'background' }
+    const schema = await this.#tolerate(troubles, signal, () => this.#options.schemas.current(call))
+    this.#blocked = schema && 'blocked' in schema ? schema.blocked : undefined
+    if (this.#blocked) troubles.push(this.#blocked)
+    if (schema && 'schema' in schema) {
+      await this.#rounds({ ...call, schema: schema.schema }, troubles)
+      await this.#tolerate(troubles, signal, () => push.push(call))
+      await store.pruneSync(startedAt - settings.retentionMs, settings.saveMax)
+    }
+    const cycle = this.#summarise(startedAt, schema !== undefined, troubles)
+    this.#lastCycle = cycle
+    const { counts, ...summary } = cycle
+    log[cycle.result === 'done' ? 'debug' : 'warn']({ event: 'sync-cycle', ...summary })
+    return cycle
+  }
+
+  async #rounds(context: PullContext, troubles: Trouble[]): Promise<void> {
+    const { settings, store, work } = this.#options
+    const ended = new Set<Stream>()
+    for (let round = 0; round < settings.roundsMax; round += 1) {
+      const more = await this.#pullAll(context, ended, troubles)
+      const { paused } = await store.readState()
+      const worked = paused ? 0 : await this.#tolerate(troubles, context.signal, () => work.round(context))
+      if (worked === undefined) return
+      if (!more && worked === 0) return
+    }
+  }
+
+  /** One page of each source that is not at its end; one at its end is asked again after an interval. */
+  async #pullAll(context: PullContext, ended: Set<Stream>, troubles: Trouble[]): Promise<boolean> {
+    const { sources, clock, settings } = this.#options
+    let more = false
+    for (const source of sources) {
+      const { stream, intervalMs = 0 } = source
+      const waitMs = Math.max(intervalMs, ended.has(stream) ? settings.intervalMs : 0)
+      const isDue = clock.now() - (this.#pulledAt.get(stream) ?? Number.NEGATIVE_INFINITY) >= waitMs
+      if (!isDue && !this.#streams.get(stream)?.behind) continue
+      const before = troubles.length
+      const pull = await this.#tolerate(troubles, context.signal, () => source.pull(context))
+      this.#pulledAt.set(stream, clock.now())
+      this.#unreadable.set(stream, (this.#unreadable.get(stream) ?? 0) + (pull?.unreadable ?? 0))
+      const trouble = troubles[before] ?? unreadable(this.#unreadable.get(stream) ?? 0)
+      this.#streams.set(stream, { behind: pull?.more ?? false, ...trouble })
+      if (!pull?.more) ended.add(stream)
+      if (stream.startsWith('dynamics')) this.#rowsRead += pull?.items ?? 0
+      more ||= pull?.more ?? false
+    }
+    return more
+  }
+
+  /** A vendor's error ends only what ran into it. */
+  async #tolerate<T>(
+    troubles: Trouble[],
+    signal: AbortSignal,
+    run: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await run()
+    } catch (error) {
+      if (signal.aborted || !isVendorError(error)) throw error
+      if (error instanceof Rejected) this.#options.schemas.doubt()
+      troubles.push(troubleOf(error))
+      this.#options.log.warn({ event: 'sync-trouble', ...troubleOf(error), err: error })
+      return undefined
+    }
+  }
+
+  #summarise(startedAt: number, ran: boolean, [trouble]: readonly Trouble[]): Cycle {
+    const { clock, tally } = this.#options
+    const result = trouble === undefined ? 'done' : ran ? 'partial' : 'failed'
+    return { startedAt, tookMs: clock.now() - startedAt, result, ...trouble, counts: tally.cycle }
+  }
+
+  async status(): Promise<SyncStatus> {
+    const { tally } = this.#options
+    return {
+      ...(this.#blocked && { blocked: this.#blocked }),
+      since: this.#since,
+      totals: tally.total,
+      ...(this.#lastCycle && { lastCycle: this.#lastCycle }),
+      ...(this.#nextCycleAt !== undefined && { nextCycleAt: this.#nextCycleAt }),
+      streams: Object.fromEntries(this.#streams),
+      initialSync: await this.#initialSync(),
+    }
+  }
+
+  async #initialSync(): Promise<InitialSync> {
+    const { store } = this.#options
+    const { cursors } = await store.readState()
+    const tables = cursors.filter(({ stream }) => stream.startsWith('dynamics'))
+    const rowsRead = this.#rowsRead
+    if (tables.length === 0) return { state: 'waiting', rowsRead }
+    if (tables.some(({ readAt }) => readAt === undefined) || tables.length < 2)
+      return { state: 'reading', rowsRead }
+    const { initial } = await store.backlog()
+    return { state: initial > 0 ? 'loading' : 'done', rowsRead }
+  }
+
+  async pause(): Promise<void> {
+    await this.#options.store.setPaused(true)
+  }
+
+  async resume(): Promise<void> {
+    await this.#options.store.setPaused(false)
+    this.#wake.abort()
+  }
+
+  async preview(itemsMax: number, call: CallContext): Promise<Preview> {
+    const { schemas, previewer } = this.#options
+    const found = await schemas.current({ ...call, lane: 'background' })
+    if ('blocked' in found) return previewer.nothing()
+    return previewer.preview(itemsMax, { ...call, lane: 'background', schema: found.schema })
+  }
+}
+
+function unreadable(count: number): Trouble | undefined {
+  if (count === 0) return undefined
+  const advice = `${count} items since the start could not be read; the log names them. They are read again when they change.`
+  return { code: 'items-unreadable', advice }
+}
+
+function troubleOf(error: Error): Trouble {
+  if (error instanceof Unauthorized || error instanceof Rejected) {
+    const { code, advice } = error.detail
+    return { code, advice }
+  }
+  return error instanceof Busy
+    ? {
+        code: 'vendor-busy',
+        advice: 'Nothing to do: a quota is used up for the moment, the sync goes on later.',
+      }
+    : {
+        code: 'vendor-unavailable',
+        advice: 'Nothing to do: one side did not answer, the sync goes on by itself.',
+      }
+}

@@ -1,0 +1,151 @@
+import type { CallContext } from '../abort.ts'
+import type { Column, Metadata, TableDefinition } from '../dataverse/metadata.ts'
+import { isVendorError, type VendorError } from '../errors.ts'
+import type { MarketoField, Schema } from '../marketo/schema.ts'
+import type { Direction } from '../person/fields.ts'
+import type { FieldSelection } from '../person/selection.ts'
+import { type Judged, judgeField, judgeSystemField } from '../person/sync-field.ts'
+import { systemFields } from '../person/system-fields.ts'
+import type { RecordType } from '../store/port.ts'
+import { type Blocked, NO_MARKETO } from './control.ts'
+
+/** A side that could be asked, or why not. */
+export type Reach = { reached: true } | ({ reached: false } & Blocked)
+
+/** `narrowed`: it travels, though not both ways as selected. `unknown`: a side could not be asked. */
+export type FieldState = 'ok' | 'narrowed' | 'set-aside' | 'unknown'
+
+export interface SystemFieldLine {
+  field: string
+  state: FieldState
+  code?: string
+  advice?: string
+  marketo?: { type: string; length?: number; updateable: boolean }
+}
+
+export interface FieldLine extends SystemFieldLine {
+  column: string
+  selected: Direction
+  /** The direction it travels; absent while it is set aside or not known. */
+  direction?: Direction
+  dynamics?: { type: string; length?: number; required: boolean; updateable: boolean }
+}
+
+export interface FieldReport {
+  marketo: Reach
+  dynamics: Reach
+  fields: Record<RecordType, FieldLine[]>
+  /** What the service itself fills in Marketo. */
+  systemFields: SystemFieldLine[]
+}
+
+export interface FieldReportOptions {
+  selection: FieldSelection
+  metadata: Metadata
+  /** Absent: Marketo is not configured. */
+  schema?: Pick<Schema, 'fields'>
+}
+
+type Asked<T> =
+  | { value: T; reach: { reached: true } }
+  | { value?: never; reach: Exclude<Reach, { reached: true }> }
+
+/** The selection as both live schemas see it. Each side is asked by itself: one that is away hides only itself. */
+export async function reportFields(options: FieldReportOptions, call: CallContext): Promise<FieldReport> {
+  const { selection, metadata, schema } = options
+  const [marketo, tables] = await Promise.all([
+    schema ? ask(() => schema.fields(call, true)) : NOT_CONFIGURED,
+    ask(async () => ({
+      lead: await metadata.table('lead', call, { fresh: true }),
+      contact: await metadata.table('contact', call, { fresh: true }),
+    })),
+  ])
+  const live = marketo.value
+  const linesOf = (recordType: RecordType) =>
+    selection.fields[recordType].map((field): FieldLine => {
+      const table = tables.value?.[recordType]
+      const judged = live && table && judgeField(field, table, live)
+      return {
+        field: field.marketo,
+        column: field.column,
+        selected: field.direction,
+        ...(judged && directionOf(judged, field.direction)),
+        ...wordsOf(judged),
+        ...marketoSide(live?.get(field.marketo)),
+        ...dynamicsSide(table, field.column),
+      }
+    })
+  return {
+    marketo: marketo.reach,
+    dynamics: tables.reach,
+    fields: { lead: linesOf('lead'), contact: linesOf('contact') },
+    systemFields: systemFields
+      .filter(({ required }) => required)
+      .map((field) => ({
+        field: field.name,
+        ...wordsOf(live && judgeSystemField(field, live)),
+        ...marketoSide(live?.get(field.name)),
+      })),
+  }
+}
+
+const NOT_CONFIGURED: Asked<never> = { reach: { reached: false, ...NO_MARKETO } }
+
+async function ask<T>(question: () => Promise<T>): Promise<Asked<T>> {
+  try {
+    return { value: await question(), reach: { reached: true } }
+  } catch (error) {
+    if (!isVendorError(error)) throw error
+    return { reach: { reached: false, ...reasonOf(error) } }
+  }
+}
+
+function reasonOf(error: VendorError): Blocked {
+  switch (error.name) {
+    case 'Unauthorized':
+    case 'Rejected':
+      return { code: error.detail.code, advice: error.detail.advice }
+    case 'Busy':
+      return { code: 'vendor-busy', advice: `It asks to wait: ask again in ${waitOf(error.retryAfterMs)}.` }
+    case 'Unavailable':
+    case 'Conflict':
+      return { code: 'vendor-unavailable', advice: 'There is no usable answer now: ask again.' }
+    default:
+      return error satisfies never
+  }
+}
+
+function waitOf(retryAfterMs: number): string {
+  return `${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s`
+}
+
+function directionOf({ field }: Judged, selected: Direction): Pick<FieldLine, 'direction'> {
+  if (field) return { direction: field.direction }
+  return selected === 'on-create' ? { direction: selected } : {}
+}
+
+function wordsOf(judged: Judged | undefined): Pick<SystemFieldLine, 'state' | 'code' | 'advice'> {
+  if (!judged) return { state: 'unknown' }
+  if (!judged.left) return { state: 'ok' }
+  const { code, advice } = judged.left
+  return { state: judged.field ? 'narrowed' : 'set-aside', code, advice }
+}
+
+function marketoSide(field: MarketoField | undefined): Pick<SystemFieldLine, 'marketo'> {
+  if (!field) return {}
+  const { dataType: type, length, updateable } = field
+  return { marketo: { type, ...(length !== undefined && { length }), updateable } }
+}
+
+function dynamicsSide(table: TableDefinition | undefined, name: string): Pick<FieldLine, 'dynamics'> {
+  const column = table?.columns.get(name)
+  if (!column) return {}
+  const { type, maxLength: length, validForUpdate: updateable } = column
+  return {
+    dynamics: { type, ...(length !== undefined && { length }), required: isRequired(column), updateable },
+  }
+}
+
+function isRequired({ requiredLevel }: Column): boolean {
+  return requiredLevel === 'ApplicationRequired' || requiredLevel === 'SystemRequired'
+}

@@ -1,0 +1,96 @@
+import type { Rows } from '../dataverse/rows.ts'
+import type { People } from '../marketo/people.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import type { LinkMove, Replica } from '../store/sync-port.ts'
+import { touch, withoutDynamics, withoutMarketo } from './replica.ts'
+import { seePerson } from './see-person.ts'
+import { seeDeleted, seeRow } from './see-rows.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext } from './stream.ts'
+
+/** Replicas with both sides known, and what was learned of their links on the way. */
+export interface Gathered {
+  replicas: Replica[]
+  moves: LinkMove[]
+}
+
+export interface GatherOptions {
+  people: People
+  rows: Rows
+  settings: SyncSettings
+}
+
+/**
+ * A replica as work finds it. Undefined where an earlier write may still land in Marketo: it waits.
+ * What was on its way when the process ended, or was not proven in time, is read before anything is decided.
+ */
+export function takeUp(
+  replica: Replica,
+  now: number,
+  { settleMs, confirmMs }: SyncSettings,
+): Replica | undefined {
+  const { intent } = replica
+  if (intent?.toMarketo && now < intent.at + settleMs) return undefined
+  let taken = replica
+  if (intent?.toDynamics) taken = withoutDynamics(taken)
+  if (intent?.toMarketo) taken = withoutMarketo(taken)
+  const late = taken.sent.some((sent) => !sent.confirmed && !sent.blocked && now >= sent.at + confirmMs)
+  return late ? withoutMarketo(taken) : taken
+}
+
+/** Reads in bulk what is not known of either side. Throws the vendors' errors: nothing is lost, all stay due. */
+export async function gather(
+  replicas: readonly Replica[],
+  now: number,
+  { people, rows, settings }: GatherOptions,
+  context: PullContext,
+): Promise<Gathered> {
+  const moves: LinkMove[] = []
+  const { schema } = context
+
+  const unread = replicas.filter(({ dynamics, state }) => dynamics === undefined && state !== 'tombstoned')
+  const refs = unread.map(({ recordType: table, recordId: id }) => ({ table, id }))
+  const found = refs.length === 0 ? new Map() : await rows.readRows(refs, schema.selects, context)
+
+  const strangers = replicas.flatMap(({ marketo, marketoId }) =>
+    marketo === undefined && marketoId !== undefined ? [marketoId] : [],
+  )
+  const known = strangers.length === 0 ? new Map() : await people.read(strangers, schema.readFields, context)
+
+  const gathered = replicas.map((replica) => {
+    let after = replica
+    if (unread.includes(replica)) {
+      const row = found.get(`${replica.recordType}:${replica.recordId}`)
+      const { linkId, recordType, recordId, priority, epoch } = replica
+      if (row === undefined) moves.push({ kind: 'tombstone', linkId, recordType, recordId })
+      after = row
+        ? seeRow(replica, row, { now, epoch, priority, schema, ownerOf: () => undefined })
+        : { ...seeDeleted(replica, now), state: 'tombstoned' }
+    }
+    const { marketoId } = replica
+    if (marketoId === undefined || replica.marketo !== undefined) return after
+    const person = known.get(marketoId)
+    if (person) return seePerson(after, person, { now, schema, settleMs: settings.settleMs })
+    moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
+    return orphaned(after, schema, now)
+  })
+  return { replicas: gathered, moves }
+}
+
+/**
+ * The person is gone: what was agreed with them is void. Only a record that has changed since then makes a new
+ * person; one that has not rests until it does.
+ */
+function orphaned(replica: Replica, schema: SyncSchema, now: number): Replica {
+  const { marketoId, shadow, intent, restore, dueAt, dirtySince, ...alone } = replica
+  const state = replica.state === 'linked' ? 'orphaned' : replica.state
+  const after: Replica = { ...alone, state, sent: [] }
+  return hasNews(replica, schema) ? touch(after, now) : after
+}
+
+function hasNews({ recordType, shadow = {}, dynamics = {} }: Replica, schema: SyncSchema): boolean {
+  return schema.fields[recordType].some(
+    ({ marketo: name, direction }) =>
+      direction !== 'to-dynamics' && name in shadow && name in dynamics && shadow[name] !== dynamics[name],
+  )
+}

@@ -1,0 +1,73 @@
+import type { LinkMove, NewConflict, Replica, SentValue, Values } from '../store/sync-port.ts'
+
+/** What one look at a side changes: replicas as they shall be, and what happens to their links. */
+export interface Seen {
+  replica: Replica
+  moves: LinkMove[]
+  conflicts: NewConflict[]
+}
+
+export function seen(replica: Replica, moves: LinkMove[] = [], conflicts: NewConflict[] = []): Seen {
+  return { replica, moves, conflicts }
+}
+
+/** There is something to do now; what failed before gets a fresh start. */
+export function touch(replica: Replica, now: number): Replica {
+  return { ...replica, dueAt: now, dirtySince: replica.dirtySince ?? now, attempts: 0 }
+}
+
+/** Nothing is to be done but, later, to ask for proof of what was sent. */
+export function rest(replica: Replica, confirmMs: number): Replica {
+  const { dueAt, dirtySince, ...calm } = replica
+  const open = calm.sent.filter(({ confirmed, blocked }) => !confirmed && !blocked)
+  if (open.length === 0) return calm
+  return { ...calm, dueAt: Math.min(...open.map(({ at }) => at)) + confirmMs }
+}
+
+/** Marketo's side is not certain any more: it is read before anything is decided. */
+export function withoutMarketo(replica: Replica): Replica {
+  const { marketo, ...unknown } = replica
+  return unknown
+}
+
+export function withoutDynamics(replica: Replica): Replica {
+  const { dynamics, etag, ...unknown } = replica
+  return unknown
+}
+
+export function withoutIntent(replica: Replica): Replica {
+  const { intent, ...settled } = replica
+  return settled
+}
+
+/** Late entries of the change log cannot come any more; a blocked value is remembered until it is replaced. */
+export function forgetSent(replica: Replica, before: number): Replica {
+  if (replica.sent.every(({ at, blocked }) => at >= before || blocked)) return replica
+  return { ...replica, sent: replica.sent.filter(({ at, blocked }) => at >= before || blocked) }
+}
+
+/** The latest value that we sent to a field. */
+export function lastSent(replica: Replica, field: string): SentValue | undefined {
+  return replica.sent.findLast((one) => one.field === field)
+}
+
+/**
+ * What Marketo is taken to hold. Where Field Management keeps our value out, what stands there is no edit of
+ * anybody: it must not travel back.
+ */
+export function believedMarketo(replica: Replica): Values | undefined {
+  const { marketo } = replica
+  if (marketo === undefined) return undefined
+  const believed: Record<string, Values[string]> = { ...marketo }
+  for (const field of Object.keys(marketo)) {
+    const sent = lastSent(replica, field)
+    if (sent?.blocked && marketo[field] === sent.replaced) believed[field] = sent.value
+  }
+  return believed
+}
+
+/** Whether any field that is known now differs from what was known. */
+export function differs(before: Values | undefined, after: Values): boolean {
+  if (before === undefined) return true
+  return Object.keys(after).some((field) => after[field] !== before[field])
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../clock.ts'
+import type { ChangePage, SeenRow } from '../dataverse/changes.ts'
+import type { Rows } from '../dataverse/rows.ts'
+import type { RecordType } from '../person/person.ts'
+import type { LinkMove, NewReplica, Replica, SyncStore } from '../store/sync-port.ts'
+import { chunks, saveComputed } from './pages.ts'
+import {
+  handedOver,
+  inherit,
+  isBack,
+  movesOfRows,
+  newReplicaOf,
+  type RecordName,
+  type RowsContext,
+  seeDeleted,
+  seeRow,
+} from './see-rows.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext } from './stream.ts'
+
+export interface RowIntakeOptions {
+  recordType: RecordType
+  rows: Rows
+  store: SyncStore
+  clock: Clock
+  settings: SyncSettings
+}
+
+type Known = Omit<RowsContext, 'ownerOf'>
+
+/** What rows of one table say, brought into the store. To take the same rows in again changes nothing. */
+export class RowIntake {
+  readonly #options: RowIntakeOptions
+
+  constructor(options: RowIntakeOptions) {
+    this.#options = options
+  }
+
+  /** Gives how many of the rows and deletions were news. */
+  async takeIn(page: ChangePage, known: Known, context: PullContext): Promise<number> {
+    const { store, settings } = this.#options
+    let news = 0
+    for (const rows of chunks(page.rows, settings.saveMax)) {
+      await this.#handOver(rows, known, context)
+      const saved = await saveComputed(store, async () => {
+        const { now } = known
+        return { now, ...(await this.foresee(rows, known)) }
+      })
+      news += (saved.replicas?.length ?? 0) + (saved.newLinks?.length ?? 0)
+    }
+    for (const ids of chunks(page.deletedIds, settings.saveMax)) {
+      news += await this.takeDeleted(ids, known.now)
+    }
+    return news
+  }
+
+  /** What the rows change, with nothing saved. */
+  async foresee(rows: readonly SeenRow[], known: Known) {
+    const { recordType } = this.#options
+    const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
+    const context: RowsContext = { ...known, ownerOf }
+    const replicas: Replica[] = []
+    const newLinks: NewReplica[] = []
+    const moves: LinkMove[] = []
+    for (const row of rows) {
+      const owner = ownerOf(recordType, row.id)
+      const made = owner === undefined ? newReplicaOf(row, recordType, context) : undefined
+      const after = owner && seeRow(owner, row, context)
+      if (owner && isBack(owner, row)) moves.push({ kind: 'restore', linkId: owner.linkId })
+      if (made) newLinks.push(made)
+      else if (after !== undefined && after !== owner) replicas.push(after)
+    }
+    return { replicas, newLinks, moves }
+  }
+
+  /** Rows that a 404 has proven to be gone. Gives how many of them were ours. */
+  async takeDeleted(ids: readonly string[], now: number): Promise<number> {
+    const { store, recordType } = this.#options
+    const { replicas } = await saveComputed(store, async () => {
+      const ownerOf = await this.#ownersOf(ids)
+      const gone = ids.flatMap((id) => {
+        const owner = ownerOf(recordType, id)
+        return owner?.state === 'linked' || owner?.state === 'orphaned' ? [owner] : []
+      })
+      return {
+        now,
+        moves: gone.map(({ linkId, recordId }) => ({ kind: 'tombstone', linkId, recordType, recordId })),
+        replicas: gone.map((owner) => seeDeleted(owner, now)),
+      }
+    })
+    return replicas?.length ?? 0
+  }
+
+  /**
+   * The page with its doubts cleared up by id: rows that cannot be read, and those of ours that are said to be
+   * deleted, since a row that was restored is told both ways. Only a 404 proves that a row is gone.
+   */
+  async clearUp(page: ChangePage, context: PullContext): Promise<ChangePage> {
+    const { recordType } = this.#options
+    const ownerOf = await this.#ownersOf(page.deletedIds)
+    const ours = page.deletedIds.filter((id) => ownerOf(recordType, id) !== undefined)
+    const doubtful = page.unreadable.flatMap(({ id }) => id ?? [])
+    const known = await this.#readRows(recordType, ours, context)
+    // A row that cannot be read this way either must not keep the others waiting.
+    const mended = await this.#readRows(recordType, doubtful, context).catch(() => new Map<string, SeenRow>())
+    const found = new Map([...known, ...mended])
+    if (found.size === 0) return page
+    const rows = new Map([...page.rows, ...found.values()].map((row) => [row.id, row]))
+    return {
+      ...page,
+      rows: [...rows.values()],
+      deletedIds: page.deletedIds.filter((id) => !found.has(id)),
+      unreadable: page.unreadable.filter(({ id }) => id === undefined || !found.has(id)),
+    }
+  }
+
+  /** Links first: what a row says about a record is then said to the link that has it. */
+  async #handOver(page: readonly SeenRow[], known: Known, context: PullContext): Promise<void> {
+    const { store, recordType } = this.#options
+    const { rows, names } = handedOver(page, recordType)
+    if (rows.length === 0) return
+    await saveComputed(store, async () => {
+      const found = await store.findReplicas({ records: names })
+      const moves = movesOfRows(rows, recordType, { ...known, ownerOf: byRecord(found) })
+      const replicas: Replica[] = []
+      for (const move of moves) {
+        const heir = found.find(({ linkId }) => linkId === move.linkId)
+        if (move.kind !== 'record' || heir === undefined) continue
+        const read = await this.#readRows(move.recordType, [move.recordId], context)
+        replicas.push(inherit(heir, nameOf(move), read.get(move.recordId), known))
+      }
+      return { now: known.now, moves, replicas }
+    })
+  }
+
+  /** By id. */
+  async #readRows(
+    table: RecordType,
+    ids: readonly string[],
+    context: PullContext,
+  ): Promise<Map<string, SeenRow>> {
+    if (ids.length === 0) return new Map()
+    const refs = ids.map((id) => ({ table, id }))
+    const found = await this.#options.rows.readRows(refs, context.schema.selects, context)
+    return new Map([...found.values()].map((row) => [row.id, row]))
+  }
+
+  async #ownersOf(recordIds: readonly string[]): Promise<RowsContext['ownerOf']> {
+    const { store, recordType } = this.#options
+    const records = recordIds.map((recordId) => ({ recordType, recordId }))
+    return byRecord(await store.findReplicas({ records }))
+  }
+}
+
+function nameOf({ recordType, recordId }: RecordName): RecordName {
+  return { recordType, recordId }
+}
+
+/** By the record that each link has now; its former records name nobody. */
+function byRecord(replicas: readonly Replica[]): RowsContext['ownerOf'] {
+  const owners = new Map(replicas.map((one) => [`${one.recordType}:${one.recordId}`, one]))
+  return (recordType, recordId) => owners.get(`${recordType}:${recordId}`)
+}

@@ -1,0 +1,87 @@
+import type { CallContext } from '../abort.ts'
+import { ACTIVITY_TYPES, type LeadActivity } from '../marketo/changes.ts'
+import type { People } from '../marketo/people.ts'
+import type { LinkMove, Replica, SyncStore } from '../store/sync-port.ts'
+import { touch, withoutMarketo } from './replica.ts'
+
+export interface LifeOptions {
+  store: SyncStore
+  people: Pick<People, 'read'>
+}
+
+/**
+ * Merged, deleted and scored people. The links move first, in a transaction of their own, since the replicas of
+ * the survivors are written after them; to see the same page again changes nothing.
+ */
+export async function observeLife(
+  items: readonly LeadActivity[],
+  now: number,
+  { store, people }: LifeOptions,
+  call: CallContext,
+): Promise<{ replicas: Replica[] }> {
+  const merges = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.mergeLeads).map(candidatesOf)
+  const deleted = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.deleteLead)
+  const scored = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.changeScore)
+  const candidates = [...new Set(merges.flat())]
+  const present = candidates.length === 0 ? new Map() : await people.read(candidates, ['id'], call)
+
+  const moves: LinkMove[] = []
+  for (const ids of merges) moves.push(...(await movesOfMerge(ids, present, store)))
+  for (const { marketoId } of deleted) moves.push(...(await movesOfDelete(marketoId, store)))
+  if (moves.length > 0) await store.save({ now, moves })
+
+  const survivors = [...present.keys(), ...scored.map(({ marketoId }) => marketoId)]
+  const concerned = [
+    ...(await store.findReplicas({ marketoIds: [...new Set(survivors)] })),
+    ...(await store.findReplicas({ linkIds: moves.map(({ linkId }) => linkId) })),
+  ]
+  const unique = new Map(concerned.map((replica) => [replica.linkId, replica]))
+  return { replicas: [...unique.values()].map((replica) => afterLife(replica, now)) }
+}
+
+/** Whoever lost their person rests until the record changes; everybody else is read again. */
+function afterLife(replica: Replica, now: number): Replica {
+  const unread = withoutMarketo(replica)
+  if (replica.marketoId !== undefined) return touch(unread, now)
+  const { shadow, intent, restore, dueAt, dirtySince, ...alone } = unread
+  return { ...alone, sent: [] }
+}
+
+/**
+ * Of the people in a merge, the one who is still there survived. Sources contradict each other on which id the
+ * activity is about, so both are asked for.
+ */
+async function movesOfMerge(
+  ids: readonly number[],
+  present: ReadonlyMap<number, unknown>,
+  store: SyncStore,
+): Promise<LinkMove[]> {
+  const winner = ids.find((id) => present.has(id))
+  const losers = ids.filter((id) => !present.has(id))
+  const [home] = winner === undefined ? [] : await store.findReplicas({ marketoIds: [winner] })
+  const moves: LinkMove[] = []
+  let homeId = home?.linkId
+  for (const loser of losers) {
+    const [link] = await store.findReplicas({ marketoIds: [loser] })
+    if (link === undefined) continue
+    if (winner !== undefined && homeId === undefined && link.marketoId === loser) {
+      moves.push({ kind: 'person', linkId: link.linkId, marketoId: winner })
+      homeId = link.linkId
+    }
+    moves.push({ kind: 'orphan', linkId: link.linkId, marketoId: loser })
+    if (homeId !== undefined && homeId !== link.linkId && link.marketoId === loser) {
+      moves.push({ kind: 'merge', linkId: link.linkId, into: homeId })
+    }
+  }
+  return moves
+}
+
+async function movesOfDelete(marketoId: number, store: SyncStore): Promise<LinkMove[]> {
+  const [link] = await store.findReplicas({ marketoIds: [marketoId] })
+  return link ? [{ kind: 'orphan', linkId: link.linkId, marketoId }] : []
+}
+
+function candidatesOf({ marketoId, attributes }: LeadActivity): number[] {
+  const merged = String(attributes['Merge IDs'] ?? attributes.mergeIds ?? '').match(/\d{1,16}/g) ?? []
+  return [...new Set([marketoId, ...merged.map(Number)])]
+}

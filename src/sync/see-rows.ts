@@ -1,0 +1,155 @@
+import type { SeenRow } from '../dataverse/changes.ts'
+import { identifiersOf } from '../person/identity.ts'
+import type { RecordType } from '../person/person.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../person/sync-values.ts'
+import type { LinkMove, NewReplica, Replica } from '../store/sync-port.ts'
+import { differs, touch, withoutDynamics } from './replica.ts'
+
+export interface RowsContext {
+  now: number
+  epoch: number
+  priority: 0 | 1
+  schema: SyncSchema
+  /** The link that owns a record's name, if any. */
+  ownerOf(recordType: RecordType, recordId: string): Replica | undefined
+}
+
+export interface RecordName {
+  recordType: RecordType
+  recordId: string
+}
+
+/** The rows that were merged or qualified into another record, or made by that, with all records concerned. */
+export function handedOver(rows: readonly SeenRow[], recordType: RecordType) {
+  const names: RecordName[] = []
+  const concerned = rows.filter((row) => {
+    const life = recordLife(row.columns, recordType)
+    const target = targetOf(life, recordType)
+    const from = life.originatingLeadId
+    if (target) names.push(target)
+    if (from !== undefined) names.push({ recordType: 'lead', recordId: from })
+    if (target || from !== undefined) names.push({ recordType, recordId: row.id })
+    return target !== undefined || from !== undefined
+  })
+  return { rows: concerned, names }
+}
+
+/** What rows say about who holds whom. */
+export function movesOfRows(
+  rows: readonly SeenRow[],
+  recordType: RecordType,
+  context: RowsContext,
+): LinkMove[] {
+  return rows.flatMap((row) => {
+    const life = recordLife(row.columns, recordType)
+    const link = context.ownerOf(recordType, row.id)
+    const qualified = life.originatingLeadId && context.ownerOf('lead', life.originatingLeadId)
+    if (qualified && isCurrent(qualified, 'lead', life.originatingLeadId)) {
+      return [handOver(qualified, { recordType, recordId: row.id }, context)]
+    }
+    if (link === undefined || !isCurrent(link, recordType, row.id)) return []
+    const target = targetOf(life, recordType)
+    return target ? [handOver(link, target, context)] : []
+  })
+}
+
+/** The replica after a look at its row; the same object when the row says nothing new. */
+export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Replica {
+  const { recordType, recordId, etag } = replica
+  const { now, epoch, schema } = context
+  if (recordId !== row.id) return replica
+  if (etag === row.etag && replica.dynamics) return epoch === replica.epoch ? replica : { ...replica, epoch }
+  const dynamics = dynamicsValues(row.columns, { recordType, recordId }, schema)
+  const { stopped } = recordLife(row.columns, recordType)
+  const stamp = stampOf(row.columns, recordType, schema)
+  const after = { ...landed(replica, stamp), dynamics, etag: row.etag, stopped, epoch }
+  const isNews = differs(replica.dynamics, dynamics) || stopped !== replica.stopped
+  return isNews ? touch(after, now) : after
+}
+
+/** A deleted row that is back, from the recycle bin. */
+export function isBack(replica: Replica, row: SeenRow): boolean {
+  return replica.state === 'tombstoned' && replica.recordId === row.id
+}
+
+/** The stamp of our own intent proves that it landed, even when somebody has edited the row since. */
+function landed(replica: Replica, stamp: string | undefined): Replica {
+  const { intent } = replica
+  if (!intent?.toDynamics || stamp !== intent.intentId) return replica
+  return { ...replica, shadow: { ...replica.shadow, ...intent.toDynamics } }
+}
+
+/** A record that nobody has linked; undefined when it is none of our business. */
+export function newReplicaOf(
+  row: SeenRow,
+  recordType: RecordType,
+  context: RowsContext,
+): NewReplica | undefined {
+  const { now, epoch, priority, schema } = context
+  const life = recordLife(row.columns, recordType)
+  if (life.stopped || life.merged || targetOf(life, recordType)) return undefined
+  const ref = { recordType, recordId: row.id }
+  const dynamics = dynamicsValues(row.columns, ref, schema)
+  const email = typeof dynamics.email === 'string' ? dynamics.email : undefined
+  const [name] = identifiersOf({ ...(email !== undefined && { email }) })
+  return {
+    link: { ...ref, ...(name && { email: name.value }) },
+    replica: {
+      dynamics,
+      etag: row.etag,
+      marketoSeenAt: 0,
+      sent: [],
+      stopped: false,
+      dueAt: now,
+      dirtySince: now,
+      priority,
+      attempts: 0,
+      epoch,
+    },
+  }
+}
+
+/** A row that is gone: flagged in Marketo, deleted nowhere. */
+export function seeDeleted(replica: Replica, now: number): Replica {
+  const { etag, ...row } = replica
+  return touch({ ...row, dynamics: { ...replica.dynamics, microsoftIsDeleted: true } }, now)
+}
+
+function targetOf(life: RecordLife, recordType: RecordType): RecordName | undefined {
+  if (life.merged && life.masterId !== undefined) return { recordType, recordId: life.masterId }
+  const qualified = recordType === 'lead' && life.stateCode === 1
+  if (qualified && life.parentContactId !== undefined) {
+    return { recordType: 'contact', recordId: life.parentContactId }
+  }
+  return undefined
+}
+
+function handOver(link: Replica, to: RecordName, { ownerOf }: RowsContext): LinkMove {
+  const owner = ownerOf(to.recordType, to.recordId)
+  if (owner && owner.linkId !== link.linkId) return { kind: 'merge', linkId: link.linkId, into: owner.linkId }
+  return { kind: 'record', linkId: link.linkId, ...to }
+}
+
+function isCurrent(link: Replica, recordType: RecordType, recordId: string | undefined): boolean {
+  return link.recordType === recordType && link.recordId === recordId
+}
+
+/**
+ * The replica of a link that was handed to another record. What the new record does not say was not emptied there:
+ * it was never filled, so it is no base to decide by.
+ */
+export function inherit(
+  replica: Replica,
+  to: RecordName,
+  row: SeenRow | undefined,
+  context: Pick<RowsContext, 'now' | 'schema' | 'epoch'>,
+): Replica {
+  const { now, schema, epoch } = context
+  const heir = touch({ ...withoutDynamics(replica), ...to, epoch }, now)
+  if (row === undefined) return heir
+  const dynamics = dynamicsValues(row.columns, to, schema)
+  const agreed = Object.entries(replica.shadow ?? {}).filter(([field]) => (dynamics[field] ?? null) !== null)
+  const { stopped } = recordLife(row.columns, to.recordType)
+  return { ...heir, dynamics, etag: row.etag, stopped, shadow: Object.fromEntries(agreed) }
+}

@@ -1,0 +1,60 @@
+import type { Backoff } from '../retry.ts'
+
+/** Every bound of the background sync, with its unit. */
+export interface SyncSettings {
+  /** Between the end of a cycle and the start of the next. */
+  intervalMs: number
+  /** How often Marketo's merges and deletions are read; each time is a call of the shared quota. */
+  lifeIntervalMs: number
+  /** How often both schemas are asked for, and drift is noticed without an error that tells of it. */
+  schemaIntervalMs: number
+  /** How long the start waits for Dynamics before it goes on without having checked the field selection. */
+  startCheckMs: number
+  /** Replicas that are worked on together: one $batch, four Sync Leads. */
+  workMax: number
+  /** Replicas that are saved in one transaction; requests get their turn in between. */
+  saveMax: number
+  /** Pages of one stream within one cycle. */
+  pagesMax: number
+  /** Rounds of reading and working within one cycle, so that a cycle ends even while both sides change. */
+  roundsMax: number
+  /** How long a record waits for another with the same e-mail, or for a flow action, to be done. */
+  laterMs: number
+  /** How long a write to Marketo without an answer may still be executed there: a little above 90 s. */
+  settleMs: number
+  /** How long the change log may take to show a write of ours before it is read back. */
+  confirmMs: number
+  /** How long a sent value is remembered: late entries of the change log are told from edits by it. */
+  sentKeepMs: number
+  /** How far before the last entry the change log is read again when its cursor is lost. */
+  overlapMs: number
+  /** Waits of a refused record between tries. */
+  backoff: Backoff
+  /** Waits of a record whose row changed under the write, or whose write got no answer; the first is none. */
+  againBackoff: Backoff
+  /** How long conflicts are kept. */
+  retentionMs: number
+  /** Records that a preview names. */
+  previewMax: number
+}
+
+/** Source of settleMs and overlapMs: Adobe, "Leads" (time-outs), "Paging tokens" (late activities). */
+export const defaultSyncSettings: SyncSettings = {
+  intervalMs: 60_000,
+  lifeIntervalMs: 300_000,
+  schemaIntervalMs: 3_600_000,
+  startCheckMs: 10_000,
+  workMax: 1_000,
+  saveMax: 250,
+  pagesMax: 10_000,
+  roundsMax: 1_000,
+  laterMs: 2_000,
+  settleMs: 100_000,
+  confirmMs: 600_000,
+  sentKeepMs: 7_200_000,
+  overlapMs: 600_000,
+  backoff: { baseMs: 300_000, maxMs: 21_600_000 },
+  againBackoff: { baseMs: 2_000, maxMs: 300_000 },
+  retentionMs: 7_776_000_000,
+  previewMax: 100,
+}

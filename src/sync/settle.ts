@@ -1,0 +1,182 @@
+import type { UpdateResult } from '../dataverse/rows.ts'
+import type { WriteResult } from '../marketo/sync-leads.ts'
+import { identifiersOf } from '../person/identity.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import { dynamicsValues } from '../person/sync-values.ts'
+import type { LinkMove, NewFailure, Replica, SyncIntent, Values } from '../store/sync-port.ts'
+import type { Decision } from './decide.ts'
+import type { Result } from './deliberate.ts'
+import { landed } from './plan.ts'
+import { rest, touch, withoutDynamics, withoutIntent, withoutMarketo } from './replica.ts'
+import { seeDeleted } from './see-rows.ts'
+
+export interface SettleContext {
+  now: number
+  schema: SyncSchema
+  settleMs: number
+  confirmMs: number
+  /** Milliseconds until a record is read and decided on again, by the number of attempts that came to nothing. */
+  againMs(attempts: number): number
+  /** Milliseconds until a refused record is tried again, by its number of failed attempts. */
+  backoffMs(attempts: number): number
+}
+
+/** Pure: what is true after the two answers. undefined = there was nothing to send to that side. */
+export function settle(
+  decision: Decision,
+  sent: Replica,
+  answers: { dynamics?: UpdateResult; marketo?: WriteResult },
+  context: SettleContext,
+): Result {
+  const moves: LinkMove[] = []
+  const failures = [...decision.failures]
+  const waits: number[] = []
+  const shadow = landed(decision.plan, {
+    ...(answers.dynamics?.kind === 'updated' && { toDynamics: decision.toDynamics }),
+    ...(isDone(answers.marketo) && { toMarketo: decision.toMarketo }),
+  })
+  let replica: Replica = { ...withoutIntent(sent), shadow }
+  const side: Side = { decision, moves, failures, waits, context, intent: sent.intent }
+  if (answers.dynamics) replica = afterDynamics(replica, answers.dynamics, side)
+  if (answers.marketo) replica = afterMarketo(replica, answers.marketo, side)
+  for (const { field, blocked } of replica.sent) if (blocked) failures.push(fieldBlocked(field))
+  moves.push(...emailMove(decision.replica, replica))
+  return { replica: scheduled(replica, failures, waits, context), moves, failures }
+}
+
+function isDone(result: WriteResult | undefined): boolean {
+  return result?.kind === 'updated' || result?.kind === 'created'
+}
+
+interface Side {
+  decision: Decision
+  moves: LinkMove[]
+  failures: NewFailure[]
+  /** Milliseconds after which there is something to do again. */
+  waits: number[]
+  context: SettleContext
+  intent: SyncIntent | undefined
+}
+
+function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Replica {
+  const { decision, context, waits } = side
+  const { recordType, recordId, linkId } = replica
+  switch (result.kind) {
+    case 'updated': {
+      const dynamics = dynamicsValues(result.row.columns, { recordType, recordId }, context.schema)
+      // Dynamics may have made something else of a value: that is an edit of its own.
+      if (Object.entries(decision.toDynamics).some(([field, value]) => dynamics[field] !== value))
+        waits.push(0)
+      return { ...replica, dynamics, etag: result.row.etag }
+    }
+    case 'stale':
+      waits.push(context.againMs(replica.attempts))
+      return withoutDynamics(replica)
+    case 'missing':
+      side.moves.push({ kind: 'tombstone', linkId, recordType, recordId })
+      waits.push(0)
+      return { ...seeDeleted(replica, context.now), state: 'tombstoned' }
+    case 'refused':
+      side.failures.push({ side: 'dynamics', ...result.detail })
+      return replica
+    case 'unsent':
+      waits.push(result.retryAfterMs)
+      return replica
+    case 'unknown':
+      waits.push(context.againMs(replica.attempts))
+      return { ...withoutDynamics(replica), ...pending(side, 'toDynamics', decision.toDynamics) }
+    default:
+      return result satisfies never
+  }
+}
+
+function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replica {
+  const { decision, context, waits } = side
+  const { toMarketo } = decision
+  const { linkId } = replica
+  switch (result.kind) {
+    case 'created':
+    case 'updated': {
+      const { marketoId } = result
+      const { restore, ...restored } = replica
+      if (!decision.create) return { ...restored, marketo: { ...replica.marketo, ...toMarketo } }
+      side.moves.push({ kind: 'person', linkId, marketoId })
+      const made = { ...restored, marketoId, state: 'linked' as const }
+      // Somebody with this record's id was there, with values of their own.
+      if (result.kind === 'updated') waits.push(0)
+      if (result.kind === 'updated') return withoutMarketo(made)
+      return {
+        ...made,
+        marketo: { ...decision.marketo, ...toMarketo },
+        marketoSeenAt: wholeSecond(context.now),
+      }
+    }
+    case 'missing': {
+      const { marketoId, shadow, restore, ...alone } = withoutMarketo(replica)
+      if (marketoId !== undefined) side.moves.push({ kind: 'orphan', linkId, marketoId })
+      if (replica.state !== 'tombstoned') waits.push(0)
+      return { ...alone, state: replica.state === 'linked' ? 'orphaned' : replica.state, sent: [] }
+    }
+    case 'refused':
+      side.failures.push({ side: 'marketo', ...result.detail })
+      return unsent(replica, side)
+    case 'unsent':
+      waits.push(result.retryAfterMs)
+      return unsent(replica, side)
+    case 'unknown':
+      waits.push(context.settleMs)
+      return { ...withoutMarketo(replica), ...pending(side, 'toMarketo', toMarketo, replica.intent) }
+    default:
+      return result satisfies never
+  }
+}
+
+function wholeSecond(epochMs: number): number {
+  return Math.floor(epochMs / 1_000) * 1_000
+}
+
+/** What may still land is remembered with the intent's own id and time. */
+function pending(side: Side, to: 'toDynamics' | 'toMarketo', values: Values, other?: SyncIntent) {
+  const { intentId = '', at = side.context.now } = side.intent ?? {}
+  return { intent: { ...other, intentId, at, [to]: values } }
+}
+
+/** Certainly not executed: the change log will not show it. */
+function unsent(replica: Replica, { decision, intent }: Side): Replica {
+  const sent = replica.sent.filter(({ field, at }) => !(at === intent?.at && field in decision.toMarketo))
+  return { ...replica, sent }
+}
+
+function scheduled(
+  replica: Replica,
+  failures: readonly NewFailure[],
+  waits: readonly number[],
+  context: SettleContext,
+): Replica {
+  const { now, confirmMs } = context
+  const live = { ...replica, priority: 0 as const }
+  if (waits.length > 0) {
+    return { ...touch(live, now), dueAt: now + Math.min(...waits), attempts: live.attempts + 1 }
+  }
+  if (failures.length === 0) return { ...rest(live, confirmMs), attempts: 0 }
+  const attempts = live.attempts + 1
+  return { ...rest(live, confirmMs), attempts, dueAt: now + context.backoffMs(attempts) }
+}
+
+/** The agreed e-mail is the one by which the flow action finds the link. */
+function emailMove(before: Replica, after: Replica): LinkMove[] {
+  const agreed = after.shadow?.email
+  if (agreed === undefined || before.shadow?.email === agreed) return []
+  const [name] = typeof agreed === 'string' ? identifiersOf({ email: agreed }) : []
+  return [{ kind: 'email', linkId: after.linkId, ...(name && { email: name.value }) }]
+}
+
+function fieldBlocked(field: string): NewFailure {
+  return {
+    side: 'marketo',
+    code: 'field-blocked',
+    field,
+    advice:
+      'Marketo kept the old value: allow updates by web service for the field in Field Management, or make it to-dynamics.',
+  }
+}

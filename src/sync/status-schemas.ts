@@ -1,0 +1,127 @@
+import { Type } from 'typebox'
+import { WAYS } from './control.ts'
+import { Instant, oneOf } from './schemas.ts'
+
+/** What the status door gives. */
+
+const Count = Type.Integer({ minimum: 0 })
+const Counts = Type.Object({ new: Count, updated: Count, skipped: Count, failed: Count })
+const perRecordType = Type.Object({ lead: Counts, contact: Counts })
+const Tally = Type.Object(
+  { toDynamics: perRecordType, toMarketo: perRecordType },
+  { description: 'Per direction and record type. skipped: looked at, nothing to write.' },
+)
+const Reason = {
+  code: Type.Optional(Type.String({ description: 'Stable machine code, see the README.' })),
+  advice: Type.Optional(Type.String({ description: 'What to do next.' })),
+}
+const Milliseconds = Type.Integer({ minimum: 0 })
+
+const Stream = Type.Object({
+  stream: oneOf(['marketo-changes', 'marketo-life', 'dynamics-leads', 'dynamics-contacts', 'activity-log']),
+  cursor: Type.String({ description: 'A fingerprint: it changes when the cursor moves.' }),
+  readToEndAt: Type.Optional(Instant),
+  ageMs: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Since the stream was last read to its end.' }),
+  ),
+  behind: Type.Boolean({ description: 'More pages wait.' }),
+  lagMs: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Age of the newest change taken in while more wait, else 0.' }),
+  ),
+  ...Reason,
+})
+
+const Cycle = Type.Object({
+  startedAt: Instant,
+  tookMs: Milliseconds,
+  result: oneOf(['done', 'partial', 'failed'], {
+    description: 'partial: something could not be asked or written, and the cycle went on without it.',
+  }),
+  ...Reason,
+  counts: Tally,
+})
+
+const quota = { calls: Count, throttled: Count, pausedForMs: Milliseconds }
+
+const QUIET = { new: 0, updated: 0, skipped: 0, failed: 0 }
+const COUNTS_EXAMPLE = Object.fromEntries(
+  WAYS.map((way) => [way, { lead: { ...QUIET, updated: 12, skipped: 3 }, contact: QUIET }]),
+)
+
+export const SyncStatusAnswer = Type.Object(
+  {
+    state: oneOf(['running', 'paused', 'blocked', 'off']),
+    blocked: Type.Optional(
+      Type.Object(
+        { code: Type.String(), advice: Type.String() },
+        { description: 'Why no cycle runs, when it is blocked or off.' },
+      ),
+    ),
+    paused: Type.Boolean(),
+    intervalSeconds: Type.Integer(),
+    lastCycle: Type.Optional(Cycle),
+    nextCycleAt: Type.Optional(Instant),
+    totals: Type.Optional(Type.Object({ since: Instant, counts: Tally })),
+    streams: Type.Array(Stream),
+    backlog: Type.Object({
+      live: Type.Integer({ description: 'Changed records that are not worked off.' }),
+      initial: Type.Integer({ description: 'Records of the initial sync that are not worked off.' }),
+      oldestChangeAt: Type.Optional(Instant),
+      lagMs: Type.Optional(Type.Integer({ description: 'Age of the oldest change that is not worked off.' })),
+    }),
+    links: Type.Record(Type.String(), Type.Integer(), { description: 'Links by state.' }),
+    openFailures: Type.Integer(),
+    initialSync: Type.Optional(
+      Type.Object({
+        state: oneOf(['waiting', 'reading', 'loading', 'done']),
+        rowsRead: Type.Integer(),
+        left: Type.Integer({ description: 'Records read and not worked off.' }),
+        startedAt: Type.Optional(Instant),
+        endedAt: Type.Optional(Instant),
+      }),
+    ),
+    calls: Type.Object(
+      {
+        dynamics: Type.Object(quota),
+        marketo: Type.Optional(Type.Object({ ...quota, callsToday: Count, dailyCallsMax: Type.Integer() })),
+      },
+      { description: 'Of the whole service. Since its start, save callsToday: since midnight US Central.' },
+    ),
+  },
+  {
+    $id: 'SyncStatus',
+    examples: [
+      {
+        state: 'running',
+        paused: false,
+        intervalSeconds: 60,
+        lastCycle: {
+          startedAt: '2026-03-02T08:15:30.000Z',
+          tookMs: 840,
+          result: 'done',
+          counts: COUNTS_EXAMPLE,
+        },
+        nextCycleAt: '2026-03-02T08:16:30.000Z',
+        totals: { since: '2026-03-01T06:00:00.000Z', counts: COUNTS_EXAMPLE },
+        streams: [
+          {
+            stream: 'dynamics-leads',
+            cursor: '5f1d3a9c20be',
+            readToEndAt: '2026-03-02T08:15:30.400Z',
+            ageMs: 12_000,
+            behind: false,
+            lagMs: 0,
+          },
+        ],
+        backlog: { live: 0, initial: 0 },
+        links: { linked: 20_417, tombstoned: 12 },
+        openFailures: 1,
+        initialSync: { state: 'done', rowsRead: 20_398, left: 0, endedAt: '2026-03-01T06:20:00.000Z' },
+        calls: {
+          dynamics: { calls: 5120, throttled: 0, pausedForMs: 0 },
+          marketo: { calls: 2610, throttled: 0, pausedForMs: 0, callsToday: 980, dailyCallsMax: 25_000 },
+        },
+      },
+    ],
+  },
+)

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import type { Backlog, Cursor } from '../store/sync-port.ts'
+import type { Blocked, Cycle, StreamState, SyncStatus } from './control.ts'
+
+/** Calls used of both quotas. Counts begin with the process, save `callsToday`. */
+export interface Usage {
+  dynamics: { calls: number; throttled: number; pausedForMs: number }
+  marketo?: {
+    calls: number
+    throttled: number
+    pausedForMs: number
+    callsToday: number
+    dailyCallsMax: number
+  }
+}
+
+export interface StatusParts {
+  /** Absent: the sync is switched off. */
+  engine?: SyncStatus
+  blocked?: Blocked
+  paused: boolean
+  cursors: readonly Cursor[]
+  backlog: Backlog
+  usage: Usage
+  intervalSeconds: number
+  now: number
+}
+
+const CURSOR_LENGTH = 12
+
+/** The status page's body: what the engine, the store and the vendors' limiters know, in one. */
+export function statusBody({
+  engine,
+  paused,
+  cursors,
+  backlog,
+  usage,
+  intervalSeconds,
+  now,
+  ...parts
+}: StatusParts) {
+  const { live, initial, oldestDirtyAt, links, openFailures } = backlog
+  const blocked = parts.blocked ?? engine?.blocked
+  const { initialSync, lastCycle, nextCycleAt } = engine ?? {}
+  return {
+    state: stateOf(engine, blocked, paused),
+    ...(blocked && { blocked }),
+    paused,
+    intervalSeconds,
+    ...(lastCycle && { lastCycle: cycleBody(lastCycle) }),
+    ...(nextCycleAt !== undefined && { nextCycleAt: toIso(nextCycleAt) }),
+    ...(engine && { totals: { since: toIso(engine.since), counts: engine.totals } }),
+    streams: cursors.map((cursor) => streamBody(cursor, engine?.streams[cursor.stream], now)),
+    backlog: {
+      live,
+      initial,
+      ...(oldestDirtyAt !== undefined && {
+        oldestChangeAt: toIso(oldestDirtyAt),
+        lagMs: Math.max(0, now - oldestDirtyAt),
+      }),
+    },
+    links,
+    openFailures,
+    ...(initialSync && {
+      initialSync: {
+        state: initialSync.state,
+        rowsRead: initialSync.rowsRead,
+        left: initial,
+        ...(initialSync.startedAt !== undefined && { startedAt: toIso(initialSync.startedAt) }),
+        ...(initialSync.endedAt !== undefined && { endedAt: toIso(initialSync.endedAt) }),
+      },
+    }),
+    calls: usage,
+  }
+}
+
+function stateOf(engine: SyncStatus | undefined, blocked: Blocked | undefined, paused: boolean) {
+  if (!engine) return 'off'
+  if (blocked) return 'blocked'
+  return paused ? 'paused' : 'running'
+}
+
+function cycleBody({ startedAt, ...cycle }: Cycle) {
+  return { startedAt: toIso(startedAt), ...cycle }
+}
+
+function streamBody({ stream, position, readAt }: Cursor, state: StreamState | undefined, now: number) {
+  const { behind = false, newestAt, code, advice } = state ?? {}
+  const lagFrom = behind ? (newestAt ?? readAt) : now
+  return {
+    stream,
+    cursor: fingerprint(position),
+    ...(readAt !== undefined && { readToEndAt: toIso(readAt), ageMs: Math.max(0, now - readAt) }),
+    behind,
+    ...(lagFrom !== undefined && { lagMs: Math.max(0, now - lagFrom) }),
+    ...(code !== undefined && { code }),
+    ...(advice !== undefined && { advice }),
+  }
+}
+
+/** Shows that a cursor moves, and nothing that is inside it. */
+function fingerprint(position: string): string {
+  return createHash('sha256').update(position).digest('hex').slice(0, CURSOR_LENGTH)
+}
+
+export function toIso(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}

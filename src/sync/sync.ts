@@ -1,0 +1,118 @@
+import type { Logger } from 'pino'
+import type { Clock, Random } from '../clock.ts'
+import type { Dataverse } from '../dataverse/dataverse.ts'
+import { ACTIVITY_TYPES, type LeadActivity, type LeadChange } from '../marketo/changes.ts'
+import type { Marketo } from '../marketo/marketo.ts'
+import type { FieldSelection } from '../person/selection.ts'
+import type { SyncStore } from '../store/sync-port.ts'
+import { ActivityPush } from './activity-push.ts'
+import { Tally } from './counts.ts'
+import { DynamicsStream } from './dynamics-stream.ts'
+import { Engine } from './engine.ts'
+import { MarketoStream } from './marketo-stream.ts'
+import { Previewer } from './preview.ts'
+import { SchemaWatch } from './schema-watch.ts'
+import { seeChanges } from './see-changes.ts'
+import { observeLife } from './see-life.ts'
+import { defaultSyncSettings, type SyncSettings } from './settings.ts'
+import type { Source } from './stream.ts'
+import { Work } from './work.ts'
+
+export interface SyncOptions {
+  dataverse: Pick<Dataverse, 'changes' | 'rows' | 'metadata'>
+  marketo: Pick<Marketo, 'changes' | 'people' | 'syncLeads' | 'schema' | 'activityLog'>
+  store: SyncStore
+  selection: FieldSelection
+  clock: Clock
+  random: Random
+  log: Logger
+  settings?: Partial<SyncSettings>
+}
+
+/** Builds this room; does nothing until the first cycle. */
+export function createSync(options: SyncOptions): Engine {
+  const { dataverse, marketo, store, selection, clock, random, log } = options
+  const settings = { ...defaultSyncSettings, ...options.settings }
+  const { changes, rows } = dataverse
+  const { people, syncLeads, activityLog } = marketo
+  const tally = new Tally()
+  const schemas = new SchemaWatch({
+    selection,
+    metadata: dataverse.metadata,
+    marketo: marketo.schema,
+    store,
+    clock,
+    settings,
+  })
+  const tables = { changes, rows, store, clock, log, settings }
+  // Leads before contacts: a lead that was qualified hands its link over before its contact is met.
+  const sources: Source[] = [
+    leadChanges(options, settings),
+    lifeOfPeople(options, settings),
+    new DynamicsStream({ recordType: 'lead', ...tables }),
+    new DynamicsStream({ recordType: 'contact', ...tables }),
+  ]
+  const deliberation = { store, rows, people, clock, random, settings }
+  return new Engine({
+    sources,
+    work: new Work({ ...deliberation, syncLeads, tally, doubtSchema: () => schemas.doubt() }),
+    push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, log }),
+    schemas,
+    previewer: new Previewer({ ...deliberation, sources }),
+    tally,
+    store,
+    clock,
+    log,
+    settings,
+  })
+}
+
+/** New people and changed values. */
+function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: SyncSettings) {
+  const { changes } = marketo
+  return new MarketoStream<LeadChange>({
+    stream: 'marketo-changes',
+    changes,
+    store,
+    clock,
+    log,
+    settings,
+    isPure: true,
+    read: (token, { schema, ...call }) => changes.leadChanges(token, schema.readFields, call),
+    async observe(entries, { schema }) {
+      const byPerson = Map.groupBy(entries, ({ marketoId }) => marketoId)
+      const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })
+      const seen = found.flatMap((replica) => {
+        const own = replica.marketoId === undefined ? undefined : byPerson.get(replica.marketoId)
+        return own ? [seeChanges(replica, own, { now: clock.now(), schema })] : []
+      })
+      return {
+        replicas: seen.map(({ replica }) => replica),
+        conflicts: seen.flatMap(({ conflicts }) => conflicts),
+      }
+    },
+  })
+}
+
+/** Merged, deleted and, where a score travels, scored people: read less often, since each read costs a call. */
+function lifeOfPeople({ marketo, store, clock, log }: SyncOptions, settings: SyncSettings) {
+  const { changes, people } = marketo
+  const { changeScore, mergeLeads, deleteLead } = ACTIVITY_TYPES
+  return new MarketoStream<LeadActivity>({
+    stream: 'marketo-life',
+    intervalMs: settings.lifeIntervalMs,
+    changes,
+    store,
+    clock,
+    log,
+    settings,
+    isPure: false,
+    read: (token, { schema, ...call }) =>
+      changes.activities(
+        token,
+        schema.hasScore ? [changeScore, mergeLeads, deleteLead] : [mergeLeads, deleteLead],
+        call,
+      ),
+    observe: (entries, { schema, ...call }) => observeLife(entries, clock.now(), { store, people }, call),
+  })
+}

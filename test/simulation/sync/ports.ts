@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import type { Changes as TableChanges } from '../../../src/dataverse/changes.ts'
+import type { Rows } from '../../../src/dataverse/rows.ts'
+import type { ActivityLog } from '../../../src/marketo/activity-log.ts'
+import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'
+import type { People } from '../../../src/marketo/people.ts'
+import type { Schema } from '../../../src/marketo/schema.ts'
+import type { SyncLeads } from '../../../src/marketo/sync-leads.ts'
+import type { SyncOptions } from '../../../src/sync/sync.ts'
+import type { Owner } from '../scheduler.ts'
+import type { SimulatedDynamics } from './dynamics.ts'
+import type { SimulatedMarketo } from './marketo.ts'
+import { marketoFields, tableOf } from './schema.ts'
+import type { Wire } from './wire.ts'
+
+/** Ids, or values of a filter, or records, that one call of Marketo takes; rows that one batch of Dynamics takes. */
+const MARKETO_MAX = 300
+const DYNAMICS_MAX = 1_000
+const RESULT_TYPE_ID = 100_001
+
+/** Dynamics as one process reaches it. */
+export function dataverseFor(
+  owner: Owner,
+  dynamics: SimulatedDynamics,
+  wire: Wire,
+): SyncOptions['dataverse'] {
+  const changes: TableChanges = {
+    start: (table, columns) => wire.read(owner, () => dynamics.start(table, columns)),
+    follow: (table, next) => wire.read(owner, () => dynamics.follow(table, next)),
+  }
+  const rows: Rows = {
+    update(updates, selects) {
+      assert.ok(updates.length > 0 && updates.length <= DYNAMICS_MAX)
+      const ids = new Set(updates.map(({ ref }) => ref.id))
+      assert.equal(ids.size, updates.length, 'one update for each row')
+      return wire.write(owner, updates, (update) => dynamics.update(update, selects[update.ref.table]))
+    },
+    readRows: (refs, selects) =>
+      wire.read(owner, () => {
+        const found = refs.flatMap(({ table, id }) => {
+          const row = dynamics.read(table, id, selects[table])
+          return row ? [[`${table}:${id}`, row] as const] : []
+        })
+        return new Map(found)
+      }),
+  }
+  const metadata = { table: (table: 'lead' | 'contact') => wire.read(owner, () => tableOf(table)) }
+  return { changes, rows, metadata }
+}
+
+/** Marketo as one process reaches it. */
+export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire): SyncOptions['marketo'] {
+  const changes: FeedChanges = {
+    tokenSince: (since) => wire.read(owner, () => marketo.tokens.since(since)),
+    leadChanges: (token, fields) =>
+      wire.read(owner, () => {
+        const wanted = new Set(fields)
+        return marketo.values.page(token, (entry) =>
+          entry.kind === 'new' || entry.fields.some(({ name }) => wanted.has(name)) ? entry : undefined,
+        )
+      }),
+    activities: (token, typeIds) =>
+      wire.read(owner, () =>
+        marketo.life.page(token, (entry) => (typeIds.includes(entry.typeId) ? entry : undefined)),
+      ),
+  }
+  const people: People = {
+    read: (ids, fields) =>
+      wire.read(owner, () => {
+        const found = ids.flatMap((id) => {
+          const person = marketo.read(id, fields)
+          return person ? [[id, person] as const] : []
+        })
+        return new Map(found)
+      }),
+    search: (field, values, fields) =>
+      wire.read(owner, () => {
+        const found = new Set(values.flatMap((value) => marketo.find(field, value)))
+        return [...found].map(({ id }) => ({ marketoId: id, fields: marketo.read(id, fields) ?? {} }))
+      }),
+  }
+  const syncLeads: SyncLeads = {
+    update(updates) {
+      assert.ok(updates.length > 0 && updates.length <= DYNAMICS_MAX)
+      assert.equal(new Set(updates.map(({ marketoId }) => marketoId)).size, updates.length)
+      return wire.write(owner, updates, ({ marketoId, fields }) => marketo.update(marketoId, fields))
+    },
+    upsert(records, lookupField) {
+      assert.ok(records.length > 0 && records.length <= DYNAMICS_MAX)
+      assert.equal(new Set(records.map((one) => one[lookupField])).size, records.length)
+      return wire.write(owner, records, (fields) => marketo.upsert(fields, lookupField))
+    },
+  }
+  const schema: Schema = {
+    fields: () => wire.read(owner, marketoFields),
+    ensureField: async () => 'present',
+    ensureActivityType: async () => 'present',
+    activityTypeId: async () => RESULT_TYPE_ID,
+  }
+  const activityLog: ActivityLog = {
+    add(activities) {
+      assert.ok(activities.length <= MARKETO_MAX)
+      return wire.write(owner, activities, ({ marketoId }) =>
+        marketo.people.has(marketoId) ? { kind: 'created' as const, marketoId } : { kind: 'missing' as const },
+      )
+    },
+  }
+  return { changes, people, syncLeads, schema, activityLog }
+}
