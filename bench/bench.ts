@@ -42,9 +42,9 @@ export class Bench implements AsyncDisposable {
   }
 
   static async start(): Promise<Bench> {
-    const vendor = new Helper('./vendor.ts', {}, String(REPLY_DELAY_MS))
+    const vendor = new Helper('./vendor.ts', { argv: [String(REPLY_DELAY_MS)] })
     const environment = await vendor.hello<Record<string, string>>()
-    const passThrough = new Helper('./pass-through.ts', environment)
+    const passThrough = new Helper('./pass-through.ts', { env: environment })
     const { url } = await passThrough.hello<{ url: string }>()
     return new Bench({ vendor, load: new Helper('./load.ts', {}), passThrough, url, environment })
   }

@@ -23,6 +23,20 @@ export function atMost(figure: string, measured: number, target: number, unit: s
   }
 }
 
+export function atLeast(figure: string, measured: number, target: number, unit: string, note = ''): Figure {
+  return {
+    figure,
+    target: `≥ ${target} ${unit}`,
+    measured: `${measured.toFixed(0)} ${unit}${note}`,
+    met: measured >= target ? 'yes' : 'no',
+  }
+}
+
+/** Nothing was promised. */
+export function told(figure: string, measured: string): Figure {
+  return { figure, target: '–', measured, met: '–' }
+}
+
 export function exactly(figure: string, measured: number, target: number): Figure {
   return {
     figure,
@@ -30,10 +44,6 @@ export function exactly(figure: string, measured: number, target: number): Figur
     measured: String(measured),
     met: measured === target ? 'yes' : 'no',
   }
-}
-
-export function unmeasured(figure: string, why: string): Figure {
-  return { figure, target: '–', measured: why, met: '–' }
 }
 
 /** USER_HZ, the unit of /proc/PID/stat on every common Linux. Source: proc_pid_stat(5). */

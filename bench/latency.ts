@@ -1,5 +1,5 @@
 import type { Bench, Seen } from './bench.ts'
-import { atMost, cpuMs, type Figure, quantile, unmeasured } from './figures.ts'
+import { atMost, cpuMs, type Figure, quantile, told } from './figures.ts'
 import { newPeople } from './people.ts'
 import type { ServiceProcess } from './processes.ts'
 
@@ -33,7 +33,7 @@ export async function latency(bench: Bench, service: ServiceProcess, size: Block
     added('added median', 0.5, 3),
     added('added p99', 0.99, 20),
     busy === undefined || bare === undefined
-      ? unmeasured('CPU per request', 'no /proc here')
+      ? told('CPU per request', 'no /proc here')
       : atMost('CPU per request', busy, 1.5, 'ms', ` (pass-through ${bare.toFixed(2)})`),
   ]
 }

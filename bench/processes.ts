@@ -12,8 +12,11 @@ export class Helper {
   readonly #child: ChildProcess
   readonly #ended: Promise<never>
 
-  constructor(file: string, env: Record<string, string>, ...argv: string[]) {
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), argv, { env })
+  constructor(
+    file: string,
+    { env = {}, argv = [], flags = [] }: { env?: Record<string, string>; argv?: string[]; flags?: string[] },
+  ) {
+    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), argv, { env, execArgv: flags })
     this.#ended = once(this.#child, 'exit').then(([code]) => {
       throw new Error(`${file} ended with exit code ${code}`)
     })
@@ -84,6 +87,11 @@ export async function startService(
 /** What `npm start` gives to node, flags included. */
 function startArguments(): string[] {
   return packageJson.scripts.start.split(' ').slice(1)
+}
+
+/** The flags alone. */
+export function startFlags(): string[] {
+  return startArguments().filter((argument) => argument.startsWith('--'))
 }
 
 async function isReady(url: string): Promise<boolean> {

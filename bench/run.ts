@@ -1,49 +1,76 @@
 import { parseArgs } from 'node:util'
 import { Bench, REPLY_DELAY_MS } from './bench.ts'
 import { counts } from './counts.ts'
-import { atMost, type Figure, quantile, residentMb, unmeasured } from './figures.ts'
+import { atMost, type Figure, quantile, residentMb, told } from './figures.ts'
 import { latency } from './latency.ts'
 import { halfKnown } from './people.ts'
 import type { ServiceProcess } from './processes.ts'
+import { FULL as FULL_SYNC, QUICK as QUICK_SYNC, syncFigures } from './sync/figures.ts'
 
-/** npm run bench, or npm run bench -- --quick. Ends with 0 whether the targets are met or not. */
+/**
+ * npm run bench, or npm run bench -- --quick; --only flow-action or --only sync for one half. Ends with 0 whether
+ * the targets are met or not.
+ */
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+})
 const FULL = { blocks: 6, blockRequests: 500, requests: 20_000, starts: 5 }
 const QUICK = { blocks: 2, blockRequests: 300, requests: 2_000, starts: 3 }
 const size = values.quick ? QUICK : FULL
 const CONCURRENCY = 64
 const PER_SECOND = 100
 
-const startedAt = performance.now()
-await using bench = await Bench.start()
-const home = await bench.newDirectory()
-const service = await bench.service(home)
-const figures = [
-  await memory(service),
-  ...(await latency(bench, service, { ...size, perSecond: PER_SECOND })),
-  ...(await counts(bench, service)),
-  await starts(),
-]
-console.log(
-  `Dynamics answers after ${REPLY_DELAY_MS} ms. Open loop at ${PER_SECOND} new people a second, ` +
-    `${size.blocks} blocks of ${size.blockRequests} on either side, in turn. ` +
-    `${Math.round((performance.now() - startedAt) / 1_000)} s in all.`,
-)
-console.table(figures)
+const HALVES = { 'flow-action': flowAction, sync } as const
+const halves = Object.entries(HALVES).filter(([name]) => name === (values.only ?? name))
+if (halves.length === 0) throw new Error(`--only takes ${Object.keys(HALVES).join(' or ')}`)
+for (const [, run] of halves) await run()
+
+async function flowAction(): Promise<void> {
+  const startedAt = performance.now()
+  await using bench = await Bench.start()
+  const home = await bench.newDirectory()
+  const service = await bench.service(home)
+  const figures = [
+    await memory(bench, service),
+    ...(await latency(bench, service, { ...size, perSecond: PER_SECOND })),
+    ...(await counts(bench, service)),
+    await starts(bench, service, home),
+  ]
+  console.log(
+    `Dynamics answers after ${REPLY_DELAY_MS} ms. Open loop at ${PER_SECOND} new people a second, ` +
+      `${size.blocks} blocks of ${size.blockRequests} on either side, in turn. ${seconds(startedAt)} s in all.`,
+  )
+  console.table(figures)
+}
+
+async function sync(): Promise<void> {
+  const startedAt = performance.now()
+  const say = (what: string) => void process.stderr.write(`${what}\n`)
+  const figures = await syncFigures(values.quick ? QUICK_SYNC : FULL_SYNC, say)
+  console.log(
+    'Background sync: both vendors in one process beside the service, without delay. Their limits, and those ' +
+      `that the service keeps to, are lifted except for the lag. ${seconds(startedAt)} s in all.`,
+  )
+  console.table(figures)
+}
+
+function seconds(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) / 1_000)
+}
 
 /** Comes first: whatever is measured afterwards is measured on a service that has worked for a while. */
-async function memory(target: ServiceProcess): Promise<Figure> {
+async function memory(bench: Bench, target: ServiceProcess): Promise<Figure> {
   bench.say(`${size.requests} requests, half for known people`)
   const requests = halfKnown('many', size.requests, 10 * CONCURRENCY)
   const { result } = await bench.onService(target, requests, { concurrency: CONCURRENCY })
   bench.say(JSON.stringify(result.outcomes))
   const figure = `resident memory after ${requests.length} requests`
   const resident = residentMb(target.pid)
-  return resident === undefined ? unmeasured(figure, 'no /proc here') : atMost(figure, resident, 150, 'MB')
+  return resident === undefined ? told(figure, 'no /proc here') : atMost(figure, resident, 150, 'MB')
 }
 
-async function starts(): Promise<Figure> {
+async function starts(bench: Bench, service: ServiceProcess, home: string): Promise<Figure> {
   bench.say('starting on the data of all these people')
   await service.stop()
   const readyMs: number[] = []

@@ -12,6 +12,7 @@ import { webhookDoor } from './action/webhook.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
+import type { DataverseSettings } from './dataverse/settings.ts'
 import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
@@ -19,6 +20,7 @@ import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import { createLog } from './log.ts'
 import { createMarketo, type Marketo } from './marketo/marketo.ts'
+import type { MarketoSettings } from './marketo/settings.ts'
 import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
@@ -31,6 +33,9 @@ import { whyOff } from './sync/control.ts'
 import { syncSchemas } from './sync/door-schemas.ts'
 import { syncDoors } from './sync/doors.ts'
 import type { Engine } from './sync/engine.ts'
+import { readGauges, SYNC_GAUGES } from './sync/gauges.ts'
+import type { SyncSettings } from './sync/settings.ts'
+import { usageOf } from './sync/status.ts'
 import { createSync } from './sync/sync.ts'
 
 /** What the outside world gives; everything else is built here. */
@@ -38,6 +43,13 @@ export interface Ports {
   clock: Clock
   random: Random
   log: Logger
+}
+
+/** Settings that no variable of the environment sets; each room says what its own mean. */
+export interface Bounds {
+  dataverse: Partial<DataverseSettings>
+  marketo: Partial<MarketoSettings>
+  sync: Partial<SyncSettings>
 }
 
 export interface Service extends AsyncDisposable {
@@ -49,10 +61,15 @@ export interface Service extends AsyncDisposable {
 }
 
 /** The one place where things are built. Throws an Error with a sentence for an operator. */
-export async function createService(config: Config, ports: Partial<Ports> = {}): Promise<Service> {
+export async function createService(
+  config: Config,
+  ports: Partial<Ports> = {},
+  bounds: Partial<Bounds> = {},
+): Promise<Service> {
   const { clock = systemClock, random = systemRandom, log = createLog({ level: config.logLevel }) } = ports
   const parts: Parts = {
     config,
+    bounds,
     clock,
     random,
     log,
@@ -63,8 +80,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
 
   const dataverse = buildDataverse(parts)
   const marketo = buildMarketo(parts)
-  const organisation = new URL(config.dataverseUrl).host
-  const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, organisation)
+  const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
   const database = new Database({ path: join(config.store.directory, 'sync-person.sqlite') })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
@@ -112,16 +128,18 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
 
 interface Parts extends Ports {
   config: Config
+  bounds: Partial<Bounds>
   selection: FieldSelection
   metrics: Metrics
 }
 
-function buildDataverse({ config, clock, random, log }: Parts): Dataverse {
+function buildDataverse({ config, bounds, clock, random, log }: Parts): Dataverse {
   const { tenantId: tenant, ...entra } = config.entra
   return createDataverse({
     url: config.dataverseUrl,
     entra: { ...entra, tenant },
     settings: {
+      ...bounds.dataverse,
       callTimeoutMs: config.dataverseCallTimeoutMs,
       concurrencyMax: config.dataverseConcurrencyMax,
       duplicateDetection: config.duplicateDetection,
@@ -132,10 +150,10 @@ function buildDataverse({ config, clock, random, log }: Parts): Dataverse {
   })
 }
 
-function buildMarketo({ config, clock, log }: Parts): Marketo | undefined {
+function buildMarketo({ config, bounds, clock, log }: Parts): Marketo | undefined {
   if (!config.marketo) return undefined
   const { dailyCallsMax, ...access } = config.marketo
-  return createMarketo({ ...access, settings: { dailyCallsMax }, clock, log })
+  return createMarketo({ ...access, settings: { ...bounds.marketo, dailyCallsMax }, clock, log })
 }
 
 interface Stores {
@@ -167,11 +185,12 @@ function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveReco
 
 /** undefined = there is no background sync: status says why. */
 function buildSync(parts: Parts, { dataverse, marketo, syncStore: store }: Stores): Engine | undefined {
-  const { config, selection, clock, random, log } = parts
+  const { config, bounds, selection, clock, random, log } = parts
   const off = whyOff(config)
   if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
   if (off || !marketo) return undefined
   const settings = {
+    ...bounds.sync,
     intervalMs: config.syncIntervalSeconds * 1_000,
     retentionMs: config.retentionDays * 86_400_000,
   }
@@ -190,6 +209,8 @@ function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }
   const organisation = config.dataverseUrl
   const callerOf = (request: FastifyRequest) => request.getDecorator<string>(API_KEY_NAME)
   const door = { flowAction, selection, clock, organisation, callerOf }
+  const usage = usageOf.bind(undefined, stores.dataverse, stores.marketo)
+  metrics.gauges(SYNC_GAUGES, () => readGauges({ engine, store: syncStore, usage, clock }))
   return createApp({
     logger: log,
     keys: config.apiKeys,
@@ -216,10 +237,7 @@ function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }
         metadata: stores.dataverse.metadata,
         ...(stores.marketo && { schema: stores.marketo.schema }),
         selection,
-        usage: () => ({
-          dynamics: stores.dataverse.stats(),
-          ...(stores.marketo && { marketo: stores.marketo.stats() }),
-        }),
+        usage,
         config,
         recordUrl: recordUrl.bind(undefined, organisation),
         callerOf,

@@ -7,11 +7,13 @@ export type Choice =
 
 /**
  * Which of the rows found is this person. `own` is the row reserved for them: if it is there, it is theirs,
- * whatever else matches. A row that lost a merge stands for the survivor, and a qualified lead for the
+ * whatever else matches; else `named`, which Marketo says is theirs. A row that lost a merge stands for the survivor, and a qualified lead for the
  * contact it became. Source: Dataverse, lead and contact tables (merged, masterid, originatingleadid).
  */
-export function chooseRecord(found: readonly FoundRecord[], own: RecordRef): Choice {
-  const ours = found.find((record) => record.table === own.table && record.id === own.id)
+export function chooseRecord(found: readonly FoundRecord[], own: RecordRef, named?: RecordRef): Choice {
+  const rowOf = (ref: RecordRef | undefined) =>
+    found.find((record) => record.table === ref?.table && record.id === ref.id)
+  const ours = rowOf(own) ?? rowOf(named)
   if (ours) return { kind: 'one', record: survivor(ours) }
   const survivors = new Map<string, RecordRef>()
   for (const record of found) {

@@ -8,7 +8,10 @@ import { type FieldSelection, marketoFields } from '../person/selection.ts'
 import type { Payload } from './payload.ts'
 
 /** Fields that every Marketo subscription has. */
-const ALWAYS_THERE = ['email', 'firstName', 'lastName', 'company']
+const ALWAYS_THERE: readonly string[] = ['email', 'firstName', 'lastName', 'company']
+/** What the background sync says about a person's record; there once Marketo was set up for it. */
+const RECORD_FIELDS: readonly string[] = ['microsoftRecordId', 'microsoftType']
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface CompletePersonOptions {
   people: Pick<People, 'read'>
@@ -19,6 +22,7 @@ export interface CompletePersonOptions {
 /** Asks Marketo for what a call with a Marketo id alone leaves out. What the caller said outranks it. */
 export class CompletePerson {
   readonly #options: CompletePersonOptions
+  #recordFields = RECORD_FIELDS
 
   constructor(options: CompletePersonOptions) {
     this.#options = options
@@ -35,26 +39,39 @@ export class CompletePerson {
     if (marketoId === undefined) return payload
     const known = await this.#read(marketoId, call)
     const { person } = toPerson({ ...known, marketoId }, this.#options.selection)
-    return { ...payload, completed: true, person: merge(person, payload.person) }
+    const record = recordOf(known)
+    return { ...payload, completed: true, person: merge(person, payload.person), ...(record && { record }) }
   }
 
   async #read(marketoId: number, call: CallContext): Promise<Record<string, unknown> | undefined> {
     const { people, selection, log } = this.#options
-    const wanted = [...new Set(['email', ...marketoFields(selection)])]
-    try {
-      return (await people.read([marketoId], wanted, call)).get(marketoId)
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error
-      log.error({ event: 'marketo-fields-refused', code: error.detail.code, field: error.detail.field })
-    }
-    try {
-      return (await people.read([marketoId], ALWAYS_THERE, call)).get(marketoId)
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error
-      // Nothing is wrong with the person: they wait until an operator has mended the set-up.
-      throw new Unauthorized('Marketo refuses to tell who a person is', error.detail, { cause: error })
+    let fields: readonly string[] = ['email', ...marketoFields(selection)]
+    for (;;) {
+      const asked = [...new Set([...this.#recordFields, ...fields])]
+      try {
+        return (await people.read([marketoId], asked, call)).get(marketoId)
+      } catch (error) {
+        if (!(error instanceof Rejected)) throw error
+        const { code, field } = error.detail
+        if (this.#recordFields.length > 0 && (field === undefined || RECORD_FIELDS.includes(field))) {
+          this.#recordFields = []
+        } else if (fields !== ALWAYS_THERE) {
+          log.error({ event: 'marketo-fields-refused', code, field })
+          fields = ALWAYS_THERE
+        } else {
+          // Nothing is wrong with the person: they wait until an operator has mended the set-up.
+          throw new Unauthorized('Marketo refuses to tell who a person is', error.detail, { cause: error })
+        }
+      }
     }
   }
+}
+
+/** The record that the sync has made this person of, when no link says so yet. Anybody may edit the fields. */
+function recordOf(known: Record<string, unknown> = {}): Payload['record'] {
+  const [id, type] = RECORD_FIELDS.map((name) => String(known[name] ?? '').toLowerCase())
+  if (id === undefined || !GUID.test(id)) return undefined
+  return type === 'lead' || type === 'contact' ? { table: type, id } : undefined
 }
 
 function merge(fromMarketo: Person, fromCaller: Person): Person {

@@ -8,6 +8,8 @@ export interface Payload {
   assignTo?: string
   /** Marketo was asked for what the caller left out. */
   completed?: boolean
+  /** The record that Marketo named then. */
+  record?: { table: RecordType; id: string }
 }
 
 export function writePayload(payload: Payload): string {

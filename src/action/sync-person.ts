@@ -124,10 +124,13 @@ export class SyncPerson {
     const own: RecordRef = { table: work.link.recordType, id: work.link.recordId }
 
     const email = identifiersOf(payload.person).find(({ kind }) => kind === 'email')?.value
-    const query = { ...(email && { email }), refs: this.#reservedRefs(work) }
+    const query = {
+      ...(email && { email }),
+      refs: [...this.#reservedRefs(work), ...(payload.record ? [payload.record] : [])],
+    }
     const found = await this.#retry(attempt, () => records.find(query, attempt))
     const vendorRequestId = found[0]?.vendorRequestId
-    const choice = chooseRecord(found, own)
+    const choice = chooseRecord(found, own, payload.record)
     if (choice.kind === 'one') return this.#proven(choice.record, vendorRequestId)
     if (choice.kind === 'several') return ambiguous(choice.records.length, vendorRequestId)
 

@@ -11,7 +11,7 @@ export class Limiter {
   readonly #closing: AbortSignal
   #pace: Pace
   #inFlight = 0
-  #nextStartMs = 0
+  #lastStartMs = Number.NEGATIVE_INFINITY
   #timerArmed = false
   readonly #line = new WaitingLine()
 
@@ -52,7 +52,7 @@ export class Limiter {
     const now = this.#clock.now()
     if (now < this.#pace.pausedUntilMs) throw this.#paused(now)
     const isFirst = this.#line.length === 0
-    if (isFirst && this.#hasSlot(lane) && now >= this.#nextStartMs) return this.#start(now)
+    if (isFirst && this.#hasSlot(lane) && this.#spacingLeftMs(now) === 0) return this.#start(now)
     if (this.#line.lengthOf(lane) >= this.#settings.queueMax) {
       throw new Busy('too many calls wait for Dataverse', this.#settings.queueFullRetryMs)
     }
@@ -88,8 +88,9 @@ export class Limiter {
     const now = this.#clock.now()
     if (now < this.#pace.pausedUntilMs) this.#line.refuseAll(this.#paused(now))
     while (this.#line.length > 0 && this.#hasSlot(this.#line.nextLane)) {
-      if (now < this.#nextStartMs) {
-        this.#wakeIn(this.#nextStartMs - now)
+      const waitMs = this.#spacingLeftMs(now)
+      if (waitMs > 0) {
+        this.#wakeIn(waitMs)
         break
       }
       this.#start(now)
@@ -99,7 +100,13 @@ export class Limiter {
 
   #start(now: number): void {
     this.#inFlight += 1
-    this.#nextStartMs = now + this.#pace.spacingMs
+    this.#lastStartMs = now
+  }
+
+  /** A clock that was set back makes nobody wait until its time comes again. */
+  #spacingLeftMs(now: number): number {
+    if (now < this.#lastStartMs) return 0
+    return Math.max(0, this.#lastStartMs + this.#pace.spacingMs - now)
   }
 
   #wakeIn(ms: number): void {

@@ -8,7 +8,7 @@ import type { RecordRef } from './records.ts'
 import type { Rows } from './rows.ts'
 import { seenRow } from './seen-row.ts'
 import type { DataverseSettings } from './settings.ts'
-import { rowPath, selectOf } from './table.ts'
+import { rowPath, selectsOf } from './table.ts'
 import { updateRows } from './update-rows.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
 
@@ -20,12 +20,13 @@ export function createRows(room: { client: Client; limiter: Limiter; settings: D
     async readRows(refs, selects, call) {
       const wanted = [...new Map(refs.map((ref) => [`${ref.table}:${guidLiteral(ref.id)}`, ref])).values()]
       const found = new Map<string, SeenRow>()
+      const select = selectsOf(selects)
       while (wanted.length > 0) {
         const batch = wanted.splice(0, limiter.pace.batchSize)
         const parts = batch.map(
           (ref): BatchPart => ({
             method: 'GET',
-            path: `${rowPath(ref)}?${selectOf(ref.table, selects[ref.table])}`,
+            path: `${rowPath(ref)}?${select[ref.table]}`,
             headers: { 'if-none-match': 'null' },
           }),
         )

@@ -14,3 +14,10 @@ export function selectOf(table: Table, columns: readonly string[]): string {
   const names = new Set([primaryKeys[table], ...columns])
   return `$select=${[...names].map(encodeURIComponent).join(',')}`
 }
+
+/** The same for each table, made once for many rows. */
+export function selectsOf(
+  selects: Readonly<Record<Table, readonly string[]>>,
+): Readonly<Record<Table, string>> {
+  return { lead: selectOf('lead', selects.lead), contact: selectOf('contact', selects.contact) }
+}

@@ -6,7 +6,7 @@ import type { Limiter } from './limiter.ts'
 import type { Selects, Update, UpdateResult } from './rows.ts'
 import { isEtag } from './seen-row.ts'
 import type { DataverseSettings } from './settings.ts'
-import { rowPath, selectOf } from './table.ts'
+import { rowPath, selectsOf } from './table.ts'
 import { updateResult } from './update-result.ts'
 import { errorOf, judge } from './verdict.ts'
 
@@ -29,8 +29,9 @@ export async function updateRows(
 ): Promise<UpdateResult[]> {
   const { client, limiter, settings } = room
   const results = new Map<number, UpdateResult>()
+  const select = selectsOf(selects)
   const planned = updates.flatMap((update, index) => {
-    const part = partOf(update, selects)
+    const part = partOf(update, select[update.ref.table])
     if ('path' in part) return [{ index, update, part }]
     results.set(index, part)
     return []
@@ -69,14 +70,14 @@ export async function updateRows(
  * update of any column would fail for every record that somebody has twice.
  * Source: Microsoft Learn, "Update and delete table rows using the Web API", "Manage duplicate detection".
  */
-function partOf(update: Update, selects: Selects): BatchPart | UpdateResult {
+function partOf(update: Update, select: string): BatchPart | UpdateResult {
   const { ref, etag, columns } = update
   // Without a proper tag the update would be unconditional, or break the batch.
   if (!isEtag(etag)) return { kind: 'stale' }
   try {
     return {
       method: 'PATCH',
-      path: `${rowPath(ref)}?${selectOf(ref.table, selects[ref.table])}`,
+      path: `${rowPath(ref)}?${select}`,
       headers: { 'if-match': etag, prefer: 'return=representation' },
       body: JSON.stringify(columns),
     }

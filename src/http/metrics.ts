@@ -10,12 +10,21 @@ export interface Histogram {
   observe(value: number, labels?: Labels): void
 }
 
+/** One value of a gauge at the moment of a scrape. */
+export interface Sample {
+  name: string
+  value: number
+  labels?: Labels
+}
+
 /** Prometheus' text format, version 0.0.4. A name is registered once; asking again gives the same metric. */
 export interface Metrics {
   counter(name: string, help: string): Counter
   /** `buckets` are upper bounds in the metric's own unit, rising. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
-  render(): string
+  /** `help` by name; `read` is asked at each scrape, and a gauge without a sample is left out of it. */
+  gauges(help: Readonly<Record<string, string>>, read: () => Promise<readonly Sample[]>): void
+  render(): Promise<string>
 }
 
 interface Metric {
@@ -24,6 +33,7 @@ interface Metric {
 
 export function createMetrics(): Metrics {
   const metrics = new Map<string, Metric & Partial<Counter & Histogram>>()
+  const gauges: (() => Promise<string[]>)[] = []
   return {
     counter(name, help) {
       const made = metrics.get(name) ?? createCounter(name, help)
@@ -39,7 +49,13 @@ export function createMetrics(): Metrics {
       if (!observe) throw new TypeError(`${name} is not a histogram`)
       return { observe }
     },
-    render: () => `${[...metrics.values()].flatMap((metric) => metric.render()).join('\n')}\n`,
+    gauges(help, read) {
+      gauges.push(async () => renderGauges(help, await read()))
+    },
+    async render() {
+      const read = await Promise.all(gauges.map((gauge) => gauge()))
+      return `${[...[...metrics.values()].map((metric) => metric.render()), ...read].flat().join('\n')}\n`
+    },
   }
 }
 
@@ -85,6 +101,15 @@ function createHistogram(name: string, help: string, buckets: readonly number[])
   }
 }
 
+function renderGauges(help: Readonly<Record<string, string>>, samples: readonly Sample[]): string[] {
+  return Object.entries(help).flatMap(([name, what]) => {
+    const own = samples.filter((sample) => sample.name === name)
+    if (own.length === 0) return []
+    const lines = own.map(({ value, labels = {} }) => `${name}${braced(labelText(labels))} ${value}`)
+    return [`# HELP ${name} ${what}`, `# TYPE ${name} gauge`, ...lines]
+  })
+}
+
 function labelText(labels: Labels): string {
   const escaped = (value: string) => value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')
   return Object.entries(labels)
@@ -126,6 +151,6 @@ export function registerMetrics(scope: FastifyInstance, metrics: Metrics): void 
     },
   }
   scope.get('/metrics', { schema }, async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics.render()),
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.render()),
   )
 }

@@ -34,17 +34,18 @@ function isFree(host: string, port: number): Promise<boolean> {
 export const SERVICE_MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 export const SETUP_MAIN = fileURLToPath(new URL('../setup.ts', import.meta.url))
 
-/** Starts `main` as its own process with exactly this environment. */
+/** Starts `main` as its own process with exactly this environment. Quiet: only what it says on stderr is shown. */
 export function launchService(
   main: string,
   host: string,
   port: number,
   environment: Record<string, string>,
   nodeFlags: readonly string[] = [],
+  voice: 'loud' | 'quiet' = 'loud',
 ): Service {
   const child = spawn(process.execPath, [...nodeFlags, main], {
     env: { ...environment, HOST: host, PORT: String(port) },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', voice === 'quiet' ? 'ignore' : 'inherit', 'inherit'],
   })
   const ended = new Promise<number>((resolve) => {
     child.once('error', () => resolve(1))

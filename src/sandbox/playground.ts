@@ -14,13 +14,11 @@ export interface PlaygroundOptions {
   dataDirectory?: string
   /** Of the service, beside those that tie it to the sandbox. */
   settings: Record<string, string>
-  /** Prepares Marketo for the background sync, as an administrator does with `npm run setup`. */
-  setUp?: boolean
   /** Stops the service. */
   signal: AbortSignal
 }
 
-/** The sandbox servers and the real service beside them; disposal stops all and waits for it. */
+/** The sandbox servers, Marketo set up for the sync, and the real service beside them; disposal stops all and waits for it. */
 export interface Playground extends AsyncDisposable {
   sandbox: Sandbox
   /** The present life of the service. */
@@ -47,7 +45,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     DATA_DIR: dataDirectory,
     ...options.settings,
   }
-  if (options.setUp) await launchService(SETUP_MAIN, HOST, port, environment).ended
+  await setUp(port, environment)
   const launch = () => {
     options.signal.throwIfAborted()
     return launchService(SERVICE_MAIN, HOST, port, environment)
@@ -70,4 +68,10 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+/** Prepares Marketo for the background sync, as an administrator does with `npm run setup`. */
+async function setUp(port: number, environment: Record<string, string>): Promise<void> {
+  const code = await launchService(SETUP_MAIN, HOST, port, environment, [], 'quiet').ended
+  if (code !== 0) throw new Error(`the set-up of Marketo ended with exit code ${code}`)
 }

@@ -13,6 +13,7 @@ The service and a sandbox of Microsoft's and Marketo's servers, on this machine 
 
 /** What a newcomer needs to see something happen. */
 export function welcome(sandbox: Sandbox, serviceUrl: string, apiKey: string, dataDirectory: string): string {
+  const { dataverse, marketo } = sandbox
   const person = {
     marketoId: 4711,
     email: 'ann@example.com',
@@ -37,6 +38,18 @@ ${curl(`${serviceUrl}/webhooks/marketo/sync-person-to-microsoft`, apiKey, { ...p
 Let the sandbox's Marketo call that webhook for its person 1001:
 
 ${callWebhook(sandbox.marketo.url, serviceUrl, apiKey)}
+
+The background sync runs every 5 seconds. Change either side and watch the other (maja, 1001, is linked
+once the webhook above was called):
+
+  in Marketo      curl -s -X PATCH ${marketo.url}/_sandbox/people/1001 -d '{"city":"Lund"}'
+  sales' lead     curl -s -X POST ${dataverse.url}/_sandbox/seed \\
+                    -d '{"table":"lead","columns":{"subject":"Fair","lastname":"Dahl","emailaddress1":"dahl@example.com"}}'
+  in Dynamics     curl -s -X PATCH '${dataverse.url}/_sandbox/rows/leads(ID)' -d '{"jobtitle":"Buyer"}'
+  all people      curl -s ${marketo.url}/_sandbox/people
+
+${['status', 'conflicts', 'failures', 'fields'].map((door) => `  ${door.padEnd(14)}  ${syncCurl(serviceUrl, apiKey, 'GET', door)}`).join('\n')}
+${['preview', 'pause', 'resume'].map((door) => `  ${door.padEnd(14)}  ${syncCurl(serviceUrl, apiKey, 'POST', door)}`).join('\n')}
 
 See what was created:
 
@@ -76,6 +89,11 @@ export function webhookOf(personId: number, serviceUrl: string, apiKey: string) 
 function callWebhook(marketoUrl: string, serviceUrl: string, apiKey: string): string {
   return `  curl -s -X POST ${marketoUrl}/_sandbox/call-webhook \\
     -d '${JSON.stringify(webhookOf(1001, serviceUrl, apiKey))}'`
+}
+
+function syncCurl(serviceUrl: string, apiKey: string, method: 'GET' | 'POST', door: string): string {
+  const post = method === 'POST' ? '-X POST ' : ''
+  return `curl -s ${post}${serviceUrl}/v1/sync/${door} -H 'x-api-key: ${apiKey}'`
 }
 
 function curl(url: string, apiKey: string, body: unknown): string {

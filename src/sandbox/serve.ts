@@ -3,7 +3,7 @@ import { welcome } from './print.ts'
 
 /** Serves until the signal; rejects when the service stops by itself. */
 export async function serve(dataDirectory: string | undefined, signal: AbortSignal): Promise<void> {
-  const settings = { LOG_LEVEL: 'warn' }
+  const settings = { LOG_LEVEL: 'warn', SYNC_INTERVAL_SECONDS: '5' }
   try {
     await using playground = await openPlayground({
       settings,

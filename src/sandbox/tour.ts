@@ -3,10 +3,11 @@ import { openPlayground } from './playground.ts'
 import { Stage } from './tour/stage.ts'
 import type { Played, Step } from './tour/step.ts'
 import { everyday } from './tour/steps.ts'
+import { bothSides } from './tour/sync.ts'
 import { header, note, row } from './tour/table.ts'
 import { trouble } from './tour/trouble.ts'
 
-export const TOUR: readonly Step[] = [...everyday, ...trouble]
+export const TOUR: readonly Step[] = [...everyday, ...bothSides, ...trouble]
 
 const TOUR_MAX_MS = 50_000
 const SETTINGS = {
@@ -15,6 +16,8 @@ const SETTINGS = {
   /** No longer than the Retry-After that the tour has Dynamics ask for, so that its caller is told queued. */
   REST_DEADLINE_MS: '2000',
   RECOVERY_INTERVAL_SECONDS: '1',
+  /** Cycles begin when a step says so, so that the calls of a step are its own. */
+  SYNC_INTERVAL_SECONDS: '86400',
   SHUTDOWN_GRACE_MS: '2000',
 }
 
@@ -32,6 +35,7 @@ export async function runTour({ steps = TOUR, write, signal }: TourOptions): Pro
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TOUR_MAX_MS)])
   await using playground = await openPlayground({ settings: SETTINGS, signal: limited })
   const stage = new Stage(playground, limited)
+  await stage.firstCycle()
   const notes: string[] = []
   let held = 0
   write(`\n${header()}`)

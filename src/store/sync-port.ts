@@ -33,6 +33,8 @@ export interface SentValue {
   at: number
   /** The change log has shown it, or a read has. */
   confirmed: boolean
+  /** The change log has shown it: it does so once, and an equal entry after that is somebody else's. */
+  shown?: boolean
   /** A read showed that Marketo kept what it had: Field Management blocks the field. */
   blocked?: boolean
 }
@@ -182,7 +184,7 @@ export interface SyncChange {
 }
 
 export interface Backlog {
-  /** Replicas that are due or wait for their time, by priority. */
+  /** Replicas with changes that are not worked off, by priority; those that only wait with a failure are not here. */
   live: number
   initial: number
   oldestDirtyAt?: number

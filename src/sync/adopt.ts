@@ -44,12 +44,12 @@ export async function adopt(
   const search = (field: string, values: readonly string[]) =>
     searchAll(values, crowded, (some) => people.search(field, some, schema.readFields, context))
   const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
-  const owners = new Map(
-    (await store.findReplicas({ marketoIds: found.map(({ marketoId }) => marketoId) })).map((owner) => [
-      owner.marketoId,
-      owner,
-    ]),
-  )
+  // One by one: a link may own a name besides the person it is for.
+  const owners = new Map<number, Replica>()
+  for (const { marketoId } of found) {
+    const [owner] = await store.findReplicas({ marketoIds: [marketoId] })
+    if (owner) owners.set(marketoId, owner)
+  }
   const byEmail = group(found)
 
   for (const replica of first) {
@@ -76,7 +76,10 @@ export async function adopt(
   function tie(moves: LinkMove[], replica: Replica, { marketoId, fields }: PersonUpdate): Replica {
     moves.push({ kind: 'person', linkId: replica.linkId, marketoId })
     const { intent, ...fresh } = replica
-    const tied: Replica = { ...fresh, marketoId, state: 'linked' }
+    // Made by an earlier try of ours: what it was made with is what both sides agreed on.
+    const isOurs = fields.microsoftRecordId === replica.recordId && intent?.toMarketo !== undefined
+    const shadow = isOurs ? { ...replica.shadow, ...intent.toMarketo } : replica.shadow
+    const tied: Replica = { ...fresh, marketoId, state: 'linked', ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settleMs: settings.settleMs })
   }
 }

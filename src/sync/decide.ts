@@ -5,7 +5,7 @@ import { toMarketoFields } from '../person/marketo-fields.ts'
 import type { SyncField } from '../person/sync-field.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
-import { type Plan, plan } from './plan.ts'
+import { type FieldConflict, type Plan, plan } from './plan.ts'
 import { believedMarketo, lastSent } from './replica.ts'
 
 /** What shall happen to one person now. Both writes empty: both sides agree. */
@@ -25,17 +25,20 @@ export interface Decision {
 }
 
 /** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. */
-export function decide(replica: Replica, schema: SyncSchema): Decision {
+export function decide(given: Replica, schema: SyncSchema): Decision {
+  const { replica, overtaken } = withoutOvertaken(given)
   const { recordType, shadow, dynamics = {}, restore } = replica
   const create = replica.marketoId === undefined
   const fields = fieldsOf(replica, schema)
   const marketo = create ? nobody(fields) : (believedMarketo(replica) ?? {})
-  const made = plan({ shadow, marketo, dynamics, recordType, fields, ...(restore && { restore }) })
+  // Whatever was agreed on with another person says nothing of one who is not there.
+  const base = create ? {} : { shadow, ...(restore && { restore }) }
+  const made = plan({ ...base, marketo, dynamics, recordType, fields })
   const outward = toColumnChanges(made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
     replica,
-    plan: made,
+    plan: { ...made, conflicts: [...overtaken, ...made.conflicts] },
     marketo,
     toDynamics: outward.sent,
     columns: outward.columns,
@@ -48,6 +51,24 @@ export function decide(replica: Replica, schema: SyncSchema): Decision {
     })),
     create,
   }
+}
+
+/**
+ * A replaced value comes back only while our own stands there: an edit made since then has seen ours, and wins.
+ * What was replaced is then lost after all, and told.
+ */
+function withoutOvertaken(replica: Replica): { replica: Replica; overtaken: FieldConflict[] } {
+  const { restore, ...rest } = replica
+  if (restore === undefined || rest.marketo === undefined) return { replica, overtaken: [] }
+  const { marketo } = rest
+  const isOurs = (field: string) => marketo[field] === lastSent(replica, field)?.value
+  const left = Object.entries(restore).filter(([field]) => isOurs(field))
+  const overtaken = Object.entries(restore)
+    .filter(([field, lost]) => !isOurs(field) && marketo[field] !== lost)
+    .map(([field, lost]): FieldConflict => {
+      return { field, winner: 'dynamics', won: lastSent(replica, field)?.value ?? null, lost }
+    })
+  return { replica: left.length === 0 ? rest : { ...rest, restore: Object.fromEntries(left) }, overtaken }
 }
 
 /** Of a deleted record, only that it is deleted travels. */

@@ -5,7 +5,9 @@ import { waitMs } from '../retry.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
 import { adopt } from './adopt.ts'
 import { type Decision, decide } from './decide.ts'
-import { gather, takeUp } from './gather.ts'
+import { gather, settledAt, takeUp } from './gather.ts'
+import { inParts } from './pages.ts'
+import type { FieldConflict } from './plan.ts'
 import { forgetSent, rest } from './replica.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
@@ -17,6 +19,8 @@ export interface DeliberateOptions {
   clock: Clock
   random: Random
   settings: SyncSettings
+  /** Epoch ms; no write of this process was sent before. */
+  startedAt: number
 }
 
 /** What is to be saved of one replica. */
@@ -24,6 +28,7 @@ export interface Result {
   replica: Replica
   moves: LinkMove[]
   failures: NewFailure[]
+  conflicts?: FieldConflict[]
 }
 
 export interface Deliberation {
@@ -40,16 +45,16 @@ export async function deliberate(
   options: DeliberateOptions,
   context: PullContext,
 ): Promise<Deliberation> {
-  const { clock, settings } = options
+  const { clock, settings, startedAt } = options
   const now = clock.now()
   const results: Result[] = []
   const taken = due.flatMap((replica) => {
     if (replica.stopped) results.push(only(rest(replica, settings.confirmMs)))
     if (replica.stopped) return []
-    const open = takeUp(forgetSent(replica, now - settings.sentKeepMs), now, settings)
-    if (open === undefined)
-      results.push(only({ ...replica, dueAt: (replica.intent?.at ?? now) + settings.settleMs }))
-    return open ?? []
+    const dueAt = settledAt(replica, startedAt, settings)
+    if (now >= dueAt) return takeUp(forgetSent(replica, now - settings.sentKeepMs), now, settings)
+    results.push(only({ ...replica, dueAt }))
+    return []
   })
 
   const gathered = await gather(taken, now, options, context)
@@ -68,7 +73,8 @@ export async function deliberate(
   for (const replica of adopted.later) {
     results.push(only({ ...replica, dueAt: now + settings.laterMs }, movesOf(replica)))
   }
-  const decisions = [...tied, ...adopted.ready].map((replica) => decide(replica, context.schema))
+  const ready = [...tied, ...adopted.ready]
+  const decisions = await inParts(ready, (replica) => decide(replica, context.schema), { clock, settings })
   return { decisions, results, movesOf }
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import type { Changes } from '../dataverse/changes.ts'
+import type { ChangePage, Changes } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
 import type { RecordType } from '../person/person.ts'
 import type { Stream, SyncStore } from '../store/sync-port.ts'
@@ -21,6 +21,17 @@ interface Position {
   unseenAfter?: number
 }
 
+interface Read {
+  kind: 'page'
+  page: ChangePage
+  from: Position
+}
+
+interface Expired {
+  kind: 'expired'
+  from: Position
+}
+
 export interface DynamicsStreamOptions {
   recordType: RecordType
   changes: Changes
@@ -29,6 +40,8 @@ export interface DynamicsStreamOptions {
   clock: Clock
   log: Logger
   settings: SyncSettings
+  /** The columns may not be those that are known. */
+  doubtSchema: () => void
 }
 
 /** Changes of one table in Dynamics: a full read first, deltas after it, and a full read again when those end. */
@@ -48,7 +61,9 @@ export class DynamicsStream implements Source {
     const { store, clock, log } = this.#options
     const position = await this.#position()
     if (position?.unseenAfter !== undefined) return this.#reconcile(position, position.unseenAfter, context)
-    const { page: told, from } = await this.#read(position, context)
+    const read = await this.#read(position, context)
+    if (read.kind === 'expired') return this.#beginAnew(read.from)
+    const { page: told, from } = read
     const page = await this.#intake.clearUp(told, context)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
     if (from.full && !page.more) to.unseenAfter = 0
@@ -70,25 +85,39 @@ export class DynamicsStream implements Source {
   /** Deleted rows and rows that moved to another record are only counted. */
   async peek(context: PullContext): Promise<Peek> {
     const { clock, settings } = this.#options
-    const { page, from } = await this.#read(await this.#position(), context)
+    let read = await this.#read(await this.#position(), context)
+    if (read.kind === 'expired') read = await this.#readAll(read.from, context)
+    const { page, from } = read
     const rows = page.rows.slice(0, settings.workMax)
     const { replicas, newLinks } = await this.#intake.foresee(rows, this.#known(from, clock.now(), context))
     const changes = page.rows.length + page.deletedIds.length
     return { changes, more: page.more, seen: replicas, found: newLinks }
   }
 
-  /** The page after the position; from the beginning when there is none, or Dynamics does not know it any more. */
-  async #read(position: Position | undefined, context: PullContext) {
+  /** The page after the position, from the beginning when there is none. Expired: Dynamics does not know it any more. */
+  async #read(position: Position | undefined, context: PullContext): Promise<Read | Expired> {
+    const columns = context.schema.selects[this.#options.recordType]
+    if (position === undefined || !sameMembers(position.columns, columns))
+      return this.#readAll(position, context)
+    const page = await this.#options.changes.follow(this.#options.recordType, position.next, context)
+    return page.kind === 'page' ? { kind: 'page', page, from: position } : { kind: 'expired', from: position }
+  }
+
+  async #readAll(position: Position | undefined, context: PullContext): Promise<Read> {
     const { changes, recordType, log } = this.#options
     const columns = [...context.schema.selects[recordType]]
-    if (position && sameMembers(position.columns, columns)) {
-      const page = await changes.follow(recordType, position.next, context)
-      if (page.kind === 'page') return { page, from: position }
-    }
     const epoch = (position?.epoch ?? 0) + 1
     log.info({ event: 'full-read', stream: this.stream, epoch }, 'The table is read from its beginning')
     const page = await changes.start(recordType, columns, context)
-    return { page, from: { next: page.next, columns, epoch, full: true } }
+    return { kind: 'page', page, from: { next: page.next, columns, epoch, full: true } }
+  }
+
+  /** A changed table voids its cursors: the next pull reads all of it, with the columns that it has by then. */
+  async #beginAnew(position: Position): Promise<Pull> {
+    const { store, clock, doubtSchema } = this.#options
+    doubtSchema()
+    await store.save({ now: clock.now(), cursors: [this.#cursor({ ...position, columns: [] }, clock.now())] })
+    return { more: true, items: 0, skipped: 0, unreadable: 0 }
   }
 
   /** After a full read: who was not in it is asked for by id, and only a 404 counts as deleted. */
@@ -108,7 +137,7 @@ export class DynamicsStream implements Source {
   }
 
   #known({ epoch, full }: Position, now: number, { schema }: PullContext) {
-    return { now, epoch, priority: epoch === 1 && full ? (1 as const) : (0 as const), schema }
+    return { now, epoch, priority: full ? (1 as const) : (0 as const), schema }
   }
 
   async #position(): Promise<Position | undefined> {

@@ -1,15 +1,17 @@
 import type { Logger } from 'pino'
 import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
-import { Busy, isVendorError, Rejected, Unauthorized } from '../errors.ts'
+import { isVendorError, Rejected } from '../errors.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
 import type { Stream, SyncStore } from '../store/sync-port.ts'
 import type { ActivityPush } from './activity-push.ts'
 import type { Blocked, Cycle, InitialSync, Preview, StreamState, SyncControl, SyncStatus } from './control.ts'
 import type { Tally } from './counts.ts'
 import type { Previewer } from './preview.ts'
 import type { SchemaWatch } from './schema-watch.ts'
-import type { SyncSettings } from './settings.ts'
+import { isWithin, type SyncSettings } from './settings.ts'
 import type { PullContext, Source } from './stream.ts'
+import { type Trouble, troubleOf, unreadable } from './trouble.ts'
 import type { Work } from './work.ts'
 
 export interface EngineOptions {
@@ -24,12 +26,6 @@ export interface EngineOptions {
   clock: Clock
   log: Logger
   settings: SyncSettings
-}
-
-/** The part of a cycle that could not be done, and why. */
-interface Trouble {
-  code: string
-  advice: string
 }
 
 /** The background sync: takes in what both sides say, then works off what is due, again and again. */
@@ -92,41 +88,64 @@ export class Engine implements SyncControl {
     const troubles: Trouble[] = []
     tally.beginCycle()
     const call: CallContext = { signal, lane: 'background' }
-    const schema = await this.#tolerate(troubles, signal, () => this.#options.schemas.current(call))
-    this.#blocked = schema && 'blocked' in schema ? schema.blocked : undefined
-    if (this.#blocked) troubles.push(this.#blocked)
-    if (schema && 'schema' in schema) {
-      await this.#rounds({ ...call, schema: schema.schema }, troubles)
+    const ran = await this.#rounds(call, troubles)
+    if (ran) {
       await this.#tolerate(troubles, signal, () => push.push(call))
       await store.pruneSync(startedAt - settings.retentionMs, settings.saveMax)
     }
-    const cycle = this.#summarise(startedAt, schema !== undefined, troubles)
+    const cycle = this.#summarise(startedAt, ran, troubles)
     this.#lastCycle = cycle
     const { counts, ...summary } = cycle
     log[cycle.result === 'done' ? 'debug' : 'warn']({ event: 'sync-cycle', ...summary })
     return cycle
   }
 
-  async #rounds(context: PullContext, troubles: Trouble[]): Promise<void> {
+  /** undefined = the cycle cannot go on. */
+  async #schema(call: CallContext, troubles: Trouble[]): Promise<SyncSchema | undefined> {
+    const found = await this.#tolerate(troubles, call.signal, () => this.#options.schemas.current(call))
+    this.#blocked = found && 'blocked' in found ? found.blocked : undefined
+    if (this.#blocked) troubles.push(this.#blocked)
+    return found && 'schema' in found ? found.schema : undefined
+  }
+
+  /** A schema that is doubted is asked for anew before it is used again. false = it could not be had at all. */
+  async #rounds(call: CallContext, troubles: Trouble[]): Promise<boolean> {
     const { settings, store, work } = this.#options
     const ended = new Set<Stream>()
     for (let round = 0; round < settings.roundsMax; round += 1) {
-      const more = await this.#pullAll(context, ended, troubles)
+      const more = await this.#takeIn(call, ended, troubles)
+      const schema = more === undefined ? undefined : await this.#schema(call, troubles)
+      if (schema === undefined) return round > 0
       const { paused } = await store.readState()
-      const worked = paused ? 0 : await this.#tolerate(troubles, context.signal, () => work.round(context))
-      if (worked === undefined) return
-      if (!more && worked === 0) return
+      const run = () => work.round({ ...call, schema })
+      const worked = paused ? 0 : await this.#tolerate(troubles, call.signal, run)
+      if (worked === undefined || (!more && worked === 0)) break
+    }
+    return true
+  }
+
+  /** Page after page until a round of work has come together, so that its calls go out full. Tells whether more wait. */
+  async #takeIn(call: CallContext, ended: Set<Stream>, troubles: Trouble[]): Promise<boolean | undefined> {
+    const { workMax, pagesMax } = this.#options.settings
+    let taken = 0
+    for (let pages = 1; ; pages += 1) {
+      const schema = await this.#schema(call, troubles)
+      if (schema === undefined) return undefined
+      const { more, items } = await this.#pullAll({ ...call, schema }, ended, troubles)
+      taken += items
+      if (!more || taken >= workMax || pages >= pagesMax) return more
     }
   }
 
   /** One page of each source that is not at its end; one at its end is asked again after an interval. */
-  async #pullAll(context: PullContext, ended: Set<Stream>, troubles: Trouble[]): Promise<boolean> {
+  async #pullAll(context: PullContext, ended: Set<Stream>, troubles: Trouble[]) {
     const { sources, clock, settings } = this.#options
     let more = false
+    let items = 0
     for (const source of sources) {
       const { stream, intervalMs = 0 } = source
       const waitMs = Math.max(intervalMs, ended.has(stream) ? settings.intervalMs : 0)
-      const isDue = clock.now() - (this.#pulledAt.get(stream) ?? Number.NEGATIVE_INFINITY) >= waitMs
+      const isDue = !isWithin(waitMs, this.#pulledAt.get(stream) ?? Number.NEGATIVE_INFINITY, clock.now())
       if (!isDue && !this.#streams.get(stream)?.behind) continue
       const before = troubles.length
       const pull = await this.#tolerate(troubles, context.signal, () => source.pull(context))
@@ -137,8 +156,9 @@ export class Engine implements SyncControl {
       if (!pull?.more) ended.add(stream)
       if (stream.startsWith('dynamics')) this.#rowsRead += pull?.items ?? 0
       more ||= pull?.more ?? false
+      items += pull?.items ?? 0
     }
-    return more
+    return { more, items }
   }
 
   /** A vendor's error ends only what ran into it. */
@@ -153,7 +173,7 @@ export class Engine implements SyncControl {
       if (signal.aborted || !isVendorError(error)) throw error
       if (error instanceof Rejected) this.#options.schemas.doubt()
       troubles.push(troubleOf(error))
-      this.#options.log.warn({ event: 'sync-trouble', ...troubleOf(error), err: error })
+      this.#options.log.warn({ event: 'sync-trouble', ...troubleOf(error), reason: error.message })
       return undefined
     }
   }
@@ -204,26 +224,4 @@ export class Engine implements SyncControl {
     if ('blocked' in found) return previewer.nothing()
     return previewer.preview(itemsMax, { ...call, lane: 'background', schema: found.schema })
   }
-}
-
-function unreadable(count: number): Trouble | undefined {
-  if (count === 0) return undefined
-  const advice = `${count} items since the start could not be read; the log names them. They are read again when they change.`
-  return { code: 'items-unreadable', advice }
-}
-
-function troubleOf(error: Error): Trouble {
-  if (error instanceof Unauthorized || error instanceof Rejected) {
-    const { code, advice } = error.detail
-    return { code, advice }
-  }
-  return error instanceof Busy
-    ? {
-        code: 'vendor-busy',
-        advice: 'Nothing to do: a quota is used up for the moment, the sync goes on later.',
-      }
-    : {
-        code: 'vendor-unavailable',
-        advice: 'Nothing to do: one side did not answer, the sync goes on by itself.',
-      }
 }

@@ -21,18 +21,22 @@ export interface GatherOptions {
 }
 
 /**
- * A replica as work finds it. Undefined where an earlier write may still land in Marketo: it waits.
- * What was on its way when the process ended, or was not proven in time, is read before anything is decided.
+ * Epoch ms from which no write to Marketo can land any more that has no answer. A process that was killed may have
+ * sent it long after the intent was stored, but before this one started.
  */
-export function takeUp(
-  replica: Replica,
-  now: number,
-  { settleMs, confirmMs }: SyncSettings,
-): Replica | undefined {
+export function settledAt({ intent }: Replica, startedAt: number, { settleMs }: SyncSettings): number {
+  return intent?.toMarketo ? Math.max(intent.at, startedAt) + settleMs : Number.NEGATIVE_INFINITY
+}
+
+/**
+ * A settled replica as work finds it: what was on its way when the process ended, or was not proven in time, is
+ * read before anything is decided.
+ */
+export function takeUp(replica: Replica, now: number, { confirmMs }: SyncSettings): Replica {
   const { intent } = replica
-  if (intent?.toMarketo && now < intent.at + settleMs) return undefined
   let taken = replica
-  if (intent?.toDynamics) taken = withoutDynamics(taken)
+  // Of a row that was deleted since, all is known that there is to know.
+  if (intent?.toDynamics && replica.state !== 'tombstoned') taken = withoutDynamics(taken)
   if (intent?.toMarketo) taken = withoutMarketo(taken)
   const late = taken.sent.some((sent) => !sent.confirmed && !sent.blocked && now >= sent.at + confirmMs)
   return late ? withoutMarketo(taken) : taken

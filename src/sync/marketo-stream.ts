@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { Changes, FeedPage } from '../marketo/changes.ts'
-import type { NewConflict, Replica, Stream, SyncStore } from '../store/sync-port.ts'
+import type { LinkMove, NewConflict, Replica, Stream, SyncStore } from '../store/sync-port.ts'
 import { saveComputed } from './pages.ts'
 import type { SyncSettings } from './settings.ts'
 import type { Peek, Pull, PullContext, Source } from './stream.ts'
@@ -15,6 +15,7 @@ interface Position {
 }
 
 export interface Observed {
+  moves?: LinkMove[]
   replicas: Replica[]
   conflicts?: NewConflict[]
 }

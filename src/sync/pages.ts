@@ -1,4 +1,6 @@
+import type { Clock } from '../clock.ts'
 import type { SyncChange, SyncStore } from '../store/sync-port.ts'
+import type { SyncSettings } from './settings.ts'
 
 /** Times that a page is looked at again because a link changed meanwhile. */
 const STALE_MAX = 10
@@ -24,4 +26,18 @@ export function chunks<T>(items: readonly T[], max: number): T[][] {
   const parts: T[][] = []
   for (let at = 0; at < items.length; at += max) parts.push(items.slice(at, at + max))
   return parts
+}
+
+/** `map` over many items; requests get their turn in between. */
+export async function inParts<T, Mapped>(
+  items: readonly T[],
+  map: (item: T) => Mapped,
+  { clock, settings }: { clock: Clock; settings: Pick<SyncSettings, 'saveMax'> },
+): Promise<Mapped[]> {
+  const mapped: Mapped[] = []
+  for (const part of chunks(items, settings.saveMax)) {
+    if (mapped.length > 0) await clock.sleep(0)
+    for (const item of part) mapped.push(map(item))
+  }
+  return mapped
 }

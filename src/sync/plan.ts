@@ -65,7 +65,9 @@ export function plan({ recordType, fields, shadow = {}, marketo, dynamics, resto
       const { to, value, lost } = verdict
       const target = to === 'marketo' ? toMarketo : toDynamics
       target[name] = value
-      if (lost !== undefined) conflicts.push({ field: name, winner: opposite(to), won: value, lost })
+      // What is written back had been replaced by a value of Dynamics, agreed on or not: that one loses.
+      const loses = lost === undefined && restored !== undefined ? seen : lost
+      if (loses !== undefined) conflicts.push({ field: name, winner: opposite(to), won: value, lost: loses })
     }
     if (restored === undefined) {
       if (verdict.kind === 'settled') nextShadow[name] = verdict.value
@@ -128,11 +130,12 @@ function follow(
   source: FieldValue,
   target: FieldValue,
 ): Verdict {
+  // What the service itself fills is so whoever the person was before, such as the survivor of a merge.
+  if (field.column === undefined) return { kind: 'travels', to, value: source, lost: undefined }
   if (agreed === source) return { kind: 'left' }
   if (agreed !== undefined) {
     return { kind: 'travels', to, value: source, lost: target === agreed ? undefined : target }
   }
-  if (field.column === undefined) return { kind: 'travels', to, value: source, lost: undefined }
   if (source === null) return { kind: 'settled', value: source }
   return { kind: 'travels', to, value: source, lost: target === null ? undefined : target }
 }

@@ -19,8 +19,8 @@ export interface Repair {
 
 /**
  * Marketo has no conditional write, so a write can replace an edit that nobody had seen: both sides had changed,
- * and the winner rule is applied afterwards. Each conflict is told once: while what we sent is not agreed on yet,
- * the plan that restores the edit finds the same conflict by itself.
+ * and the winner rule is applied afterwards. Each conflict is told once: the plan that writes the edit back tells
+ * what it replaces.
  */
 export function repairOf({ recordType, shadow, sent, replaced }: RepairInput): Repair {
   if (replaced === sent) return { kind: 'keep' }
@@ -29,7 +29,5 @@ export function repairOf({ recordType, shadow, sent, replaced }: RepairInput): R
   if (winnerOf(recordType) === 'dynamics') {
     return { kind: 'keep', conflict: { winner: 'dynamics', won: sent, lost: replaced } }
   }
-  return shadow === sent
-    ? { kind: 'restore', conflict: { winner: 'marketo', won: replaced, lost: sent } }
-    : { kind: 'restore' }
+  return { kind: 'restore' }
 }

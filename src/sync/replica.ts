@@ -11,9 +11,11 @@ export function seen(replica: Replica, moves: LinkMove[] = [], conflicts: NewCon
   return { replica, moves, conflicts }
 }
 
-/** There is something to do now; what failed before gets a fresh start. */
-export function touch(replica: Replica, now: number): Replica {
-  return { ...replica, dueAt: now, dirtySince: replica.dirtySince ?? now, attempts: 0 }
+/** There is something to do now; what failed before gets a fresh start. Live work is never put behind loading. */
+export function touch(replica: Replica, now: number, priority: Replica['priority'] = 0): Replica {
+  const before = replica.dirtySince === undefined ? priority : replica.priority
+  const urgent = before < priority ? before : priority
+  return { ...replica, dueAt: now, dirtySince: replica.dirtySince ?? now, attempts: 0, priority: urgent }
 }
 
 /** Nothing is to be done but, later, to ask for proof of what was sent. */

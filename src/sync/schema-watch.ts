@@ -6,7 +6,7 @@ import type { FieldSelection } from '../person/selection.ts'
 import { type LiveSchemas, mappingProblems, type SyncSchema, toSyncSchema } from '../person/sync-schema.ts'
 import type { NewFailure, SyncStore } from '../store/sync-port.ts'
 import type { Blocked } from './control.ts'
-import type { SyncSettings } from './settings.ts'
+import { isWithin, type SyncSettings } from './settings.ts'
 
 export interface SchemaWatchOptions {
   selection: FieldSelection
@@ -38,7 +38,8 @@ export class SchemaWatch {
   async current(call: CallContext): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
     const { clock, settings } = this.#options
     const now = clock.now()
-    if (this.#schema && now - this.#readAt < settings.schemaIntervalMs) return { schema: this.#schema }
+    if (this.#schema && isWithin(settings.schemaIntervalMs, this.#readAt, now))
+      return { schema: this.#schema }
     // While it is blocked, somebody may be setting Marketo up: a kept copy would not show it.
     const live = await this.#live(call, this.#asked)
     this.#asked = true

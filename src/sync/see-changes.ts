@@ -101,10 +101,12 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
   const latest = sent.at(-1)
   if (latest === undefined) return false
   const to = latest.value
-  draft.sent = draft.sent.map((one) => (sent.includes(one) ? { ...one, confirmed: true } : one))
+  draft.sent = draft.sent.map((one) => (sent.includes(one) ? { ...one, confirmed: true, shown: true } : one))
   const overtaken = draft.sent.some((one) => one.field === field && one.at > latest.at && one.value !== to)
+  const landed = !overtaken && (draft.dynamics?.[field] === to || isOpen(draft, field, to))
+  const agreed = landed ? { ...draft.shadow, [field]: to } : draft.shadow
   if (sent.some(({ replaced }) => isSame(replaced, from, fromIsCut))) {
-    if (draft.dynamics?.[field] === to && !overtaken) draft.shadow = { ...draft.shadow, [field]: to }
+    if (agreed) draft.shadow = agreed
     if (draft.values?.[field] !== to && at > draft.marketoSeenAt) forgetValues(draft)
     return true
   }
@@ -113,9 +115,16 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
     ? unrepairable(to, from)
     : repairOf({ recordType: draft.recordType, shadow, sent: to, replaced: from })
   if (repair.kind === 'restore') draft.restore = { ...draft.restore, [field]: from }
+  else if (agreed) draft.shadow = agreed
   if (repair.conflict) conflicts.push({ linkId: draft.linkId, field, ...repair.conflict })
   forgetValues(draft)
   return true
+}
+
+/** A write whose answer is still open: what it took over from Dynamics was there when it was decided. */
+function isOpen({ intent }: Replica, field: string, value: FieldValue): boolean {
+  const { toMarketo = {}, toDynamics = {} } = intent ?? {}
+  return Object.hasOwn(toMarketo, field) && toMarketo[field] === value && !Object.hasOwn(toDynamics, field)
 }
 
 /** What was replaced cannot be written back, since the log has only its beginning. */
@@ -124,7 +133,8 @@ function unrepairable(sent: FieldValue, replaced: FieldValue): Repair {
 }
 
 function isShownBy(sent: SentValue, { field, to, toIsCut, at }: Change): boolean {
-  return sent.field === field && isSame(sent.value, to, toIsCut) && at >= sent.at - CLOCK_SLACK_MS
+  if (sent.field !== field || sent.shown || at < sent.at - CLOCK_SLACK_MS) return false
+  return isSame(sent.value, to, toIsCut)
 }
 
 function seeEdit(draft: Draft, { field, from, to, conclusive }: Change): void {

@@ -10,15 +10,15 @@ export interface LifeOptions {
 }
 
 /**
- * Merged, deleted and scored people. The links move first, in a transaction of their own, since the replicas of
- * the survivors are written after them; to see the same page again changes nothing.
+ * Merged, deleted and scored people: what happens to their links, and the replicas as they are after that. One
+ * transaction, since a link without its person must never be met with what was agreed with them.
  */
 export async function observeLife(
   items: readonly LeadActivity[],
   now: number,
   { store, people }: LifeOptions,
   call: CallContext,
-): Promise<{ replicas: Replica[] }> {
+): Promise<{ moves: LinkMove[]; replicas: Replica[] }> {
   const merges = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.mergeLeads).map(candidatesOf)
   const deleted = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.deleteLead)
   const scored = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.changeScore)
@@ -28,7 +28,6 @@ export async function observeLife(
   const moves: LinkMove[] = []
   for (const ids of merges) moves.push(...(await movesOfMerge(ids, present, store)))
   for (const { marketoId } of deleted) moves.push(...(await movesOfDelete(marketoId, store)))
-  if (moves.length > 0) await store.save({ now, moves })
 
   const survivors = [...present.keys(), ...scored.map(({ marketoId }) => marketoId)]
   const concerned = [
@@ -36,7 +35,19 @@ export async function observeLife(
     ...(await store.findReplicas({ linkIds: moves.map(({ linkId }) => linkId) })),
   ]
   const unique = new Map(concerned.map((replica) => [replica.linkId, replica]))
-  return { replicas: [...unique.values()].map((replica) => afterLife(replica, now)) }
+  return { moves, replicas: [...unique.values()].map((replica) => afterLife(moved(replica, moves), now)) }
+}
+
+/** The replica as its link is once the moves are made. */
+function moved(replica: Replica, moves: readonly LinkMove[]): Replica {
+  const { marketoId: before, ...alone } = replica
+  let marketoId = before
+  for (const move of moves) {
+    if (move.linkId !== replica.linkId) continue
+    if (move.kind === 'person') marketoId = move.marketoId
+    if (move.kind === 'orphan' && move.marketoId === marketoId) marketoId = undefined
+  }
+  return { ...alone, ...(marketoId !== undefined && { marketoId }) }
 }
 
 /** Whoever lost their person rests until the record changes; everybody else is read again. */
@@ -64,7 +75,8 @@ async function movesOfMerge(
   for (const loser of losers) {
     const [link] = await store.findReplicas({ marketoIds: [loser] })
     if (link === undefined) continue
-    if (winner !== undefined && homeId === undefined && link.marketoId === loser) {
+    const isHome = homeId === undefined || homeId === link.linkId
+    if (winner !== undefined && isHome && link.marketoId === loser) {
       moves.push({ kind: 'person', linkId: link.linkId, marketoId: winner })
       homeId = link.linkId
     }

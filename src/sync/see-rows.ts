@@ -3,8 +3,8 @@ import { identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../person/sync-values.ts'
-import type { LinkMove, NewReplica, Replica } from '../store/sync-port.ts'
-import { differs, touch, withoutDynamics } from './replica.ts'
+import type { LinkMove, NewReplica, Replica, Values } from '../store/sync-port.ts'
+import { differs, touch, withoutDynamics, withoutMarketo } from './replica.ts'
 
 export interface RowsContext {
   now: number
@@ -59,13 +59,19 @@ export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Re
   const { recordType, recordId, etag } = replica
   const { now, epoch, schema } = context
   if (recordId !== row.id) return replica
-  if (etag === row.etag && replica.dynamics) return epoch === replica.epoch ? replica : { ...replica, epoch }
+  if (etag === row.etag && epoch === replica.epoch && replica.dynamics) return replica
   const dynamics = dynamicsValues(row.columns, { recordType, recordId }, schema)
   const { stopped } = recordLife(row.columns, recordType)
   const stamp = stampOf(row.columns, recordType, schema)
   const after = { ...landed(replica, stamp), dynamics, etag: row.etag, stopped, epoch }
   const isNews = differs(replica.dynamics, dynamics) || stopped !== replica.stopped
-  return isNews ? touch(after, now) : after
+  if (!isNews) return after
+  return touch(hasNewField(replica, dynamics) ? withoutMarketo(after) : after, now, context.priority)
+}
+
+/** A field that travels from now on: what Marketo holds of it was never read. */
+function hasNewField({ dynamics: before }: Replica, after: Values): boolean {
+  return before !== undefined && Object.keys(after).some((field) => !(field in before))
 }
 
 /** A deleted row that is back, from the recycle bin. */

@@ -12,9 +12,11 @@ export interface SyncSettings {
   startCheckMs: number
   /** Replicas that are worked on together: one $batch, four Sync Leads. */
   workMax: number
+  /** Fields of one record that one write may leave out, one after the other, because a side refuses them. */
+  refusedFieldsMax: number
   /** Replicas that are saved in one transaction; requests get their turn in between. */
   saveMax: number
-  /** Pages of one stream within one cycle. */
+  /** Pages of one stream before work gets its turn, however little they hold. */
   pagesMax: number
   /** Rounds of reading and working within one cycle, so that a cycle ends even while both sides change. */
   roundsMax: number
@@ -45,8 +47,9 @@ export const defaultSyncSettings: SyncSettings = {
   schemaIntervalMs: 3_600_000,
   startCheckMs: 10_000,
   workMax: 1_000,
-  saveMax: 250,
-  pagesMax: 10_000,
+  refusedFieldsMax: 5,
+  saveMax: 100,
+  pagesMax: 20,
   roundsMax: 1_000,
   laterMs: 2_000,
   settleMs: 100_000,
@@ -57,4 +60,9 @@ export const defaultSyncSettings: SyncSettings = {
   againBackoff: { baseMs: 2_000, maxMs: 300_000 },
   retentionMs: 7_776_000_000,
   previewMax: 100,
+}
+
+/** Whether less than `ms` has passed since then. A clock that was set back must not make anybody wait for it. */
+export function isWithin(ms: number, since: number, now: number): boolean {
+  return now >= since && now - since < ms
 }

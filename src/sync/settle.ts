@@ -135,10 +135,10 @@ function wholeSecond(epochMs: number): number {
   return Math.floor(epochMs / 1_000) * 1_000
 }
 
-/** What may still land is remembered with the intent's own id and time. */
+/** What may still land is remembered with the intent's own id; the wait begins now, since it was sent until now. */
 function pending(side: Side, to: 'toDynamics' | 'toMarketo', values: Values, other?: SyncIntent) {
-  const { intentId = '', at = side.context.now } = side.intent ?? {}
-  return { intent: { ...other, intentId, at, [to]: values } }
+  const { intentId = '' } = side.intent ?? {}
+  return { intent: { ...other, intentId, at: side.context.now, [to]: values } }
 }
 
 /** Certainly not executed: the change log will not show it. */

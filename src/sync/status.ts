@@ -14,6 +14,14 @@ export interface Usage {
   }
 }
 
+/** As both vendors' rooms count them; Marketo's only where it is configured. */
+export function usageOf(
+  dataverse: { stats(): Usage['dynamics'] },
+  marketo: { stats(): NonNullable<Usage['marketo']> } | undefined,
+): Usage {
+  return { dynamics: dataverse.stats(), ...(marketo && { marketo: marketo.stats() }) }
+}
+
 export interface StatusParts {
   /** Absent: the sync is switched off. */
   engine?: SyncStatus

@@ -44,7 +44,8 @@ export function createSync(options: SyncOptions): Engine {
     clock,
     settings,
   })
-  const tables = { changes, rows, store, clock, log, settings }
+  const doubtSchema = () => schemas.doubt()
+  const tables = { changes, rows, store, clock, log, settings, doubtSchema }
   // Leads before contacts: a lead that was qualified hands its link over before its contact is met.
   const sources: Source[] = [
     leadChanges(options, settings),
@@ -52,10 +53,10 @@ export function createSync(options: SyncOptions): Engine {
     new DynamicsStream({ recordType: 'lead', ...tables }),
     new DynamicsStream({ recordType: 'contact', ...tables }),
   ]
-  const deliberation = { store, rows, people, clock, random, settings }
+  const deliberation = { store, rows, people, clock, random, settings, startedAt: clock.now() }
   return new Engine({
     sources,
-    work: new Work({ ...deliberation, syncLeads, tally, doubtSchema: () => schemas.doubt() }),
+    work: new Work({ ...deliberation, syncLeads, tally, doubtSchema }),
     push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, log }),
     schemas,
     previewer: new Previewer({ ...deliberation, sources }),

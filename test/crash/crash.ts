@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { type Call, type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { Draw } from './draw.ts'
 import { Engine } from './engine.ts'
+import { dieAt, killMoment } from './kill.ts'
 import { Campaign, type CampaignCall, type CrashPerson } from './people.ts'
 import { comeToRest } from './rest.ts'
 import { bendSomething } from './trouble.ts'
-import { until } from './until.ts'
 import { type MadeRow, verdict } from './verdict.ts'
 import { Victim } from './victim.ts'
 
@@ -129,9 +129,15 @@ async function storm(options: CrashOptions, sandbox: Sandbox, victim: Victim, en
       if (draw.chance(0.2)) await engine.call(call, false)
     }
   }
+  const counters: [() => number, ...(() => number)[]] = [
+    () => engine.sent,
+    () => engine.answers.length,
+    () => dataverse.calls.length,
+    () => dataverse.commits.length,
+  ]
   const kill = async () => {
     for (let kills = 0; kills < options.kills; kills += 1) {
-      await dieAt(killMoment(draw, { engine, sandbox }), victim, signal)
+      await dieAt(killMoment(draw, counters), victim, signal)
     }
     calm.abort()
   }
@@ -142,33 +148,6 @@ async function storm(options: CrashOptions, sandbox: Sandbox, victim: Victim, en
     })
   await Promise.all([kill, ...Array.from({ length: SENDERS }, () => send)].map(guarded))
   return { people: campaign.people, keyed, bends }
-}
-
-interface KillMoment {
-  /** Counts something that happens. */
-  count: () => number
-  /** How many more of it the service lives to see. */
-  more: number
-  /** Otherwise it may die while it starts and takes up what is left over. */
-  whenReady: boolean
-}
-
-function killMoment(draw: Draw, { engine, sandbox }: { engine: Engine; sandbox: Sandbox }): KillMoment {
-  const count = draw.one([
-    () => engine.sent,
-    () => engine.answers.length,
-    () => sandbox.dataverse.calls.length,
-    () => sandbox.dataverse.commits.length,
-  ])
-  return { count, more: draw.between(1, 12), whenReady: draw.chance(0.8) }
-}
-
-async function dieAt({ count, more, whenReady }: KillMoment, victim: Victim, signal: AbortSignal) {
-  if (whenReady) await victim.url
-  const enough = count() + more
-  await until(() => count() >= enough, signal)
-  await victim.kill()
-  victim.start()
 }
 
 function handWritten({ tag, email }: CrashPerson): Record<string, unknown> {

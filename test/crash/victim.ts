@@ -7,6 +7,8 @@ import { SERVICE_MAIN } from '../../src/sandbox/launch.ts'
 export interface VictimOptions {
   host: string
   environment: Record<string, string>
+  /** Default: the service as an operator starts it. */
+  main?: string
   /** What every life has logged, one after the other. */
   logFile: string
 }
@@ -29,8 +31,8 @@ export class Victim {
   }
 
   start(): void {
-    const { host, environment, logFile } = this.#options
-    const child = spawn(process.execPath, [SERVICE_MAIN], {
+    const { host, environment, main = SERVICE_MAIN, logFile } = this.#options
+    const child = spawn(process.execPath, [main], {
       env: { ...environment, HOST: host, PORT: '0', LOG_LEVEL: 'info' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })

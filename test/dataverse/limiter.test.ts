@@ -230,3 +230,14 @@ test('background calls that wait for their share are a reason to open more slots
   await Promise.all(all)
   assert.equal(limiter.saturated(), false)
 })
+
+test('a clock that is set back makes no call wait until its time comes again', async () => {
+  const { time, closing } = setUp({})
+  let wrongByMs = 86_400_000
+  const clock = { ...time.clock, now: () => time.clock.now() + wrongByMs }
+  const limiter = new Limiter({ settings: defaultSettings, clock, closing: closing.signal })
+  await limiter.admit(open)
+  wrongByMs = 0
+  await limiter.admit(open)
+  assert.equal(limiter.inFlight, 2)
+})

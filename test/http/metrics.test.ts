@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createEdge, WITH_KEY } from './edge.ts'
 
-test('counters and histograms are written as Prometheus reads them', () => {
+test('counters and histograms are written as Prometheus reads them', async () => {
   const metrics = createMetrics()
   const outcomes = metrics.counter('outcomes_total', 'Answers by outcome.')
   outcomes.add({ outcome: 'created' })
@@ -13,7 +13,7 @@ test('counters and histograms are written as Prometheus reads them', () => {
   for (const value of [0.05, 0.1, 0.5, 7]) seconds.observe(value)
   seconds.observe(2, { door: 'rest' })
   assert.equal(
-    metrics.render(),
+    await metrics.render(),
     String.raw`# HELP outcomes_total Answers by outcome.
 # TYPE outcomes_total counter
 outcomes_total{outcome="created"} 3
@@ -34,11 +34,24 @@ wait_seconds_count{door="rest"} 1
   )
 })
 
-test('a name is one metric, and of one kind', () => {
+test('gauges are read at each scrape, and one that has nothing to tell is left out', async () => {
+  const metrics = createMetrics()
+  let depth = 1
+  metrics.gauges({ depth: 'Waiting.', silent: 'Nothing.' }, async () => [
+    { name: 'depth', value: depth },
+    { name: 'depth', value: depth * 2, labels: { lane: 'slow' } },
+  ])
+  const head = '# HELP depth Waiting.\n# TYPE depth gauge\n'
+  assert.equal(await metrics.render(), `${head}depth 1\ndepth{lane="slow"} 2\n`)
+  depth = 5
+  assert.equal(await metrics.render(), `${head}depth 5\ndepth{lane="slow"} 10\n`)
+})
+
+test('a name is one metric, and of one kind', async () => {
   const metrics = createMetrics()
   metrics.counter('a_total', 'A.').add()
   metrics.counter('a_total', 'A.').add()
-  assert.match(metrics.render(), /^a_total 2$/m)
+  assert.match(await metrics.render(), /^a_total 2$/m)
   assert.throws(() => metrics.histogram('a_total', 'A.', [1]), /not a histogram/)
   metrics.histogram('b_seconds', 'B.', [1])
   assert.throws(() => metrics.counter('b_seconds', 'B.'), /not a counter/)

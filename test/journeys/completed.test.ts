@@ -4,9 +4,12 @@ import { created, type Rig, type Settings, startRig } from './rig.ts'
 
 const ANN = { email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek', company: 'Ek AB' }
 
-/** A service that may ask Marketo. */
+/** A service that may ask a Marketo that has what tells of a person's record. */
 async function startWithMarketo(settings: Settings = {}): Promise<Rig> {
   const rig = await startRig()
+  for (const name of ['microsoftRecordId', 'microsoftType']) {
+    rig.sandbox.marketo.addField({ name, dataType: 'string' })
+  }
   await rig.restart({ ...rig.sandbox.marketoEnvironment(), ...settings })
   return rig
 }
@@ -49,6 +52,31 @@ describe('a person who comes with a Marketo id alone', () => {
     const recordId = rig.sandbox.dataverse.seed('lead', { lastname: 'Ek', emailaddress1: ANN.email })
     const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN) })
     assert.deepEqual([body.outcome, body.recordId], ['exists', recordId])
+  })
+
+  it('is the record that Marketo names, also where neither an e-mail nor a link leads there (E7)', async () => {
+    await using rig = await startWithMarketo()
+    const { dataverse, marketo } = rig.sandbox
+    const recordId = dataverse.seed('contact', { lastname: 'Ek' })
+    const named = { microsoftRecordId: recordId.toUpperCase(), microsoftType: 'Contact' }
+    const { body } = await rig.sync({ marketoId: marketo.seed({ lastName: 'Ek', ...named }) })
+    assert.deepEqual([body.outcome, body.recordId, body.recordType], ['exists', recordId, 'contact'])
+    assert.equal(created(rig).filter(({ table }) => table !== 'account').length, 1)
+
+    const wrong = { microsoftRecordId: 'typed by hand', microsoftType: 'Contact' }
+    const made = await rig.sync({ marketoId: marketo.seed({ lastName: 'Ek', ...wrong }) })
+    assert.equal(made.body.outcome, 'created')
+  })
+
+  it('is completed all the same where Marketo was not set up for the sync, which is asked about once', async () => {
+    await using rig = await startWithMarketo()
+    for (const name of ['microsoftRecordId', 'microsoftType']) rig.sandbox.marketo.removeField(name)
+    for (const email of ['one@example.com', 'two@example.com']) {
+      const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed({ ...ANN, email }) })
+      assert.equal(body.outcome, 'created')
+    }
+    assert.equal(questions(rig), 3)
+    assert.ok(!rig.log.some((line) => line.includes('marketo-fields-refused')))
   })
 
   it('keeps what the caller said', async () => {

@@ -17,6 +17,10 @@ export interface SyncRig extends Rig {
   cycle(afterMs?: number): Promise<Json>
   /** Begins a cycle and does not wait for its end. */
   beginCycle(): Promise<void>
+  /** Resolves when no cycle runs. */
+  idle(): Promise<void>
+  /** The service's clock, and nobody else's, is wrong by that much from now on. */
+  mistime(ms: number): void
   status(): Promise<Json>
   /** Open failures of a record, or of the set-up; what a reader acts upon. */
   failuresOf(recordId?: string): Promise<Json[]>
@@ -57,9 +61,11 @@ export interface SyncRigOptions {
   prepare?: (sandbox: Sandbox) => void | Promise<void>
   /** Default true. */
   setUp?: boolean
+  /** Default true: resolves when the first cycle has ended. */
+  settled?: boolean
 }
 
-/** The whole service with its background sync, set up, with an empty first cycle behind it. */
+/** The whole service with its background sync, set up, with its first cycle behind it. */
 export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRig> {
   const { settings = {}, setUp = true } = options
   const turns = turnsOfCycles()
@@ -73,13 +79,14 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
       return sandbox.marketoEnvironment()
     },
   )
-  await turns.idle()
+  if (options.settled !== false) await turns.idle()
   const { dataverse, marketo } = rig.sandbox
   const get = async (path: string) => {
     const { status, body } = await rig.request('GET', path)
     assert.equal(status, 200, path)
     return body
   }
+  const { restart } = rig
   const status = () => get('/v1/sync/status')
   const cycle = async (afterMs = WINDOW_MS) => {
     pass(afterMs)
@@ -93,6 +100,12 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
     cycle,
     status,
     beginCycle: turns.begin,
+    idle: turns.idle,
+    async restart(more?: Settings) {
+      turns.forget()
+      await restart(more)
+    },
+    mistime: turns.mistime,
     async failuresOf(recordId?: string) {
       const { failures } = await get(`/v1/sync/failures?limit=${PAGE}`)
       return (failures as Json[]).filter((one) => one.recordId === recordId)
@@ -148,10 +161,11 @@ export async function setUpSandbox({ marketo: { url, service } }: Sandbox, field
 /** A clock whose wait between two cycles ends when a test says so; all other waits are real. */
 function turnsOfCycles() {
   let idle = Promise.withResolvers<() => void>()
+  let wrongByMs = 0
   const clock: Clock = {
-    now: () => Date.now(),
+    now: () => Date.now() + wrongByMs,
     sleep(ms, signal) {
-      if (ms !== INTERVAL_SECONDS * 1_000) return systemClock.sleep(ms, signal)
+      if (ms !== INTERVAL_SECONDS * 1_000 || signal?.aborted) return systemClock.sleep(ms, signal)
       const wait = Promise.withResolvers<void>()
       signal?.addEventListener('abort', () => wait.reject(signal.reason), { once: true })
       idle.resolve(wait.resolve)
@@ -160,6 +174,13 @@ function turnsOfCycles() {
   }
   return {
     clock,
+    mistime(ms: number) {
+      wrongByMs = ms
+    },
+    /** The next cycle is that of another process. */
+    forget() {
+      idle = Promise.withResolvers()
+    },
     idle: async () => void (await idle.promise),
     async begin() {
       const wake = await idle.promise

@@ -53,18 +53,11 @@ test('swapped pages end well where the second is the last one, and where there i
 
 test('a repeated page that nobody follows is forgotten', async () => {
   await using client = await withLeads({ kind: 'repeat-page' })
+  const { dataverse } = client.sandbox
   await client.send('GET', 'leads?$select=lastname', undefined, PREFER)
   await client.send('GET', 'leads?$select=leadid', undefined, PREFER)
-  client.sandbox.dataverse.seed('lead', { lastname: 'F' })
-  assert.deepEqual(await readAll(client), [
-    ['A', 'B'],
-    ['C', 'D'],
-    ['E', 'F'],
-  ])
-  const again = await client.send('GET', 'leads?$select=lastname', undefined, {
-    prefer: 'odata.track-changes',
-  })
-  assert.equal(rowsOf(again).length, 6)
+  dataverse.update('lead', String(dataverse.rows('lead')[0]?.leadid), { lastname: 'A2' })
+  assert.deepEqual((await readAll(client))[0], ['A2', 'B'])
 })
 
 test('links lead to a foreign origin, nextLink and deltaLink alike', async () => {

@@ -52,6 +52,23 @@ for (const [name, change] of drifts) {
   })
 }
 
+test('a first read goes on when the schema changes, but its delta link is void', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  for (const lastname of ['A', 'B', 'C']) dataverse.seed('lead', { lastname })
+  const below = (link: unknown) => String(link).replace(/^.*\/v9\.2\//, '')
+  const prefer = { prefer: 'odata.track-changes,odata.maxpagesize=2' }
+  const first = await client.send('GET', 'leads?$select=lastname', undefined, prefer)
+  dataverse.changeColumn('lead', 'jobtitle', { maxLength: 5 })
+  const last = await client.send('GET', below(first.json?.['@odata.nextLink']), undefined, prefer)
+  assert.deepEqual(
+    rowsOf(last).map((row) => row.lastname),
+    ['C'],
+  )
+  const refused = await client.send('GET', below(last.json?.['@odata.deltaLink']))
+  assert.equal(refused.code, '0x80044352')
+})
+
 test('a removed column is gone from metadata and rows, and empty when it comes back', async () => {
   await using client = await connect()
   const { dataverse } = client.sandbox

@@ -1,8 +1,8 @@
-import { createLog } from '../../src/log.ts'
-import { systemClock, systemRandom } from '../../src/clock.ts'
-import { createDataverse } from '../../src/dataverse/dataverse.ts'
-import { createMarketo } from '../../src/marketo/marketo.ts'
+import { type Clock, systemClock, systemRandom } from '../../src/clock.ts'
+import { createDataverse, type Dataverse } from '../../src/dataverse/dataverse.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
+import { createLog } from '../../src/log.ts'
+import { createMarketo } from '../../src/marketo/marketo.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
 import { defaultSelection, type FieldSelection } from '../../src/person/selection.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
@@ -17,11 +17,16 @@ import { createSync } from '../../src/sync/sync.ts'
 
 export interface SyncRig extends AsyncDisposable {
   sandbox: Sandbox
-  engine: Engine
   store: SyncStore
   /** Log lines, as written. */
   log: string[]
   cycle(): ReturnType<Engine['cycle']>
+  /** The engine dies when it has saved that often, and a new one goes on with its store. */
+  cycleUntil(saves: number): Promise<'died' | 'ended'>
+  /** Something happens right after the next page of changes was read, once. */
+  afterPage(happens: () => void): void
+  /** Time passes for the engine, not for the sandbox. */
+  pass(ms: number): void
 }
 
 export interface SyncRigOptions {
@@ -30,13 +35,21 @@ export interface SyncRigOptions {
   settings?: Partial<SyncSettings>
 }
 
+/** In a window: a test does not wait for its calls. */
+const CALLS_MAX = 10_000
+
 /** The engine on both vendors' rooms, against the sandbox, with a store in memory; cycles run when a test says so. */
 export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRig> {
-  const sandbox = await startSandbox(options.sandbox)
+  const sandbox = await startSandbox({
+    marketo: { limits: { callsPerWindow: CALLS_MAX } },
+    ...options.sandbox,
+  })
   const lines: string[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
   const environment = { ...sandbox.environment(), ...sandbox.marketoEnvironment() }
-  const ports = { clock: systemClock, random: systemRandom, log }
+  let shiftMs = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + shiftMs }
+  const ports = { clock, random: systemRandom, log }
   const dataverse = createDataverse({
     url: environment.DATAVERSE_URL ?? '',
     entra: {
@@ -51,6 +64,7 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
     url: environment.MARKETO_URL ?? '',
     clientId: environment.MARKETO_CLIENT_ID ?? '',
     clientSecret: environment.MARKETO_CLIENT_SECRET ?? '',
+    settings: { windowCallsMax: CALLS_MAX },
     ...ports,
   })
   const signal = new AbortController().signal
@@ -61,17 +75,65 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
   new SqliteStore({ database, jobs, deriveRecordId: recordIdOf.bind(undefined, 'sandbox') })
   const store = new SqliteSyncStore(database)
   const settings = { ...defaultSyncSettings, lifeIntervalMs: 0, ...options.settings }
-  const engine = createSync({ dataverse, marketo, store, selection, settings, ...ports })
+  let happens = () => {}
+  const changes: Dataverse['changes'] = {
+    ...dataverse.changes,
+    async follow(...page) {
+      const told = await dataverse.changes.follow(...page)
+      happens()
+      happens = () => {}
+      return told
+    },
+  }
+  const engineOn = (over: SyncStore) =>
+    createSync({ dataverse: { ...dataverse, changes }, marketo, store: over, selection, settings, ...ports })
+  let engine = engineOn(store)
   return {
     sandbox,
-    engine,
     store,
     log: lines,
+    afterPage(once) {
+      happens = once
+    },
+    pass: (ms) => {
+      shiftMs += ms
+    },
     cycle: () => engine.cycle(signal),
+    async cycleUntil(saves) {
+      const killed = new Error('killed')
+      const died = await engineOn(dyingStore(store, saves, killed))
+        .cycle(signal)
+        .then(
+          () => false,
+          (error: unknown) => {
+            if (error !== killed) throw error
+            return true
+          },
+        )
+      engine = engineOn(store)
+      return died ? 'died' : 'ended'
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([dataverse.close(), marketo.close()])
       await sandbox.close()
       database[Symbol.dispose]()
     },
   }
+}
+
+/** Fails in place of the save after so many, as a process does that is killed between two statements. */
+function dyingStore(store: SyncStore, saves: number, killed: Error): SyncStore {
+  let left = saves
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'save' && left === 0) {
+        return async () => {
+          throw killed
+        }
+      }
+      if (name === 'save') left -= 1
+      const verb: unknown = Reflect.get(target, name)
+      return typeof verb === 'function' ? verb.bind(target) : verb
+    },
+  })
 }

@@ -30,7 +30,6 @@ export async function runBusy({
     await using playground = await openPlayground({
       settings: SETTINGS,
       signal,
-      setUp: true,
       ...(dataDirectory !== undefined && { dataDirectory }),
     })
     const { sandbox, service } = playground

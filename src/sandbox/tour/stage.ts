@@ -60,6 +60,23 @@ export class Stage {
     return this.until('the queued request has an outcome', look, (outcome) => outcome !== 'queued')
   }
 
+  /** A door of the background sync. */
+  async sync(method: 'GET' | 'POST', path: string): Promise<Reply['body']> {
+    return (await this.#request(`/v1/sync/${path}`, { method })).body
+  }
+
+  /** One whole cycle of the background sync, which `resume` begins at once. */
+  async cycle(): Promise<void> {
+    const before = await this.firstCycle()
+    await this.sync('POST', 'resume')
+    await this.#lastCycle(`a cycle after ${before} has ended`, (startedAt) => startedAt !== before)
+  }
+
+  /** The cycle that a start of the service begins with; gives when it began. */
+  firstCycle(): Promise<unknown> {
+    return this.#lastCycle('a cycle has ended', (startedAt) => startedAt !== undefined)
+  }
+
   /** Kills the service and starts it again on the same data. */
   crash(): Promise<void> {
     return this.#playground.crash()
@@ -92,6 +109,11 @@ export class Stage {
       await delay(LOOK_EVERY_MS, undefined, { signal: this.#signal })
     }
     throw new Error(`waited ${WAIT_MAX_MS / 1_000} s in vain until ${what}`)
+  }
+
+  #lastCycle(what: string, isTrue: (startedAt: unknown) => boolean): Promise<unknown> {
+    const look = async () => Object(await this.sync('GET', 'status')).lastCycle?.startedAt
+    return this.until(what, look, isTrue)
   }
 
   async #request(path: string, init: RequestInit = {}): Promise<Reply> {

@@ -23,10 +23,12 @@ export class Failures {
    * that was merged away has none: the one that took over is looked at anew.
    */
   replace({ linkId, failures }: FailureSet, now: number): void {
+    const open = this.#sync.failuresOf.all(linkId ?? null)
+    if (open.length === 0 && failures.length === 0) return
     const link = linkId === undefined ? undefined : this.#links.read(linkId)
     if (link?.linkId !== linkId) return
     const named = new Map(failures.map((failure) => [nameOf(failure), failure]))
-    for (const row of this.#sync.failuresOf.all(linkId ?? null)) {
+    for (const row of open) {
       const failureId = integer(row, 'failure_id')
       const name = nameOfRow(row)
       const failure = named.get(name)

@@ -100,7 +100,7 @@ const migrations: readonly string[] = [
      version integer not null default 1
    ) strict;
    create index replica_due on replica (priority, due_at) where due_at is not null;
-   create index replica_dirty on replica (dirty_since) where dirty_since is not null;
+   create index replica_dirty on replica (priority, dirty_since) where dirty_since is not null;
    create index replica_seen on replica (link_id, epoch);
 
    create table conflict (

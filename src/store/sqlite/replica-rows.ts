@@ -33,8 +33,9 @@ export function expand(json: string | undefined, shadow: Values | undefined): Va
   if (json === undefined) return undefined
   if (json === EQUAL) return shadow ?? {}
   const differences = JSON.parse(json) as Readonly<Record<string, Value | readonly []>>
-  const merged = Object.entries({ ...shadow, ...differences })
-  return Object.fromEntries(merged.filter((entry): entry is [string, Value] => !Array.isArray(entry[1])))
+  const values: Record<string, Value | readonly []> = { ...shadow, ...differences }
+  for (const field of Object.keys(differences)) if (Array.isArray(differences[field])) delete values[field]
+  return values as Values
 }
 
 /** Of a link joined with its replica, if it has one. */

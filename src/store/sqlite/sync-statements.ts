@@ -48,12 +48,13 @@ export function prepareStatements(db: Database) {
          from link where link_id = :linkId and state <> 'merged'
        on conflict do nothing`,
     ),
+    /** One version a change, whatever else of it wrote the row: who saved knows the version without asking. */
     updateReplica: db.prepare(
       `update replica
           set shadow = :shadow, marketo = :marketo, dynamics = :dynamics, etag = :etag,
               marketo_seen_at = :marketoSeenAt, sent = :sent, restore = :restore, intent = :intent,
               stopped = :stopped, due_at = :dueAt, dirty_since = :dirtySince, priority = :priority,
-              attempts = :attempts, epoch = :epoch, version = version + 1
+              attempts = :attempts, epoch = :epoch, version = :next
         where link_id = :linkId and version = :expected`,
     ),
     touchReplica: db.prepare('update replica set version = version + 1 where link_id = ?'),
@@ -92,8 +93,8 @@ export function prepareStatements(db: Database) {
     ),
 
     backlog: db.prepare(
-      `select (select count(*) from replica where due_at is not null and priority = 0) as live,
-              (select count(*) from replica where due_at is not null and priority = 1) as initial,
+      `select (select count(*) from replica where dirty_since is not null and priority = 0) as live,
+              (select count(*) from replica where dirty_since is not null and priority = 1) as initial,
               (select min(dirty_since) from replica where dirty_since is not null) as oldest_dirty_at,
               (select count(*) from link) as links,
               (select count(*) from failure where closed_at is null) as failures`,
@@ -103,10 +104,14 @@ export function prepareStatements(db: Database) {
       "select state, count(*) as count from link where state <> 'linked' group by state",
     ),
 
+    /** A decision that is carried out again after a refusal or a crash is the same conflict. */
     insertConflict: db.prepare(
       `insert into conflict (link_id, at, record_type, record_id, marketo_id, field, winner, won, lost)
        select link_id, :now, record_type, record_id, marketo_id, :field, :winner, :won, :lost
-         from link where link_id = :linkId`,
+         from link where link_id = :linkId
+          and not exists (select 1 from conflict
+                           where link_id = :linkId and field = :field and winner = :winner
+                             and won is :won and lost is :lost and at >= :since)`,
     ),
     readConflicts: db.prepare(
       'select * from conflict where conflict_id < :before order by conflict_id desc limit :limit',

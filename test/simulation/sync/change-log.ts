@@ -11,25 +11,33 @@ interface Token {
   since: number
   /** And from this index of the order in which they became visible; absent: from the beginning. */
   from?: number
-  epoch: number
+  issuedAt: number
 }
 
-/** Tokens are good for every feed, and get lost together. */
-export class Tokens {
-  #epoch = 0
+const LIFE_MS_MIN = 60_000
 
-  since(since: number): string {
-    return JSON.stringify({ since, epoch: this.#epoch } satisfies Token)
+/** Tokens are good for every feed, and get lost together; one that was just issued never is. */
+export class Tokens {
+  readonly #now: () => number
+  #lostUntil = 0
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  issue(since: number, from?: number): string {
+    const token: Token = { since, issuedAt: this.#now(), ...(from !== undefined && { from }) }
+    return JSON.stringify(token)
   }
 
   read(token: string): Token | undefined {
     const read = JSON.parse(token) as Token
-    return read.epoch === this.#epoch ? read : undefined
+    return read.issuedAt > this.#lostUntil ? read : undefined
   }
 
-  /** Every token given out so far is refused from now on. */
+  /** Whatever was issued more than a minute ago is refused from now on. */
   lose(): void {
-    this.#epoch += 1
+    this.#lostUntil = this.#now() - LIFE_MS_MIN
   }
 }
 
@@ -66,7 +74,7 @@ export class ChangeLog<Item extends { at: number }> {
   page(token: string, keep: (item: Item) => Item | undefined): FeedPage<Item> | { kind: 'lost' } {
     const read = this.#tokens.read(token)
     if (read === undefined) return { kind: 'lost' }
-    const { since, epoch, from = this.#firstSince(since) } = read
+    const { since, from = this.#firstSince(since) } = read
     const examined = this.#shown.slice(from, from + this.#pageMax)
     const items = examined.flatMap(({ item }) => (item.at >= since ? (keep(item) ?? []) : []))
     const end = from + examined.length
@@ -74,7 +82,7 @@ export class ChangeLog<Item extends { at: number }> {
       kind: 'page',
       items: shuffled(items, this.#scheduler),
       unreadable: 0,
-      next: JSON.stringify({ from: end, since, epoch } satisfies Token),
+      next: this.#tokens.issue(since, end),
       more: end < this.#shown.length,
     }
   }

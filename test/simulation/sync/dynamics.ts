@@ -28,7 +28,10 @@ export interface DynamicsWatch {
 }
 
 const PAGE_MAX = 30
-const WRITABLE = new Set([...FIELDS.filter(({ direction }) => direction !== 'to-marketo').map(({ column }) => column), STAMP])
+const WRITABLE = new Set([
+  ...FIELDS.filter(({ direction }) => direction !== 'to-marketo').map(({ column }) => column),
+  STAMP,
+])
 /** A value that a plug-in of the customer refuses. */
 export const REFUSED = 'REFUSED'
 
@@ -64,7 +67,10 @@ export class SimulatedDynamics {
 
   create(table: Table, columns: Record<string, Value>, id = this.nextId()): string {
     assert.ok(!this.rows[table].has(id), 'a row is made once')
-    this.rows[table].set(id, this.#touched({ table, id, columns: { statecode: 0, merged: false, ...columns }, version: 0 }))
+    this.rows[table].set(
+      id,
+      this.#touched({ table, id, columns: { statecode: 0, merged: false, ...columns }, version: 0 }),
+    )
     this.#deleted[table].delete(id)
     this.#scheduler.note(`D+${table}${id}`)
     return id
@@ -142,7 +148,8 @@ export class SimulatedDynamics {
     for (const [column, value] of Object.entries(columns)) {
       assert.ok(WRITABLE.has(column), `S10: ${column} is not ours to write in Dynamics`)
       const field = byColumn.get(column)
-      const isKnown = field === undefined || value === null || toColumn(field, fromColumn(field, value)) === value
+      const isKnown =
+        field === undefined || value === null || toColumn(field, fromColumn(field, value)) === value
       assert.ok(isKnown, `S10: ${column} cannot hold what was written`)
     }
   }
@@ -153,7 +160,9 @@ export class SimulatedDynamics {
     const page = left.sort((one, other) => (one.id < other.id ? -1 : 1)).slice(0, PAGE_MAX)
     const last = page.at(-1)
     const more = left.length > page.length && last !== undefined
-    const next: Token = more ? { ...token, after: last.id } : { table, columns, epoch, after: until, until: 0 }
+    const next: Token = more
+      ? { ...token, after: last.id }
+      : { table, columns, epoch, after: until, until: 0 }
     return this.#page(page, [], columns, next, more)
   }
 
@@ -172,7 +181,13 @@ export class SimulatedDynamics {
     const page = changes.slice(0, PAGE_MAX)
     const last = page.at(-1)
     const more = changes.length > page.length && last !== undefined
-    const next: Token = { table, columns, epoch, after: last?.version ?? Math.max(from, upTo), until: more ? upTo : 0 }
+    const next: Token = {
+      table,
+      columns,
+      epoch,
+      after: last?.version ?? Math.max(from, upTo),
+      until: more ? upTo : 0,
+    }
     return this.#page(
       page.flatMap(({ row }) => row ?? []),
       page.flatMap(({ deletedId }) => deletedId ?? []),
@@ -182,7 +197,13 @@ export class SimulatedDynamics {
     )
   }
 
-  #page(rows: Row[], deletedIds: string[], columns: readonly string[], next: Token, more: boolean): ChangePage {
+  #page(
+    rows: Row[],
+    deletedIds: string[],
+    columns: readonly string[],
+    next: Token,
+    more: boolean,
+  ): ChangePage {
     return {
       kind: 'page',
       rows: shuffled(rows, this.#scheduler).map((row) => seen(row, columns)),

@@ -71,7 +71,8 @@ export class Humans {
   editRow({ table, id }: RowRef, field: string, value: Value): void {
     const { dynamics, oracle } = this.#options
     const by = byMarketoName.get(field)
-    if (by === undefined || fromColumn(by, dynamics.row(table, id).columns[by.column] ?? null) === value) return
+    if (by === undefined || fromColumn(by, dynamics.row(table, id).columns[by.column] ?? null) === value)
+      return
     oracle.entered(`${table}:${id}`, 'dynamics', field, value)
     dynamics.set(table, id, { [by.column]: toColumn(by, value) })
   }
@@ -161,4 +162,3 @@ export class Humans {
 function isBlank(value: Value | undefined): boolean {
   return value === undefined || value === null || value === false
 }
-

@@ -66,10 +66,11 @@ export class Lab {
     this.dynamics = new SimulatedDynamics(this.scheduler)
     this.toMarketo = new Wire(this.scheduler, MARKETO_ONE_WAY_MS)
     this.toDynamics = new Wire(this.scheduler, DYNAMICS_ONE_WAY_MS)
-    this.oracle = new Oracle(
-      () => this.scheduler.now(),
-      (object) => this.records.counterpartOf(object),
-    )
+    this.oracle = new Oracle({
+      now: () => this.scheduler.now(),
+      counterpartOf: (object) => this.records.counterpartOf(object),
+      linkOf: (object) => this.records.linkOf(object),
+    })
     const { scheduler, marketo, dynamics, oracle } = this
     this.humans = new Humans({ scheduler, marketo, dynamics, oracle })
     const store = new SqliteStore({
@@ -182,7 +183,10 @@ export class Lab {
   }
 
   #fragile<T extends object>(owner: Owner, rooms: T): T {
-    const wrapped = Object.entries(rooms).map(([name, room]) => [name, this.#mortal(owner, name, room as object)])
+    const wrapped = Object.entries(rooms).map(([name, room]) => [
+      name,
+      this.#mortal(owner, name, room as object),
+    ])
     return Object.fromEntries(wrapped) as T
   }
 

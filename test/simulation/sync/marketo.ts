@@ -38,7 +38,7 @@ export interface MarketoWatch {
  */
 export class SimulatedMarketo {
   readonly people = new Map<number, Person>()
-  readonly tokens = new Tokens()
+  readonly tokens: Tokens
   readonly values: ChangeLog<LeadChange>
   readonly life: ChangeLog<LeadActivity>
   /** Fields that Field Management keeps the API out of. */
@@ -53,6 +53,7 @@ export class SimulatedMarketo {
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
+    this.tokens = new Tokens(() => scheduler.now())
     this.values = new ChangeLog(scheduler, this.tokens, 40)
     this.life = new ChangeLog(scheduler, this.tokens, 10)
   }
@@ -65,7 +66,9 @@ export class SimulatedMarketo {
 
   find(field: string, value: string): Person[] {
     const wanted = value.toLowerCase()
-    return [...this.people.values()].filter(({ fields }) => String(fields[field] ?? '').toLowerCase() === wanted)
+    return [...this.people.values()].filter(
+      ({ fields }) => String(fields[field] ?? '').toLowerCase() === wanted,
+    )
   }
 
   /** Somebody enters a new person. */
@@ -129,7 +132,10 @@ export class SimulatedMarketo {
     assert.ok(typeof key === 'string' && key !== '', 'every person has the field they are looked up by')
     const [found, ...others] = this.find(lookupField, key)
     if (others.length > 0) {
-      return { kind: 'refused', detail: { code: 'multiple-matches', advice: 'Merge them.', vendorCode: '1007' } }
+      return {
+        kind: 'refused',
+        detail: { code: 'multiple-matches', advice: 'Merge them.', vendorCode: '1007' },
+      }
     }
     if (found) return this.update(found.id, fields)
     for (const field of Object.keys(fields)) this.#check(field)

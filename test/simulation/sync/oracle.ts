@@ -1,32 +1,12 @@
 import assert from 'node:assert/strict'
+import { type Edit, isEmpty, isUnique, keyOf, type LoggedConflict } from './edits.ts'
 import { byMarketoName, type Side, type Value } from './schema.ts'
 
-/** One value that somebody entered, wherever it was copied to since. */
-export interface Edit {
-  id: number
-  field: string
-  value: Value
-  side: Side
-  /** Where it was entered: `marketo:<id>` or `<table>:<guid>`. */
-  home: string
-  at: number
-  /** The value that it replaced, which whoever entered it has seen. */
-  parent?: Edit
-  /** Somebody has seen it and entered another. */
-  superseded: boolean
-  /** The service has written it to the other side. */
-  copied: boolean
-}
-
-export interface LoggedConflict {
-  field: string
-  winner: Side
-  won: Value
-  lost: Value
-  at: number
-  /** The link's objects, as `home` of an edit names them. */
-  objects: readonly string[]
-  recordType: 'lead' | 'contact'
+export interface OracleOptions {
+  now(): number
+  /** The object that stands for this one on the other side, and the link of the two, as the store has them. */
+  counterpartOf(object: string): string | undefined
+  linkOf(object: string): string | undefined
 }
 
 export interface Verdicts {
@@ -34,15 +14,19 @@ export interface Verdicts {
   conflicts: number
   /** Lost and in nobody's log. */
   unlogged: string[]
-  /** In the log, but by the rule they should have won, or the winner had not been entered after all they saw. */
+  /** In the log, but by the rule they should have won, or what won was older than what they had seen. */
   wronged: string[]
+  /** The same, where nothing had been agreed on yet: the rule for the first time knows no older and newer. */
+  firstTimes: number
 }
 
-/** How long after an upheaval of its object an empty value may give way: it is a first time again. */
+/** How long around an upheaval of its object it is a first time again: an empty value may give way, for one. */
 const UPHEAVAL_MS = 2_400_000
 const CLOCK_SLACK_MS = 1_000
 /** Later values that a report of a lost edit names. */
 const TOLD_MAX = 5
+/** How long the store takes an equal conflict of a link for the same one. */
+const SAME_CONFLICT_MS = 86_400_000
 
 /**
  * Who entered what, and what became of it. Values are told apart by who entered them and not by what they are, so
@@ -51,16 +35,18 @@ const TOLD_MAX = 5
 export class Oracle {
   readonly #now: () => number
   readonly #counterpartOf: (object: string) => string | undefined
+  readonly #linkOf: (object: string) => string | undefined
   /** Edits by object and field, oldest first; the last one is what the object holds. */
   readonly #histories = new Map<string, Edit[]>()
   readonly #byValue = new Map<string, Edit[]>()
   readonly #open = new Set<Edit>()
-  readonly #upheavals = new Map<string, number>()
+  readonly #upheavals = new Map<string, number[]>()
   edits = 0
 
-  constructor(now: () => number, counterpartOf: (object: string) => string | undefined) {
+  constructor({ now, counterpartOf, linkOf }: OracleOptions) {
     this.#now = now
     this.#counterpartOf = counterpartOf
+    this.#linkOf = linkOf
   }
 
   /** Somebody entered a value. */
@@ -80,7 +66,6 @@ export class Oracle {
       at: this.#now(),
       ...(parent && { parent }),
       superseded: false,
-      copied: false,
     }
     this.#open.add(edit)
     this.#push(home, edit)
@@ -93,9 +78,10 @@ export class Oracle {
   /** Somebody made an object with what another one has, such as its e-mail. */
   began(home: string, side: Side, field: string, value: Value): void {
     const known = isUnique(value) ? this.#byValue.get(`${field} ${value}`)?.at(-1) : undefined
-    if (known === undefined) return this.entered(home, side, field, value)
-    known.copied = true
-    this.#push(home, known)
+    if (known) {
+      known.copiedAt ??= this.#now()
+      this.#push(home, known)
+    } else this.entered(home, side, field, value)
   }
 
   /** The service wrote a value that it must have found at one of `sources`, or at the object itself. */
@@ -105,10 +91,13 @@ export class Oracle {
       this.#find([object], field, value) ??
       this.#byValue.get(`${field} ${value}`)?.at(-1)
     if (found === undefined) {
-      assert.ok(isEmpty(value), `S10: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`)
+      assert.ok(
+        isEmpty(value),
+        `S10: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`,
+      )
       return
     }
-    found.copied = true
+    found.copiedAt ??= this.#now()
     this.#push(object, found)
   }
 
@@ -116,7 +105,7 @@ export class Oracle {
   copied(from: string, to: string, field: string): void {
     const edit = this.holds(from, field)
     if (edit) {
-      edit.copied = true
+      edit.copiedAt ??= this.#now()
       this.#push(to, edit)
     }
   }
@@ -134,7 +123,11 @@ export class Oracle {
 
   /** Its links are about to change: merged, qualified, deleted, restored, tied. */
   upheaval(...objects: readonly string[]): void {
-    for (const object of objects) this.#upheavals.set(object, this.#now())
+    for (const object of objects) {
+      const times = this.#upheavals.get(object)
+      if (times) times.push(this.#now())
+      else this.#upheavals.set(object, [this.#now()])
+    }
   }
 
   gone(object: string): void {
@@ -152,46 +145,66 @@ export class Oracle {
 
   /** Every edit that nobody saw and replaced either stands where it was entered, or is in the conflict log. */
   judge(log: readonly LoggedConflict[]): Verdicts {
-    const byLoss = Map.groupBy(log, ({ field, lost }) => `${field} ${lost}`)
-    const verdicts: Verdicts = { edits: this.edits, conflicts: log.length, unlogged: [], wronged: [] }
+    const byLoss = Map.groupBy(log, ({ field, lost }) => keyOf(field, lost))
+    const verdicts: Verdicts = {
+      edits: this.edits,
+      conflicts: log.length,
+      unlogged: [],
+      wronged: [],
+      firstTimes: 0,
+    }
     for (const edit of [...this.#open]) {
       if (this.holds(edit.home, edit.field)?.value === edit.value) continue
       this.#open.delete(edit)
-      const entries = byLoss.get(`${edit.field} ${edit.value}`) ?? []
+      const entries = byLoss.get(keyOf(edit.field, edit.value)) ?? []
+      const concerned = [edit.home, this.#counterpartOf(edit.home), this.#linkOf(edit.home)]
+      const isFirst = isUnique(edit.value) && this.#byValue.get(`${edit.field} ${edit.value}`)?.[0] === edit
       const told = entries.filter(
+        // The same conflict of a link is told once a day: an earlier entry may stand for it.
         ({ at, objects }) =>
-          at >= edit.at - CLOCK_SLACK_MS && (isUnique(edit.value) || objects.includes(edit.home)),
+          isFirst
+            ? at >= edit.at - CLOCK_SLACK_MS
+            : objects.some((object) => concerned.includes(object)) ||
+              (at < edit.at && at > edit.at - SAME_CONFLICT_MS),
       )
       if (told.length === 0) {
-        if (this.#isNoChange(edit) || this.#isFirstTime(edit, this.#counterpartOf(edit.home))) continue
+        if (
+          this.#isNoChange(edit) ||
+          (isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY))
+        )
+          continue
         verdicts.unlogged.push(this.tell(edit))
-      } else if (!told.some((entry) => this.#isRight(edit, entry))) verdicts.wronged.push(`${this.tell(edit)}; logged: ${JSON.stringify(told)}`)
+      } else if (told.some((entry) => this.#isRight(edit, entry))) continue
+      else if (told.some((entry) => this.#isUpheaved(edit.home, entry.at))) verdicts.firstTimes += 1
+      else verdicts.wronged.push(`${this.tell(edit)}; logged: ${JSON.stringify(told)}`)
     }
     return verdicts
   }
 
-  tell({ id, field, value, home, at, parent, copied }: Edit): string {
+  tell({ id, field, value, home, at, parent, copiedAt }: Edit): string {
     const history = this.#histories.get(`${home} ${field}`) ?? []
     const names = history
       .slice(history.findIndex((one) => one.id === id) + 1)
       .slice(0, TOLD_MAX)
       .map((one) => `#${one.id} ${JSON.stringify(one.value)} of ${one.home} at ${one.at}`)
-    return `#${id} ${field}=${JSON.stringify(value)} of ${home} at ${at}${copied ? ', copied' : ''}, after #${parent?.id} (${JSON.stringify(parent?.value)}); there since: ${names.join(', ')}`
+    return `#${id} ${field}=${JSON.stringify(value)} of ${home} at ${at}${copiedAt ? ', copied' : ''}, after #${parent?.id} (${JSON.stringify(parent?.value)}); there since: ${names.join(', ')}`
   }
 
   /** Back to what it was before the other side had heard of anything else. */
   #isNoChange(edit: Edit): boolean {
     for (let one = edit.parent; one; one = one.parent) {
       if (one.value === edit.value) return true
-      if (one.copied) return false
+      if (one.copiedAt !== undefined && (isUnique(one.value) || one.copiedAt < edit.at)) return false
     }
     return isEmpty(edit.value)
   }
 
-  #isFirstTime({ value, home, at }: Edit, counterpart: string | undefined): boolean {
-    if (!isEmpty(value)) return false
-    const times = [home, counterpart].flatMap((object) => (object === undefined ? [] : (this.#upheavals.get(object) ?? [])))
-    return times.some((time) => at < time + UPHEAVAL_MS)
+  /** Whether its link changed shortly before, or up to `laterMs` after. */
+  #isUpheaved(home: string, at: number, laterMs = UPHEAVAL_MS): boolean {
+    const times = [home, this.#counterpartOf(home)].flatMap((object) =>
+      object === undefined ? [] : (this.#upheavals.get(object) ?? []),
+    )
+    return times.some((time) => at < time + UPHEAVAL_MS && time < at + laterMs)
   }
 
   #isRight(edit: Edit, { field, winner, won, at, recordType }: LoggedConflict): boolean {
@@ -200,9 +213,10 @@ export class Oracle {
     const expected = { both: byRule, 'to-dynamics': 'marketo', 'to-marketo': 'dynamics' }[direction ?? 'both']
     if (winner !== expected || edit.side === winner) return false
     if (!isUnique(won)) return true
-    const winning = this.#byValue.get(`${field} ${won}`)?.findLast((one) => one.at <= at)
-    for (let one = edit.parent; one; one = one.parent) if (one === winning) return false
-    return true
+    const winning = (this.#byValue.get(`${field} ${won}`) ?? []).filter((one) => one.at <= at)
+    const seen = new Set<Edit>()
+    for (let one = edit.parent; one; one = one.parent) seen.add(one)
+    return winning.some((one) => !seen.has(one))
   }
 
   #find(objects: readonly string[], field: string, value: Value): Edit | undefined {
@@ -224,13 +238,4 @@ export class Oracle {
     if (history) history.push(edit)
     else this.#histories.set(key, [edit])
   }
-}
-
-function isEmpty(value: Value): boolean {
-  return value === null || value === false
-}
-
-/** Texts and scores that people enter are never entered twice, choices and flags are. */
-function isUnique(value: Value): boolean {
-  return (typeof value === 'string' && /\d/.test(value)) || typeof value === 'number'
 }

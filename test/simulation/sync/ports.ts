@@ -51,7 +51,7 @@ export function dataverseFor(
 /** Marketo as one process reaches it. */
 export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire): SyncOptions['marketo'] {
   const changes: FeedChanges = {
-    tokenSince: (since) => wire.read(owner, () => marketo.tokens.since(since)),
+    tokenSince: (since) => wire.read(owner, () => marketo.tokens.issue(since)),
     leadChanges: (token, fields) =>
       wire.read(owner, () => {
         const wanted = new Set(fields)
@@ -101,7 +101,9 @@ export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire):
     add(activities) {
       assert.ok(activities.length <= MARKETO_MAX)
       return wire.write(owner, activities, ({ marketoId }) =>
-        marketo.people.has(marketoId) ? { kind: 'created' as const, marketoId } : { kind: 'missing' as const },
+        marketo.people.has(marketoId)
+          ? { kind: 'created' as const, marketoId }
+          : { kind: 'missing' as const },
       )
     },
   }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { MarketoFields } from '../../../src/marketo/people.ts'
 import type { Database, Row as StoredRow } from '../../../src/store/sqlite/database.ts'
 import type { SimulatedDynamics } from './dynamics.ts'
+import type { LoggedConflict } from './edits.ts'
 import type { SimulatedMarketo } from './marketo.ts'
-import type { LoggedConflict } from './oracle.ts'
 import { FIELDS, fromColumn, type Side, SYSTEM_FIELDS, type Table, type Value } from './schema.ts'
 
 interface LinkRow {
@@ -49,6 +49,12 @@ export class Records {
     return kind === 'marketo' ? this.recordsOf(Number(id))[0] : this.peopleOf(kind as Table, id)[0]
   }
 
+  linkOf(object: string): string | undefined {
+    const [kind, id = ''] = object.split(':')
+    const row = kind === 'marketo' ? this.#sql.linkOf.get(kind, id) : this.#sql.linkOf.get('record', object)
+    return row && `link:${row.link_id}`
+  }
+
   /** S9, at the instant in which a person comes to be. */
   checkCreate({ microsoftRecordId }: MarketoFields): void {
     const others = this.#marketo.find('microsoftRecordId', String(microsoftRecordId))
@@ -87,12 +93,15 @@ export class Records {
       const row = this.#dynamics.rows[table].get(recordId)
       if (state !== 'linked' || stopped || marketoId === undefined || failures.includes(undefined)) return []
       const person = this.#marketo.people.get(marketoId)
-      if (!row || !person) return [`link ${link.linkId} is linked, but ${row ? 'the person' : 'the row'} is gone`]
+      if (!row || !person)
+        return [`link ${link.linkId} is linked, but ${row ? 'the person' : 'the row'} is gone`]
       const values = FIELDS.filter(({ direction }) => direction === 'both').flatMap((field) => {
         if (failures.includes(field.marketo) || failures.includes(field.column)) return []
         const held = normal(person.fields[field.marketo], field.columnType)
         const seen = normal(fromColumn(field, row.columns[field.column] ?? null), field.columnType)
-        return held === seen ? [] : [`marketo:${marketoId} ${table}:${recordId} ${field.marketo}: ${held} / ${seen}`]
+        return held === seen
+          ? []
+          : [`marketo:${marketoId} ${table}:${recordId} ${field.marketo}: ${held} / ${seen}`]
       })
       const { microsoftRecordId, microsoftIsDeleted } = person.fields
       if (microsoftRecordId !== recordId) values.push(`marketo:${marketoId} does not name ${recordId}`)
@@ -132,7 +141,7 @@ export class Records {
       won: JSON.parse(String(row.won)) as Value,
       lost: JSON.parse(String(row.lost)) as Value,
       at: Number(row.at),
-      objects: [`${row.record_type}:${row.record_id}`, `marketo:${row.marketo_id}`],
+      objects: [`${row.record_type}:${row.record_id}`, `marketo:${row.marketo_id}`, `link:${row.link_id}`],
       recordType: row.record_type as Table,
     }))
   }

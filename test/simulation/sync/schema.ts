@@ -120,10 +120,10 @@ export function marketoFields(): Map<string, MarketoField> {
   return new Map([
     ...FIELDS.map(({ marketo, type }) =>
       type === 'text'
-        ? ([marketo, { name: marketo, dataType: type, updateable: true, searchable: false, length: 32_000 }] as [
-            string,
-            MarketoField,
-          ])
+        ? ([
+            marketo,
+            { name: marketo, dataType: type, updateable: true, searchable: false, length: 32_000 },
+          ] as [string, MarketoField])
         : field(marketo, type),
     ),
     field('microsoftRecordId', 'string'),

@@ -1,7 +1,7 @@
 import type { Scheduler } from '../scheduler.ts'
 import type { RowRef } from './humans.ts'
 import type { Lab } from './lab.ts'
-import { CHOICES, FIELDS, fromColumn, type Side, type Table, type Value } from './schema.ts'
+import { CHOICES, FIELDS, type Side, type Table, type Value } from './schema.ts'
 
 export interface StormOptions {
   /** Mean virtual ms between two deeds. */
@@ -77,14 +77,15 @@ export class Storm {
         [0.015, () => this.#toggleSync()],
         [0.001, () => this.#lab.dynamics.expireTokens()],
         [0.002, () => this.#lab.marketo.tokens.lose()],
-        [0.0005, () => this.#toggleBlocked()],
       )
     }
     const total = deeds.reduce((sum, [weight]) => sum + weight, 0)
     let lot = this.#scheduler.draw() * total
     for (const [weight, deed] of deeds) {
       lot -= weight
-      if (lot < 0) return deed()
+      if (lot >= 0) continue
+      deed()
+      return
     }
   }
 
@@ -136,7 +137,9 @@ export class Storm {
 
   #values(inMarketo: boolean, email: Value): Record<string, Value> {
     const { humans } = this.#lab
-    const filled = FIELDS.filter(({ marketo }) => ['firstName', 'lastName', 'phone', 'notes'].includes(marketo))
+    const filled = FIELDS.filter(({ marketo }) =>
+      ['firstName', 'lastName', 'phone', 'notes'].includes(marketo),
+    )
     return {
       ...Object.fromEntries(filled.map((field) => [field.marketo, humans.newValue(field, inMarketo)])),
       origin: CHOICES[this.#scheduler.between(0, CHOICES.length - 1)] ?? null,
@@ -225,12 +228,6 @@ export class Storm {
     dynamics.set(row.table, row.id, { new_synctomkto: !isOn })
   }
 
-  #toggleBlocked(): void {
-    const { blocked } = this.#lab.marketo
-    if (blocked.delete('phone')) return
-    blocked.add('phone')
-  }
-
   #population(): number {
     const { marketo, dynamics } = this.#lab
     return Math.max(marketo.people.size, dynamics.rows.lead.size + dynamics.rows.contact.size)
@@ -244,11 +241,4 @@ export class Storm {
   #pick<T>(items: readonly T[]): T | undefined {
     return items[this.#scheduler.between(0, items.length - 1)]
   }
-}
-
-export function columnsHeld(lab: Lab, { table, id }: RowRef): Record<string, Value> {
-  const { columns } = lab.dynamics.row(table, id)
-  return Object.fromEntries(
-    FIELDS.map((field) => [field.marketo, fromColumn(field, columns[field.column] ?? null)]),
-  )
 }

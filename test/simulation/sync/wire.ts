@@ -47,6 +47,8 @@ export class Wire {
   calls = 0
   unknown = 0
   busy = 0
+  /** Epoch ms until which the last refused write is to wait. */
+  unsentUntil = 0
   readonly #scheduler: Scheduler
   readonly #oneWayMsMax: number
 
@@ -108,7 +110,10 @@ export class Wire {
     const sentAt = scheduler.now()
     scheduler.at(this.#delayMs(), () => {
       const retryAfterMs = kind === 'busy' ? this.#retryAfterMs() : 0
-      if (kind === 'busy') this.busy += 1
+      if (kind === 'busy') {
+        this.busy += 1
+        this.unsentUntil = scheduler.now() + retryAfterMs
+      }
       const results = inputs.map((input, index): Result | NoResult | Unsent => {
         if (index < from) return execute(input)
         if (kind === 'busy') return { kind: 'unsent', retryAfterMs }

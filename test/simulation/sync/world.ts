@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { LoggedConflict } from './edits.ts'
 import { INTERVAL_MS, Lab } from './lab.ts'
 import { Storm, type StormOptions } from './storm.ts'
 import { NO_TROUBLE, type Trouble } from './wire.ts'
@@ -31,6 +32,7 @@ export interface WorldResult {
   /** Lost and not in the log; lost although the rule says otherwise. Both by the oracle's sentences. */
   unlogged: string[]
   wronged: string[]
+  firstTimes: number
   /** What else was not as it should be when nobody edited any longer. */
   broken: string[]
 }
@@ -45,23 +47,25 @@ const IDLE_CYCLES = 3
 /** Storms and rests; everything is checked at each rest. */
 export class World {
   readonly #options: WorldOptions
-  readonly #lab: Lab
+  readonly lab: Lab
   readonly #storm: Storm
-  readonly #result: Pick<WorldResult, 'unlogged' | 'wronged' | 'broken' | 'conflicts'> = {
+  readonly #conflicts: LoggedConflict[] = []
+  readonly #result: Pick<WorldResult, 'unlogged' | 'wronged' | 'firstTimes' | 'broken' | 'conflicts'> = {
     unlogged: [],
     wronged: [],
+    firstTimes: 0,
     broken: [],
     conflicts: 0,
   }
 
   constructor(options: WorldOptions) {
     this.#options = options
-    this.#lab = new Lab({ seed: options.seed, stamped: options.stamped })
-    this.#storm = new Storm(this.#lab, options)
+    this.lab = new Lab({ seed: options.seed, stamped: options.stamped })
+    this.#storm = new Storm(this.lab, options)
   }
 
   async play(): Promise<WorldResult> {
-    using lab = this.#lab
+    using lab = this.lab
     const { scheduler, marketo } = lab
     const { storms, stormHours, lateEntries } = this.#options
     for (const log of [marketo.values, marketo.life]) {
@@ -71,7 +75,7 @@ export class World {
     const start = scheduler.now()
     this.#storm.populate()
     for (let storm = 1; storm <= storms; storm += 1) {
-      await this.#rage(stormHours * HOUR_MS / storms)
+      await this.#rage((stormHours * HOUR_MS) / storms)
       await this.#rest(`rest ${storm}`)
     }
     const { edits } = lab.oracle
@@ -91,7 +95,7 @@ export class World {
   }
 
   async #rage(ms: number): Promise<void> {
-    const lab = this.#lab
+    const lab = this.lab
     const { trouble, crashAtVerb } = this.#options
     lab.toMarketo.trouble = { ...trouble, lateMsMax: MARKETO_LATE_MS }
     lab.toDynamics.trouble = { ...trouble, lateMsMax: DYNAMICS_LATE_MS }
@@ -106,7 +110,7 @@ export class World {
   }
 
   async #rest(name: string): Promise<void> {
-    const lab = this.#lab
+    const lab = this.lab
     this.#unstop()
     await lab.cycles(Math.ceil(REST_MS / INTERVAL_MS))
     this.#note(name, 'S1', lab.records.differences())
@@ -114,17 +118,18 @@ export class World {
     await this.#idle(name, 'S4: an idle cycle')
     lab.dynamics.expireTokens()
     await this.#idle(name, 'S13: a full resync')
-    const conflicts = lab.records.newConflicts()
-    this.#result.conflicts += conflicts.length
-    const verdicts = lab.oracle.judge(conflicts)
+    this.#conflicts.push(...lab.records.newConflicts())
+    this.#result.conflicts = this.#conflicts.length
+    const verdicts = lab.oracle.judge(this.#conflicts)
+    this.#result.firstTimes += verdicts.firstTimes
     this.#result.unlogged.push(...verdicts.unlogged.map((one) => `${name}: ${one}`))
     this.#result.wronged.push(...verdicts.wronged.map((one) => `${name}: ${one}`))
   }
 
   async #idle(name: string, what: string): Promise<void> {
-    const before = this.#lab.writes
-    await this.#lab.cycles(IDLE_CYCLES)
-    if (this.#lab.writes !== before) this.#note(name, what, [`wrote ${this.#lab.writes - before} values`])
+    const before = this.lab.writes
+    await this.lab.cycles(IDLE_CYCLES)
+    if (this.lab.writes !== before) this.#note(name, what, [`wrote ${this.lab.writes - before} values`])
   }
 
   #note(name: string, what: string, problems: readonly string[]): void {
@@ -133,7 +138,7 @@ export class World {
 
   /** Nothing is stopped any more, so both sides can be compared. */
   #unstop(): void {
-    const { dynamics } = this.#lab
+    const { dynamics } = this.lab
     for (const table of ['lead', 'contact'] as const) {
       for (const { id, columns } of dynamics.rows[table].values()) {
         if (columns.new_synctomkto === false) dynamics.set(table, id, { new_synctomkto: true })

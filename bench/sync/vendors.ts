@@ -1,0 +1,85 @@
+import { systemClock } from '../../src/clock.ts'
+import { createLog } from '../../src/log.ts'
+import { createMarketo } from '../../src/marketo/marketo.ts'
+import { defaultSelection } from '../../src/person/selection.ts'
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { setUpMarketo } from '../../src/sync/setup.ts'
+import { edit, type Side, seed, stillDifferent } from './crowd.ts'
+import { type Trickle, trickle } from './trickle.ts'
+
+/**
+ * Entra, Dynamics and Marketo with everything that setup makes, in a process of their own: `vendors.ts lifted`
+ * or `vendors.ts stock`, for the limits. Says its environment, then does one thing after the other.
+ */
+
+export type Task =
+  | { task: 'seed'; people: number }
+  | { task: 'edit'; side: Side; people: number; title: string }
+  | { task: 'compare' }
+  | { task: 'count' }
+  | ({ task: 'trickle' } & Trickle)
+
+/** HTTP requests so far; those for tokens and for the tables' definitions are left out. */
+export interface CallCounts {
+  marketo: number
+  dynamics: number
+  /** Sync Leads, and rows that the service has written. */
+  writes: number
+}
+
+const BOUNDLESS = Number.MAX_SAFE_INTEGER
+const LIFTED = {
+  limits: { requestsPerWindow: BOUNDLESS, executionMsPerWindow: BOUNDLESS, concurrentMax: BOUNDLESS },
+  marketo: {
+    limits: { callsPerWindow: BOUNDLESS, concurrentMax: BOUNDLESS, dailyCallsMax: BOUNDLESS },
+  },
+}
+
+const sandbox = await startSandbox(process.argv[2] === 'lifted' ? LIFTED : {})
+const environment = { ...sandbox.environment(), ...sandbox.marketoEnvironment() }
+await setUp(environment)
+
+async function setUp({
+  MARKETO_URL: url = '',
+  MARKETO_CLIENT_ID: clientId = '',
+  MARKETO_CLIENT_SECRET: clientSecret = '',
+}: Record<string, string>) {
+  const log = createLog({ level: 'error' })
+  await using marketo = createMarketo({ url, clientId, clientSecret, clock: systemClock, log })
+  const { signal } = new AbortController()
+  await setUpMarketo({ schema: marketo.schema, selection: defaultSelection(), say: () => {} }, { signal })
+}
+
+function count({ marketo, dataverse }: Sandbox): CallCounts {
+  const { applicationUser } = dataverse.ids
+  return {
+    marketo: marketo.calls.filter(({ operation }) => operation !== 'token').length,
+    dynamics: dataverse.calls.filter(({ path }) => !path.includes('EntityDefinitions')).length,
+    writes:
+      marketo.calls.filter(({ operation }) => operation === 'sync').length +
+      dataverse.commits.filter(({ userId }) => userId === applicationUser).length,
+  }
+}
+
+async function answer(question: Task): Promise<unknown> {
+  switch (question.task) {
+    case 'seed':
+      return seed(sandbox, question.people)
+    case 'edit':
+      return edit(sandbox, question)
+    case 'compare':
+      return stillDifferent(sandbox)
+    case 'count':
+      return count(sandbox)
+    case 'trickle':
+      return trickle(sandbox, question)
+    default:
+      return question satisfies never
+  }
+}
+
+process.on('message', (question: Task) => {
+  void answer(question).then((answered) => process.send?.(answered))
+})
+process.on('disconnect', () => void sandbox.close())
+process.send?.(environment)

@@ -1,0 +1,87 @@
+import type { UpdateResult } from '../dataverse/rows.ts'
+import type { WriteResult } from '../marketo/sync-leads.ts'
+import { toColumnChanges } from '../person/column-changes.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import type { Replica, Values } from '../store/sync-port.ts'
+import type { Decision } from './decide.ts'
+import type { Side } from './plan.ts'
+
+/** The key by which Marketo makes one person of a record, however often it is asked: it is never left out. */
+export const RECORD_ID = 'microsoftRecordId'
+
+/** Codes that the checks before a write give, too: refused by the vendor, the schema they rest on is not the live one. */
+const DRIFT_CODES: readonly string[] = [
+  'mapping-invalid',
+  'field-too-long',
+  'field-required',
+  'option-unknown',
+  'type-mismatch',
+  'value-out-of-range',
+  'marketo-field-unknown',
+  'marketo-value-invalid',
+]
+
+export interface LessToWrite {
+  writing: { decision: Decision; replica: Replica }
+  isDrift: boolean
+}
+
+/**
+ * The write without the field that a side refuses, which becomes a failure; undefined when the refusal names none
+ * of its fields.
+ */
+export function leaveOutRefused(
+  { decision, replica }: { decision: Decision; replica: Replica },
+  answer: UpdateResult | WriteResult | undefined,
+  side: Side,
+  schema: SyncSchema,
+): LessToWrite | undefined {
+  if (answer?.kind !== 'refused') return undefined
+  const { detail } = answer
+  const sent = side === 'dynamics' ? decision.toDynamics : decision.toMarketo
+  const field = refusedField(detail, Object.keys(sent), side, replica, schema)
+  if (field === undefined || field.marketo === RECORD_ID) return undefined
+  const failures = [...decision.failures, { side, ...detail, field: field.shown }]
+  const isDrift = DRIFT_CODES.includes(detail.code)
+  const rest = without(sent, field.marketo)
+  if (side === 'dynamics') {
+    const { columns } = toColumnChanges(rest, replica.recordType, schema)
+    return { writing: { decision: { ...decision, toDynamics: rest, columns, failures }, replica }, isDrift }
+  }
+  // What was never sent is never shown by the change log.
+  const remembered = replica.sent.filter(
+    (one) => !(one.field === field.marketo && one.at === replica.intent?.at),
+  )
+  return {
+    writing: {
+      decision: { ...decision, toMarketo: rest, failures },
+      replica: { ...replica, sent: remembered },
+    },
+    isDrift,
+  }
+}
+
+/** The sent field that the vendor names; of look-ups, whose message names the other table, the only one. */
+function refusedField(
+  { code, field }: { code: string; field?: string },
+  sent: readonly string[],
+  side: Side,
+  { recordType }: Replica,
+  schema: SyncSchema,
+): { marketo: string; shown: string } | undefined {
+  const fields = schema.fields[recordType].filter(({ marketo }) => sent.includes(marketo))
+  if (side === 'marketo') {
+    const named = fields.find(({ marketo }) => marketo === field)
+    return named && { marketo: named.marketo, shown: named.marketo }
+  }
+  const lookups = fields.filter(({ target }) => target !== undefined)
+  const named =
+    fields.find(({ column }) => column?.logicalName === field?.toLowerCase()) ??
+    (code === 'lookup-not-found' && lookups.length === 1 ? lookups[0] : undefined)
+  return named?.column && { marketo: named.marketo, shown: named.column.logicalName }
+}
+
+function without<T extends Values>(values: T, name: string): Record<string, Values[string]> {
+  const { [name]: _, ...rest } = values
+  return rest
+}

@@ -1,0 +1,106 @@
+import type { Rows, Update, UpdateResult } from '../dataverse/rows.ts'
+import type { SyncLeads, WriteResult } from '../marketo/sync-leads.ts'
+import type { Replica } from '../store/sync-port.ts'
+import type { Decision } from './decide.ts'
+import { leaveOutRefused, RECORD_ID } from './refused.ts'
+import type { SyncSettings } from './settings.ts'
+import type { PullContext } from './stream.ts'
+
+export interface WriterOptions {
+  rows: Pick<Rows, 'update'>
+  syncLeads: SyncLeads
+  settings: SyncSettings
+  /** A vendor refuses what the schema allows. */
+  doubtSchema: () => void
+}
+
+/** A decision whose intent is stored: it may be sent. */
+export interface Writing {
+  decision: Decision
+  replica: Replica
+}
+
+/** undefined = nothing went to that side. */
+export interface Answers {
+  dynamics?: UpdateResult
+  marketo?: WriteResult
+}
+
+export interface Written extends Writing {
+  answers: Answers
+}
+
+/** Sends decisions in bulk. What a side refuses by name is left out, and the rest of the person is sent again. */
+export class Writer {
+  readonly #options: WriterOptions
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  async write(writing: readonly Writing[], context: PullContext): Promise<Written[]> {
+    const unsent = writing.map((one): Written => ({ ...one, answers: {} }))
+    const outward = await this.#send('dynamics', unsent, context)
+    return this.#send('marketo', outward, context)
+  }
+
+  async #send(side: keyof Answers, all: readonly Written[], context: PullContext): Promise<Written[]> {
+    const { settings, doubtSchema } = this.#options
+    const done = new Map(all.map((one) => [one.replica.linkId, one]))
+    let open = all.filter((one) => sendsTo(one, side))
+    for (let left = settings.refusedFieldsMax; open.length > 0; left -= 1) {
+      const answers = await (side === 'dynamics'
+        ? this.#toDynamics(open, context)
+        : this.#toMarketo(open, context))
+      const again: Written[] = []
+      for (const [index, one] of open.entries()) {
+        const answer = answers[index] ?? {}
+        const less = left > 0 ? leaveOutRefused(one, answer[side], side, context.schema) : undefined
+        if (less?.isDrift) doubtSchema()
+        const after = less ? { ...one, ...less.writing } : { ...one, answers: { ...one.answers, ...answer } }
+        done.set(one.replica.linkId, after)
+        if (less && sendsTo(after, side)) again.push(after)
+      }
+      open = again
+    }
+    return [...done.values()]
+  }
+
+  async #toDynamics(writing: readonly Writing[], context: PullContext): Promise<Answers[]> {
+    const { schema } = context
+    const updates = writing.map(({ decision, replica }): Update => {
+      const { recordType: table, recordId: id, etag = '*' } = replica
+      const stamp = schema.stamps[table]
+      const stamped = stamp === undefined ? {} : { [stamp]: replica.intent?.intentId ?? null }
+      return { ref: { table, id }, etag, columns: { ...decision.columns, ...stamped } }
+    })
+    const results = await this.#options.rows.update(updates, schema.selects, context)
+    return writing.map((_, index) => ({ dynamics: results[index] ?? UNKNOWN }))
+  }
+
+  async #toMarketo(writing: readonly Writing[], context: PullContext): Promise<Answers[]> {
+    const { syncLeads } = this.#options
+    const known = writing.flatMap(({ decision: { toMarketo: fields }, replica: { linkId, marketoId } }) =>
+      marketoId === undefined ? [] : [{ linkId, update: { marketoId, fields } }],
+    )
+    const fresh = writing.flatMap(
+      ({ decision: { toMarketo: fields }, replica: { linkId, marketoId, recordId } }) =>
+        marketoId === undefined ? [{ linkId, fields: { ...fields, [RECORD_ID]: recordId } }] : [],
+    )
+    const updates = known.map(({ update }) => update)
+    const people = fresh.map(({ fields }) => fields)
+    const updated = updates.length === 0 ? [] : await syncLeads.update(updates, context)
+    const made = people.length === 0 ? [] : await syncLeads.upsert(people, RECORD_ID, context)
+    const answers = new Map<number, WriteResult>()
+    for (const [index, { linkId }] of known.entries()) answers.set(linkId, updated[index] ?? UNKNOWN)
+    for (const [index, { linkId }] of fresh.entries()) answers.set(linkId, made[index] ?? UNKNOWN)
+    return writing.map(({ replica }) => ({ marketo: answers.get(replica.linkId) ?? UNKNOWN }))
+  }
+}
+
+function sendsTo({ decision }: Writing, side: keyof Answers): boolean {
+  const fields = side === 'dynamics' ? decision.toDynamics : decision.toMarketo
+  return Object.keys(fields).length > 0
+}
+
+const UNKNOWN = { kind: 'unknown' as const }

@@ -1,0 +1,298 @@
+import type { Mutant } from './mutant.ts'
+
+const GUARDS = 'test/sync/guards.test.ts'
+
+/** Deciding: what is written at all. */
+const deciding: readonly Mutant[] = [
+  {
+    name: 'shadow check',
+    why: 'every difference is taken for an edit of both sides, so the loser of an old agreement wins nothing',
+    file: 'src/sync/plan.ts',
+    text: '(agreed === undefined ? !isEmpty(held[side]) : held[side] !== agreed)',
+    replacement: '(agreed === undefined ? !isEmpty(held[side]) : true)',
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'winner by record type',
+    why: 'Marketo wins on contacts too',
+    file: 'src/sync/plan.ts',
+    text: "return recordType === 'lead' ? 'marketo' : 'dynamics'",
+    replacement: "return 'marketo'",
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'S10: only selected fields',
+    why: 'whatever both sides tell is written, selected or not',
+    file: 'src/sync/plan.ts',
+    text: 'for (const field of fields) {',
+    replacement:
+      "const told = Object.keys(marketo).filter((name) => !fields.some((one) => one.marketo === name))\n  for (const field of [...fields, ...told.map((name) => ({ marketo: name, direction: 'both', inverted: false, column: name }) as const)]) {",
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'S10: read-only columns',
+    why: 'a column that cannot be changed is written to',
+    file: 'src/person/sync-field.ts',
+    text: "if (outward && (column.type === 'Owner' || !column.validForUpdate)) {",
+    replacement: 'if (outward && false) {',
+    tests: ['test/person/sync-field.test.ts'],
+  },
+  {
+    name: 'sync filter of a record',
+    why: 'a record that says no is written to all the same',
+    file: 'src/sync/deliberate.ts',
+    text: 'if (replica.stopped) return []',
+    replacement: '',
+    tests: ['test/journeys/sync-life.test.ts'],
+  },
+]
+
+/** Writing: nothing is overwritten that nobody has seen, and nothing is made twice. */
+const writing: readonly Mutant[] = [
+  {
+    name: 'If-Match of a PATCH',
+    why: 'an edit that was made in Dynamics since the row was read is overwritten',
+    file: 'src/dataverse/update-rows.ts',
+    text: "'if-match': etag,",
+    replacement: "'if-match': '*',",
+    tests: ['test/dataverse/update-rows.test.ts'],
+  },
+  {
+    name: 'improper etags',
+    why: 'without a tag the PATCH is unconditional',
+    file: 'src/dataverse/update-rows.ts',
+    text: "if (!isEtag(etag)) return { kind: 'stale' }",
+    replacement: '',
+    tests: ['test/dataverse/update-rows.test.ts'],
+  },
+  {
+    name: 'intent before sending',
+    why: 'nobody knows after a kill what is still on its way',
+    file: 'src/sync/work.ts',
+    text: `moves: part.flatMap(({ replica }) => movesOf(replica)),
+        replicas: part.map(({ replica }) => replica),`,
+    replacement: `moves: part.flatMap(({ replica }) => movesOf(replica)),
+        replicas: part.map(({ replica: { intent, ...replica } }) => replica),`,
+    tests: [GUARDS],
+  },
+  {
+    name: 'conflict with the intent',
+    why: 'the loser is overwritten, and a kill leaves no word of it',
+    file: 'src/sync/work.ts',
+    text: 'conflicts: part.flatMap(({ decision, replica }) => named(replica, decision.plan.conflicts)),',
+    replacement: '',
+    tests: [GUARDS],
+  },
+  {
+    name: 'version in save',
+    why: 'what the flow action has changed meanwhile is overwritten',
+    file: 'src/store/sqlite/sync-statements.ts',
+    text: 'where link_id = :linkId and version = :expected',
+    replacement: 'where link_id = :linkId and :expected is not null',
+    tests: ['test/store/sqlite.test.ts'],
+  },
+  {
+    name: 'settle time',
+    why: 'a person is read and decided on while an earlier write may still land',
+    file: 'src/sync/deliberate.ts',
+    text: 'if (now >= dueAt) return takeUp',
+    replacement: 'if (now >= 0) return takeUp',
+    tests: [GUARDS],
+  },
+  {
+    name: 'settle time of a killed process',
+    why: 'it may have sent long after it stored the intent, so the write is still open',
+    file: 'src/sync/gather.ts',
+    text: 'Math.max(intent.at, startedAt) + settleMs',
+    replacement: 'intent.at + settleMs',
+    tests: [GUARDS],
+  },
+  {
+    name: 'unanswered is not kept out',
+    why: 'a write that never left the process is taken for a field that Marketo keeps us out of, and never sent again',
+    file: 'src/sync/see-person.ts',
+    text: 'const isKeptOut = isLast && isAnswered && ',
+    replacement: 'const isKeptOut = isLast && ',
+    tests: [GUARDS],
+  },
+  {
+    name: 'upsert by record id',
+    why: 'two records with one e-mail become one person',
+    file: 'src/sync/writer.ts',
+    text: 'await syncLeads.upsert(people, RECORD_ID, context)',
+    replacement: "await syncLeads.upsert(people, 'email', context)",
+    tests: [GUARDS],
+  },
+  {
+    name: 'one upsert at a time',
+    why: 'concurrent upserts of one key make two people',
+    file: 'src/marketo/turns.ts',
+    text: 'await untilAborted(before, signal)',
+    replacement: 'await untilAborted(Promise.resolve(), signal)',
+    tests: ['test/marketo/sync-leads.test.ts'],
+  },
+  {
+    name: 'one adoption per e-mail',
+    why: 'two records with one e-mail are tied to the same free person',
+    file: 'src/sync/adopt.ts',
+    text: 'if (key && seen.has(key)) later.push(replica)',
+    replacement: 'if (key && seen.has(key) && !key) later.push(replica)',
+    tests: [GUARDS],
+  },
+]
+
+/** Taking in: what is believed of what both sides tell. */
+const takingIn: readonly Mutant[] = [
+  {
+    name: 'etag of a row that is known',
+    why: 'every echo of our own writes is saved again',
+    file: 'src/sync/see-rows.ts',
+    text: 'if (etag === row.etag && epoch === replica.epoch && replica.dynamics) return replica',
+    replacement: '',
+    tests: [GUARDS],
+  },
+  {
+    name: 'cursor of Dynamics after its effects',
+    why: 'a kill in between loses a page',
+    file: 'src/sync/dynamics-stream.ts',
+    text: 'const news = await this.#intake.takeIn(',
+    replacement:
+      'await store.save({ now, cursors: [this.#cursor(to, now)] })\n    const news = await this.#intake.takeIn(',
+    tests: [GUARDS],
+  },
+  {
+    name: 'cursor of Marketo with its effects',
+    why: 'a kill in between loses a page',
+    file: 'src/sync/marketo-stream.ts',
+    text: 'const saved = await saveComputed(store, async () => ({',
+    replacement:
+      'await store.save({ now, cursors: [{ stream: this.stream, position }] })\n    const saved = await saveComputed(store, async () => ({',
+    tests: [GUARDS],
+  },
+  {
+    name: 'our own entries of the change log',
+    why: 'every write of ours is read back, since nothing else proves it',
+    file: 'src/sync/see-changes.ts',
+    text: 'if (change.ours && seeOwn(draft, change, conflicts)) continue',
+    replacement: '',
+    tests: [GUARDS],
+  },
+  {
+    name: 'repair of a replaced edit',
+    why: "an edit in Marketo that our write replaced unseen is lost, although Marketo's wins",
+    file: 'src/sync/see-changes.ts',
+    text: "if (repair.kind === 'restore') draft.restore",
+    replacement: 'if (repair.kind !== repair.kind) draft.restore',
+    tests: [GUARDS],
+  },
+  {
+    name: 'proof of a deletion that the delta tells',
+    why: 'a row that was restored is taken for deleted',
+    file: 'src/sync/row-intake.ts',
+    text: 'const known = await this.#readRows(recordType, ours, context)',
+    replacement: 'const known = await this.#readRows(recordType, ours.slice(0, 0), context)',
+    tests: [GUARDS],
+  },
+  {
+    name: 'proof of a deletion by absence',
+    why: 'a row that a page leaves out is taken for deleted',
+    file: 'src/sync/dynamics-stream.ts',
+    text: 'const present = refs.length === 0 ? new Map()',
+    replacement: 'const present = refs.length >= 0 ? new Map()',
+    tests: [GUARDS],
+  },
+  {
+    name: 'deletions by absence',
+    why: 'what was deleted while the cursor was lost lives on in Marketo',
+    file: 'src/sync/dynamics-stream.ts',
+    text: 'if (from.full && !page.more) to.unseenAfter = 0',
+    replacement: '',
+    tests: [GUARDS],
+  },
+  {
+    name: 'deletion beside an open write',
+    why: 'what is known of a deleted row is forgotten, and the person is never told',
+    file: 'src/sync/gather.ts',
+    text: "if (intent?.toDynamics && replica.state !== 'tombstoned')",
+    replacement: 'if (intent?.toDynamics)',
+    tests: [GUARDS],
+  },
+  {
+    name: 'host of a link',
+    why: 'our token is sent to whoever a reply names',
+    file: 'src/dataverse/change-link.ts',
+    text: '|| url.origin !== origin',
+    replacement: '',
+    tests: ['test/dataverse/changes.test.ts'],
+  },
+]
+
+/** Calling: never more than both vendors and the flow action bear. */
+const calling: readonly Mutant[] = [
+  {
+    name: 'lanes of Dynamics',
+    why: 'the background takes every slot, and campaigns wait behind it',
+    file: 'src/dataverse/limiter.ts',
+    text: 'return this.#inFlight < Math.max(1, concurrency - reserve)',
+    replacement: 'return this.#inFlight < concurrency',
+    tests: ['test/dataverse/limiter.test.ts'],
+  },
+  {
+    name: 'lanes of Marketo',
+    why: 'the background uses up what campaigns need',
+    file: 'src/marketo/budget.ts',
+    text: 'if (lane === undefined) return { windowCallsMax',
+    replacement: 'if (lane !== lane || lane?.length !== 0) return { windowCallsMax',
+    tests: ['test/marketo/lanes.test.ts'],
+  },
+  {
+    name: 'first come in the other lane',
+    why: 'a campaign waits behind the backlog',
+    file: 'src/waiting-line.ts',
+    text: "return this.lengthOf(undefined) > 0 ? undefined : 'background'",
+    replacement: 'return this.#waiters[0]?.lane',
+    tests: ['test/dataverse/limiter.test.ts', 'test/marketo/lanes.test.ts'],
+  },
+  {
+    name: 'window of calls',
+    why: 'Marketo refuses everybody with 606',
+    file: 'src/marketo/budget.ts',
+    text: 'return Math.max(nowMs, budget.pausedUntilMs, windowFreeAtMs, dayIsUsed ? endsAtMs : nowMs)',
+    replacement: 'return Math.max(nowMs, budget.pausedUntilMs, dayIsUsed ? endsAtMs : nowMs)',
+    tests: ['test/marketo/budget.test.ts'],
+  },
+  {
+    name: 'calls of a day',
+    why: "other integrations' calls are used up",
+    file: 'src/marketo/budget.ts',
+    text: 'const dayIsUsed = nowMs < endsAtMs && calls + ahead >= share.dailyCallsMax',
+    replacement: 'const dayIsUsed = nowMs < endsAtMs && calls < 0',
+    tests: ['test/marketo/budget.test.ts'],
+  },
+  {
+    name: 'calls at a time',
+    why: 'Marketo refuses with 615',
+    file: 'src/marketo/budget.ts',
+    text: 'return inFlight >= Math.max(1, concurrency - share.reservedConcurrency)',
+    replacement: 'return inFlight < 0 && concurrency < share.reservedConcurrency',
+    tests: ['test/marketo/limiter.test.ts'],
+  },
+  {
+    name: 'no call inside a Retry-After',
+    why: 'Dynamics makes the wait longer each time',
+    file: 'src/dataverse/limiter.ts',
+    text: 'if (now < this.#pace.pausedUntilMs) throw this.#paused(now)',
+    replacement: '',
+    tests: ['test/dataverse/limiter.test.ts'],
+  },
+  {
+    name: 'the longest Retry-After holds',
+    why: 'a shorter one that comes later ends the wait',
+    file: 'src/dataverse/pace.ts',
+    text: 'pausedUntilMs: Math.max(pace.pausedUntilMs, nowMs + retryAfterMs)',
+    replacement: 'pausedUntilMs: nowMs + retryAfterMs',
+    tests: ['test/dataverse/pace.test.ts'],
+  },
+]
+
+export const mutants: readonly Mutant[] = [...deciding, ...writing, ...takingIn, ...calling]
