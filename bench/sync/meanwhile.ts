@@ -27,7 +27,7 @@ export async function meanwhile(people: number, seconds: number): Promise<Figure
 async function alone(seconds: number): Promise<Latencies> {
   await using world = await World.start({ limits: 'lifted', people: 0, intervalSeconds: 0 })
   await using caller = new Caller(world.url)
-  return caller.both(seconds)
+  return await caller.both(seconds)
 }
 
 async function beside(limits: 'stock' | 'lifted', people: number, seconds: number): Promise<Latencies> {

@@ -4,7 +4,7 @@ import type { SyncSchema } from '../person/sync-schema.ts'
 import { changedValue } from '../person/sync-values.ts'
 import type { NewConflict, Replica, SentValue } from '../store/sync-port.ts'
 import { type Repair, repairOf } from './repair.ts'
-import { type Seen, seen, touch, withoutMarketo } from './replica.ts'
+import { type Seen, seen, touch } from './replica.ts'
 
 /** What Marketo writes as the source of a change that came over its REST API. Source: Adobe, "Activities". */
 const API_SOURCE = 'Web service API'
@@ -162,9 +162,4 @@ function seeEdit(draft: Draft, { field, from, to, conclusive }: Change): void {
 function forgetValues(draft: Draft): void {
   draft.values = undefined
   draft.touched = true
-}
-
-/** Something happened to the person that the log does not spell out. */
-export function seeUncertain(replica: Replica, now: number): Seen {
-  return seen(touch(withoutMarketo(replica), now))
 }

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import { test } from 'node:test'
 import { type Mutant, mutate } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 
-test('every guard that `npm run mutate` takes out is there once, and what is left is TypeScript', () => {
+test('every guard that `npm run mutate` takes out is there once, and its tests are there', () => {
   assert.equal(new Set(mutants.map(({ name }) => name)).size, mutants.length, 'names are unique')
   for (const mutant of mutants) {
     const source = readFileSync(new URL(mutant.file, ROOT), 'utf8')
     const mutated = mutate(source, mutant)
     assert.notEqual(mutated, source, mutant.name)
-    stripTypeScriptTypes(mutated)
     for (const file of mutant.tests) assert.ok(existsSync(new URL(file, ROOT)), file)
   }
 })

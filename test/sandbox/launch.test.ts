@@ -75,6 +75,9 @@ test('the welcome shows both doors, the key, and where to look', async () => {
     "-H 'x-api-key: the-key'",
     '{"person":{"marketoId":4711,"email":"ann@example.com","firstName":"Ann","lastName":"Ek","company":"Ek AB"}}',
     `${sandbox.dataverse.url}/_sandbox/rows/leads`,
+    'curl -s http://127.0.0.1:8080/v1/sync/status',
+    'curl -s -X POST http://127.0.0.1:8080/v1/sync/preview',
+    `${sandbox.marketo.url}/_sandbox/people/1001`,
     sandbox.entra.url,
   ]) {
     assert.ok(text.includes(part), part)

@@ -167,14 +167,8 @@ export class Oracle {
             : objects.some((object) => concerned.includes(object)) ||
               (at < edit.at && at > edit.at - SAME_CONFLICT_MS),
       )
-      if (told.length === 0) {
-        if (
-          this.#isNoChange(edit) ||
-          (isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY))
-        )
-          continue
-        verdicts.unlogged.push(this.tell(edit))
-      } else if (told.some((entry) => this.#isRight(edit, entry))) continue
+      if (told.some((entry) => this.#isRight(edit, entry)) || this.#isExcused(edit)) continue
+      if (told.length === 0) verdicts.unlogged.push(this.tell(edit))
       else if (told.some((entry) => this.#isUpheaved(edit.home, entry.at))) verdicts.firstTimes += 1
       else verdicts.wronged.push(`${this.tell(edit)}; logged: ${JSON.stringify(told)}`)
     }
@@ -188,6 +182,12 @@ export class Oracle {
       .slice(0, TOLD_MAX)
       .map((one) => `#${one.id} ${JSON.stringify(one.value)} of ${one.home} at ${one.at}`)
     return `#${id} ${field}=${JSON.stringify(value)} of ${home} at ${at}${copiedAt ? ', copied' : ''}, after #${parent?.id} (${JSON.stringify(parent?.value)}); there since: ${names.join(', ')}`
+  }
+
+  /** It changed nothing in the end, or was empty when there was a first time again. */
+  #isExcused(edit: Edit): boolean {
+    const isFirstTime = isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY)
+    return isFirstTime || this.#isNoChange(edit)
   }
 
   /** Back to what it was before the other side had heard of anything else. */

@@ -1,0 +1,54 @@
+import type { Mutant } from './mutant.ts'
+
+/** Deciding: what is written at all. */
+export const deciding: readonly Mutant[] = [
+  {
+    name: 'shadow check',
+    why: 'every difference is taken for an edit of both sides, so the loser of an old agreement wins nothing',
+    file: 'src/sync/plan.ts',
+    text: '(agreed === undefined ? !isEmpty(held[side]) : held[side] !== agreed)',
+    replacement: '(agreed === undefined ? !isEmpty(held[side]) : true)',
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'winner by record type',
+    why: 'Marketo wins on contacts too',
+    file: 'src/sync/plan.ts',
+    text: "return recordType === 'lead' ? 'marketo' : 'dynamics'",
+    replacement: "return 'marketo'",
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'S10: only selected fields',
+    why: 'whatever both sides tell is written, selected or not',
+    file: 'src/sync/plan.ts',
+    text: 'for (const field of fields) {',
+    replacement:
+      "const told = Object.keys(marketo).filter((name) => !fields.some((one) => one.marketo === name))\n  for (const field of [...fields, ...told.map((name) => ({ marketo: name, direction: 'both', inverted: false, column: name }) as const)]) {",
+    tests: ['test/sync/plan.test.ts'],
+  },
+  {
+    name: 'S10: read-only columns',
+    why: 'a column that cannot be changed is written to',
+    file: 'src/person/sync-field.ts',
+    text: "if (outward && (column.type === 'Owner' || !column.validForUpdate)) {",
+    replacement: 'if (false) {',
+    tests: ['test/person/sync-field.test.ts'],
+  },
+  {
+    name: 'sync filter of a record',
+    why: 'a record that says no is written to all the same',
+    file: 'src/sync/deliberate.ts',
+    text: 'if (replica.stopped) return []',
+    replacement: '',
+    tests: ['test/journeys/sync-life.test.ts'],
+  },
+  {
+    name: 'pause',
+    why: 'a paused sync writes all the same',
+    file: 'src/sync/engine.ts',
+    text: 'const worked = paused ? 0 : await',
+    replacement: 'const worked = await',
+    tests: ['test/journeys/sync-doors.test.ts'],
+  },
+]

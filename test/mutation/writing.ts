@@ -1,0 +1,97 @@
+import type { Mutant } from './mutant.ts'
+
+const GUARDS = 'test/sync/guards.test.ts'
+
+/** Writing: nothing is overwritten that nobody has seen, and nothing is made twice. */
+export const writing: readonly Mutant[] = [
+  {
+    name: 'If-Match of a PATCH',
+    why: 'an edit that was made in Dynamics since the row was read is overwritten',
+    file: 'src/dataverse/update-rows.ts',
+    text: "'if-match': etag,",
+    replacement: "'if-match': '*',",
+    tests: ['test/dataverse/update-rows.test.ts'],
+  },
+  {
+    name: 'improper etags',
+    why: 'without a tag the PATCH is unconditional',
+    file: 'src/dataverse/update-rows.ts',
+    text: "if (!isEtag(etag)) return { kind: 'stale' }",
+    replacement: '',
+    tests: ['test/dataverse/update-rows.test.ts'],
+  },
+  {
+    name: 'intent before sending',
+    why: 'nobody knows after a kill what is still on its way',
+    file: 'src/sync/work.ts',
+    text: `moves: part.flatMap(({ replica }) => movesOf(replica)),
+        replicas: part.map(({ replica }) => replica),`,
+    replacement: `moves: part.flatMap(({ replica }) => movesOf(replica)),
+        replicas: part.map(({ replica: { intent, ...replica } }) => replica),`,
+    tests: [GUARDS],
+  },
+  {
+    name: 'conflict with the intent',
+    why: 'the loser is overwritten, and a kill leaves no word of it',
+    file: 'src/sync/work.ts',
+    text: 'conflicts: part.flatMap(({ decision, replica }) => named(replica, decision.plan.conflicts)),',
+    replacement: '',
+    tests: [GUARDS],
+  },
+  {
+    name: 'version in save',
+    why: 'what the flow action has changed meanwhile is overwritten',
+    file: 'src/store/sqlite/sync-statements.ts',
+    text: 'where link_id = :linkId and version = :expected',
+    replacement: 'where link_id = :linkId and :expected is not null',
+    tests: ['test/store/sqlite.test.ts'],
+  },
+  {
+    name: 'settle time',
+    why: 'a person is read and decided on while an earlier write may still land',
+    file: 'src/sync/deliberate.ts',
+    text: 'if (now >= dueAt) return takeUp',
+    replacement: 'if (now >= 0) return takeUp',
+    tests: [GUARDS],
+  },
+  {
+    name: 'settle time of a killed process',
+    why: 'it may have sent long after it stored the intent, so the write is still open',
+    file: 'src/sync/gather.ts',
+    text: 'Math.max(intent.at, startedAt) + settleMs',
+    replacement: 'intent.at + settleMs',
+    tests: [GUARDS],
+  },
+  {
+    name: 'unanswered is not kept out',
+    why: 'a write that never left the process is taken for a field that Marketo keeps us out of, and never sent again',
+    file: 'src/sync/see-person.ts',
+    text: 'const isKeptOut = isLast && isAnswered && ',
+    replacement: 'const isKeptOut = isLast && ',
+    tests: [GUARDS],
+  },
+  {
+    name: 'upsert by record id',
+    why: 'two records with one e-mail become one person',
+    file: 'src/sync/writer.ts',
+    text: 'await syncLeads.upsert(people, RECORD_ID, context)',
+    replacement: "await syncLeads.upsert(people, 'email', context)",
+    tests: [GUARDS],
+  },
+  {
+    name: 'one upsert at a time',
+    why: 'concurrent upserts of one key make two people',
+    file: 'src/marketo/turns.ts',
+    text: 'await untilAborted(before, signal)',
+    replacement: 'await untilAborted(Promise.resolve(), signal)',
+    tests: ['test/marketo/sync-leads.test.ts'],
+  },
+  {
+    name: 'one adoption per e-mail',
+    why: 'two records with one e-mail are tied to the same free person',
+    file: 'src/sync/adopt.ts',
+    text: 'if (key && seen.has(key)) later.push(replica)',
+    replacement: 'if (false) later.push(replica)',
+    tests: [GUARDS],
+  },
+]
