@@ -67,6 +67,8 @@ export interface Replica {
   /** Values that must be written back to Marketo, since a write of ours replaced them unseen. */
   restore?: Values
   intent?: SyncIntent
+  /** Conflicts that the log has already and whose outcome has not arrived yet. */
+  told?: readonly Omit<NewConflict, 'linkId'>[]
   /** The sync filter of the record says no. */
   stopped: boolean
   /** Epoch ms from which it is to be worked on; absent = nothing to do. */

@@ -20,6 +20,8 @@ export interface Adopted {
   refused: { replica: Replica; failure: NewFailure }[]
   /** Another record with the same e-mail, or a flow action, comes first. */
   later: Replica[]
+  /** Deleted records whose person was never made. */
+  vain: Replica[]
 }
 
 /**
@@ -32,7 +34,7 @@ export async function adopt(
   { people, store, settings }: AdoptOptions,
   context: PullContext,
 ): Promise<Adopted> {
-  const adopted: Adopted = { ready: [], moves: [], refused: [], later: [] }
+  const adopted: Adopted = { ready: [], moves: [], refused: [], later: [], vain: [] }
   if (replicas.length === 0) return adopted
   const { schema } = context
   const { first, later } = onePerEmail(replicas)
@@ -54,6 +56,10 @@ export async function adopt(
 
   for (const replica of first) {
     const own = found.find(({ fields }) => fields.microsoftRecordId === replica.recordId)
+    if (own === undefined && replica.state === 'tombstoned') {
+      adopted.vain.push(replica)
+      continue
+    }
     const email = emailOf(replica)
     const sameEmail = email === undefined ? [] : (byEmail.get(normaliseEmail(email)) ?? [])
     const candidates = own ? [own] : sameEmail
@@ -68,6 +74,8 @@ export async function adopt(
     const [person] = free
     if (free.length > 1 || (email !== undefined && crowded.has(email))) {
       adopted.refused.push({ replica, failure: ambiguous(free.length) })
+    } else if (own && person === undefined) {
+      adopted.refused.push({ replica, failure: TIED_ELSEWHERE })
     } else if (person === undefined) adopted.ready.push(replica)
     else adopted.ready.push(tie(adopted.moves, replica, person))
   }
@@ -79,7 +87,8 @@ export async function adopt(
     // Made by an earlier try of ours: what it was made with is what both sides agreed on.
     const isOurs = fields.microsoftRecordId === replica.recordId && intent?.toMarketo !== undefined
     const shadow = isOurs ? { ...replica.shadow, ...intent.toMarketo } : replica.shadow
-    const tied: Replica = { ...fresh, marketoId, state: 'linked', ...(shadow && { shadow }) }
+    const state = replica.state === 'tombstoned' ? 'tombstoned' : 'linked'
+    const tied: Replica = { ...fresh, marketoId, state, ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settleMs: settings.settleMs })
   }
 }
@@ -144,6 +153,15 @@ function namesAnother(
 ): boolean {
   if (typeof microsoftRecordId !== 'string' || microsoftRecordId.trim() === '') return false
   return microsoftRecordId.toLowerCase() !== recordId && microsoftIsDeleted !== true
+}
+
+/** To make a person by this record's id would only find the same one again. */
+const TIED_ELSEWHERE: NewFailure = {
+  side: 'marketo',
+  code: 'ambiguous-match',
+  field: 'microsoftRecordId',
+  advice:
+    'The person in Marketo who names this record is tied to another one. Empty microsoftRecordId there, or merge the records.',
 }
 
 function ambiguous(count: number): NewFailure {

@@ -6,7 +6,7 @@ import type { SyncField } from '../person/sync-field.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
 import { type FieldConflict, type Plan, plan } from './plan.ts'
-import { believedMarketo, lastSent } from './replica.ts'
+import { believedMarketo, lastSent, withTold } from './replica.ts'
 
 /** What shall happen to one person now. Both writes empty: both sides agree. */
 export interface Decision {
@@ -20,6 +20,8 @@ export interface Decision {
   toMarketo: MarketoFields
   /** Why fields were left out. */
   failures: NewFailure[]
+  /** Every conflict that this decides, those of an earlier try included; the plan names the new ones. */
+  told: readonly FieldConflict[]
   /** Marketo has nobody for this record yet. */
   create: boolean
 }
@@ -38,7 +40,8 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
     replica,
-    plan: { ...made, conflicts: [...overtaken, ...made.conflicts] },
+    plan: { ...made, conflicts: [...overtaken, ...made.conflicts.filter((one) => !isTold(one, replica))] },
+    told: made.conflicts,
     marketo,
     toDynamics: outward.sent,
     columns: outward.columns,
@@ -51,6 +54,13 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
     })),
     create,
   }
+}
+
+/** An earlier try decided the same, and its outcome has not arrived. */
+function isTold({ field, winner, won, lost }: FieldConflict, { told = [] }: Replica): boolean {
+  return told.some(
+    (one) => one.field === field && one.winner === winner && one.won === won && one.lost === lost,
+  )
 }
 
 /**
@@ -88,10 +98,11 @@ export function writesNothing({ toDynamics, toMarketo }: Decision): boolean {
 
 /** The replica as it is stored before anything is sent. */
 export function withIntent(
-  { replica, toDynamics, toMarketo }: Decision,
+  { replica: decided, toDynamics, toMarketo, told }: Decision,
   intentId: string,
   now: number,
 ): Replica {
+  const replica = withTold(decided, told)
   const intent: SyncIntent = {
     intentId,
     at: now,

@@ -8,7 +8,7 @@ import { type Decision, decide } from './decide.ts'
 import { gather, settledAt, takeUp } from './gather.ts'
 import { inParts } from './pages.ts'
 import type { FieldConflict } from './plan.ts'
-import { forgetSent, rest } from './replica.ts'
+import { forgetSent, rest, withoutIntent } from './replica.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -70,7 +70,10 @@ export async function deliberate(
   for (const { replica, failure } of adopted.refused) {
     results.push({ ...only(park(replica, now, options), movesOf(replica)), failures: [failure] })
   }
-  for (const replica of adopted.later) {
+  for (const replica of adopted.vain) {
+    results.push(only(rest(withoutIntent(replica), settings.confirmMs), movesOf(replica)))
+  }
+  for (const replica of [...gathered.leaving, ...adopted.later]) {
     results.push(only({ ...replica, dueAt: now + settings.laterMs }, movesOf(replica)))
   }
   const ready = [...tied, ...adopted.ready]
@@ -78,10 +81,13 @@ export async function deliberate(
   return { decisions, results, movesOf }
 }
 
-/** Who has a person, who needs one, and who needs nothing more: a deleted record that nobody was tied to. */
+/**
+ * Who has a person, who needs one, and who needs nothing more: a deleted record that nobody was tied to. A person
+ * may have been made for it by a write without an answer.
+ */
 function sort(replicas: readonly Replica[]) {
-  const isDone = ({ state, marketoId, dueAt }: Replica) =>
-    dueAt === undefined || (marketoId === undefined && state === 'tombstoned')
+  const isDone = ({ state, marketoId, dueAt, intent }: Replica) =>
+    dueAt === undefined || (marketoId === undefined && state === 'tombstoned' && !intent?.toMarketo)
   const open = replicas.filter((replica) => !isDone(replica))
   return {
     done: replicas.filter(isDone),

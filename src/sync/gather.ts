@@ -4,7 +4,7 @@ import type { SyncSchema } from '../person/sync-schema.ts'
 import type { LinkMove, Replica } from '../store/sync-port.ts'
 import { touch, withoutDynamics, withoutMarketo } from './replica.ts'
 import { seePerson } from './see-person.ts'
-import { seeDeleted, seeRow } from './see-rows.ts'
+import { isHandedOver, seeDeleted, seeRow } from './see-rows.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -12,6 +12,8 @@ import type { PullContext } from './stream.ts'
 export interface Gathered {
   replicas: Replica[]
   moves: LinkMove[]
+  /** Their records were merged or qualified into others: the stream hands their links over first. */
+  leaving: Replica[]
 }
 
 export interface GatherOptions {
@@ -61,10 +63,16 @@ export async function gather(
   )
   const known = strangers.length === 0 ? new Map() : await people.read(strangers, schema.readFields, context)
 
-  const gathered = replicas.map((replica) => {
+  const leaving: Replica[] = []
+  const unseen = new Set(unread)
+  const gathered = replicas.flatMap((replica) => {
     let after = replica
-    if (unread.includes(replica)) {
+    if (unseen.has(replica)) {
       const row = found.get(`${replica.recordType}:${replica.recordId}`)
+      if (row && isHandedOver(row, replica.recordType)) {
+        leaving.push(replica)
+        return []
+      }
       const { linkId, recordType, recordId, priority, epoch } = replica
       if (row === undefined) moves.push({ kind: 'tombstone', linkId, recordType, recordId })
       after = row
@@ -78,7 +86,7 @@ export async function gather(
     moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
     return orphaned(after, schema, now)
   })
-  return { replicas: gathered, moves }
+  return { replicas: gathered, moves, leaving }
 }
 
 /**

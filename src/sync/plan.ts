@@ -65,8 +65,9 @@ export function plan({ recordType, fields, shadow = {}, marketo, dynamics, resto
       const { to, value, lost } = verdict
       const target = to === 'marketo' ? toMarketo : toDynamics
       target[name] = value
-      // What is written back had been replaced by a value of Dynamics, agreed on or not: that one loses.
-      const loses = lost === undefined && restored !== undefined ? seen : lost
+      // What is written back had been replaced by a value of Dynamics that was agreed on since: that one loses.
+      const isRepair = restored !== undefined && to === 'dynamics' && valueIn(shadow, name) !== undefined
+      const loses = lost === undefined && isRepair ? seen : lost
       if (loses !== undefined) conflicts.push({ field: name, winner: opposite(to), won: value, lost: loses })
     }
     if (restored === undefined) {

@@ -73,3 +73,16 @@ export function differs(before: Values | undefined, after: Values): boolean {
   if (before === undefined) return true
   return Object.keys(after).some((field) => after[field] !== before[field])
 }
+
+/** What is lost with a link that is merged away: edits that a write of ours replaced and that wait to come back. */
+export function lostWith(replica: Replica, into: number): NewConflict[] {
+  return Object.entries(replica.restore ?? {}).map(([field, lost]) => {
+    return { linkId: into, field, winner: 'dynamics', won: lastSent(replica, field)?.value ?? null, lost }
+  })
+}
+
+/** Which conflicts are not to be told again. */
+export function withTold(replica: Replica, told: NonNullable<Replica['told']>): Replica {
+  const { told: before, ...rest } = replica
+  return told.length === 0 ? rest : { ...rest, told }
+}

@@ -2,8 +2,9 @@ import type { Clock } from '../clock.ts'
 import type { ChangePage, SeenRow } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
 import type { RecordType } from '../person/person.ts'
-import type { LinkMove, NewReplica, Replica, SyncStore } from '../store/sync-port.ts'
+import type { LinkMove, NewConflict, NewReplica, Replica, SyncStore } from '../store/sync-port.ts'
 import { chunks, saveComputed } from './pages.ts'
+import { lostWith } from './replica.ts'
 import {
   handedOver,
   inherit,
@@ -123,13 +124,15 @@ export class RowIntake {
       const found = await store.findReplicas({ records: names })
       const moves = movesOfRows(rows, recordType, { ...known, ownerOf: byRecord(found) })
       const replicas: Replica[] = []
+      const conflicts: NewConflict[] = []
       for (const move of moves) {
         const heir = found.find(({ linkId }) => linkId === move.linkId)
+        if (heir && move.kind === 'merge') conflicts.push(...lostWith(heir, move.into))
         if (move.kind !== 'record' || heir === undefined) continue
         const read = await this.#readRows(move.recordType, [move.recordId], context)
         replicas.push(inherit(heir, nameOf(move), read.get(move.recordId), known))
       }
-      return { now: known.now, moves, replicas }
+      return { now: known.now, moves, replicas, conflicts }
     })
   }
 

@@ -1,8 +1,8 @@
 import type { CallContext } from '../abort.ts'
 import { ACTIVITY_TYPES, type LeadActivity } from '../marketo/changes.ts'
 import type { People } from '../marketo/people.ts'
-import type { LinkMove, Replica, SyncStore } from '../store/sync-port.ts'
-import { touch, withoutMarketo } from './replica.ts'
+import type { LinkMove, NewConflict, Replica, SyncStore } from '../store/sync-port.ts'
+import { lostWith, touch, withoutMarketo } from './replica.ts'
 
 export interface LifeOptions {
   store: SyncStore
@@ -18,7 +18,7 @@ export async function observeLife(
   now: number,
   { store, people }: LifeOptions,
   call: CallContext,
-): Promise<{ moves: LinkMove[]; replicas: Replica[] }> {
+): Promise<{ moves: LinkMove[]; replicas: Replica[]; conflicts: NewConflict[] }> {
   const merges = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.mergeLeads).map(candidatesOf)
   const deleted = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.deleteLead)
   const scored = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.changeScore)
@@ -35,7 +35,12 @@ export async function observeLife(
     ...(await store.findReplicas({ linkIds: moves.map(({ linkId }) => linkId) })),
   ]
   const unique = new Map(concerned.map((replica) => [replica.linkId, replica]))
-  return { moves, replicas: [...unique.values()].map((replica) => afterLife(moved(replica, moves), now)) }
+  const conflicts = moves.flatMap((move) => {
+    const loser = unique.get(move.linkId)
+    return loser && move.kind === 'merge' ? lostWith(loser, move.into) : []
+  })
+  const replicas = [...unique.values()].map((replica) => afterLife(moved(replica, moves), now))
+  return { moves, replicas, conflicts }
 }
 
 /** The replica as its link is once the moves are made. */

@@ -141,9 +141,15 @@ function isCurrent(link: Replica, recordType: RecordType, recordId: string | und
   return link.recordType === recordType && link.recordId === recordId
 }
 
+/** The row was merged or qualified into another record: its link is about to be handed over. */
+export function isHandedOver(row: SeenRow, recordType: RecordType): boolean {
+  return targetOf(recordLife(row.columns, recordType), recordType) !== undefined
+}
+
 /**
- * The replica of a link that was handed to another record. What the new record does not say was not emptied there:
- * it was never filled, so it is no base to decide by.
+ * The replica of a link that was handed to another record. A contact that was made of the lead has the lead's
+ * values, and what it does not say was never filled there. Any other record has values of its own: nothing that was
+ * agreed on is a base to decide by.
  */
 export function inherit(
   replica: Replica,
@@ -155,7 +161,10 @@ export function inherit(
   const heir = touch({ ...withoutDynamics(replica), ...to, epoch }, now)
   if (row === undefined) return heir
   const dynamics = dynamicsValues(row.columns, to, schema)
-  const agreed = Object.entries(replica.shadow ?? {}).filter(([field]) => (dynamics[field] ?? null) !== null)
-  const { stopped } = recordLife(row.columns, to.recordType)
-  return { ...heir, dynamics, etag: row.etag, stopped, shadow: Object.fromEntries(agreed) }
+  const { stopped, originatingLeadId } = recordLife(row.columns, to.recordType)
+  const { shadow = {}, ...fresh } = heir
+  const seen = { ...fresh, dynamics, etag: row.etag, stopped }
+  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return seen
+  const agreed = Object.entries(shadow).filter(([field]) => (dynamics[field] ?? null) !== null)
+  return { ...seen, shadow: Object.fromEntries(agreed) }
 }

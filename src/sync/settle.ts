@@ -7,7 +7,7 @@ import type { LinkMove, NewFailure, Replica, SyncIntent, Values } from '../store
 import type { Decision } from './decide.ts'
 import type { Result } from './deliberate.ts'
 import { landed } from './plan.ts'
-import { rest, touch, withoutDynamics, withoutIntent, withoutMarketo } from './replica.ts'
+import { rest, touch, withoutDynamics, withoutIntent, withoutMarketo, withTold } from './replica.ts'
 import { seeDeleted } from './see-rows.ts'
 
 export interface SettleContext {
@@ -35,7 +35,8 @@ export function settle(
     ...(answers.dynamics?.kind === 'updated' && { toDynamics: decision.toDynamics }),
     ...(isDone(answers.marketo) && { toMarketo: decision.toMarketo }),
   })
-  let replica: Replica = { ...withoutIntent(sent), shadow }
+  const isOver = hasArrived(answers) && decision.failures.length === 0
+  let replica: Replica = { ...withTold(withoutIntent(sent), isOver ? [] : decision.told), shadow }
   const side: Side = { decision, moves, failures, waits, context, intent: sent.intent }
   if (answers.dynamics) replica = afterDynamics(replica, answers.dynamics, side)
   if (answers.marketo) replica = afterMarketo(replica, answers.marketo, side)
@@ -46,6 +47,10 @@ export function settle(
 
 function isDone(result: WriteResult | undefined): boolean {
   return result?.kind === 'updated' || result?.kind === 'created'
+}
+
+function hasArrived({ dynamics, marketo }: { dynamics?: UpdateResult; marketo?: WriteResult }): boolean {
+  return (dynamics === undefined || dynamics.kind === 'updated') && (marketo === undefined || isDone(marketo))
 }
 
 interface Side {

@@ -94,4 +94,20 @@ export const writing: readonly Mutant[] = [
     replacement: 'if (false) later.push(replica)',
     tests: [GUARDS],
   },
+  {
+    name: 'person of an open create',
+    why: 'who was made for a record that is deleted by now is never told',
+    file: 'src/sync/deliberate.ts',
+    text: "state === 'tombstoned' && !intent?.toMarketo)",
+    replacement: "state === 'tombstoned')",
+    tests: [GUARDS],
+  },
+  {
+    name: 'nobody for a deleted record',
+    why: 'a person is made for a record that is deleted by now',
+    file: 'src/sync/adopt.ts',
+    text: "if (own === undefined && replica.state === 'tombstoned') {",
+    replacement: 'if (false) {',
+    tests: [GUARDS],
+  },
 ]

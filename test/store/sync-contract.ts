@@ -285,24 +285,6 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
   })
 
   describe(`the sync store on ${name}: conflicts and failures`, () => {
-    test('a conflict that is decided again within a day is the same one', async ({ sync }) => {
-      const { linkId } = await enter(sync, 'r1')
-      const conflict = { linkId, field: 'f', winner: 'marketo', won: 'a', lost: null } as const
-      const DAY = 86_400_000
-      await sync.save({ now: NOW, conflicts: [conflict] })
-      await sync.save({ now: NOW + DAY, conflicts: [conflict, { ...conflict, lost: 'b' }] })
-      await sync.save({ now: NOW + DAY + 1, conflicts: [conflict] })
-      const found = await sync.readConflicts(9)
-      assert.deepEqual(
-        found.map(({ at, lost }) => [at - NOW, lost]),
-        [
-          [DAY + 1, null],
-          [DAY, 'b'],
-          [0, null],
-        ],
-      )
-    })
-
     test('conflicts come newest first, with the record of their time, until they are pruned', async ({
       sync,
     }) => {

@@ -127,6 +127,29 @@ test('a record that is deleted while a write to it is open is still told as dele
   assert.equal(ann.person().microsoftIsDeleted, true)
 })
 
+for (const [commit, people] of [
+  ['first', 1],
+  ['never', 0],
+] as const) {
+  test(`a record that is deleted while its person is being made (${commit}) is told as deleted, and not made anew`, async () => {
+    await using rig = await startSyncRig()
+    const { dataverse, marketo } = rig.sandbox
+    const id = dataverse.seed('lead', { lastname: 'Ek', subject: 'Fair' })
+    marketo.bend({ operation: 'sync', how: { kind: 'reset', commit } })
+    await rig.cycle()
+    dataverse.remove('lead', id)
+    await rig.cycle()
+    rig.pass(SETTLE_MS)
+    await rig.cycle()
+    await rig.cycle()
+    const flags = marketo.people().map(({ microsoftIsDeleted }) => microsoftIsDeleted)
+    assert.deepEqual(
+      flags,
+      Array.from({ length: people }, () => true),
+    )
+  })
+}
+
 test('S5: the echo of our own write to Dynamics is not even saved', async () => {
   await using rig = await startSyncRig()
   const ann = await pair(rig, 'lead', { subject: 'Fair' })

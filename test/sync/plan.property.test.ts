@@ -44,12 +44,13 @@ function model(
   const isNothing = (value: Value) => value === null || (both && !field.inverted && value === false)
   const isNews = (value: Value) => (isFirst ? !isNothing(value) : value !== shadow)
   const order = [...ranks] as ('M' | 'D')[]
-  const speaks = order.find((side) => (field.column ? isNews(sides[side]) : sides[side] !== shadow))
+  const speaks = order.find((side) => field.column === undefined || isNews(sides[side]))
   const from = speaks ?? (both ? order[0] : undefined)
   const back = restored === undefined ? {} : only(restored)
   if (from === undefined) return isFirst ? { ...told, nextShadow: only(null) } : told
   const other = from === 'M' ? sides.D : sides.M
-  const lost = isNews(other) && (field.column || !isFirst) ? other : undefined
+  const isRepair = from === 'M' && restored !== undefined && !isFirst
+  const lost = (isNews(other) && field.column) || isRepair ? other : undefined
   return from === 'M'
     ? { ...told, toDynamics: only(sides.M), toMarketo: back, lost }
     : { ...told, toMarketo: only(sides.D), lost }

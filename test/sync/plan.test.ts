@@ -142,7 +142,7 @@ describe('a value that a write of ours replaced unseen', () => {
       toMarketo: { m: 'edit' },
       toDynamics: { m: 'edit' },
       nextShadow: { m: 'ours' },
-      conflicts: [],
+      conflicts: [{ field: 'm', winner: 'marketo', won: 'edit', lost: 'ours' }],
     })
     assert.deepEqual(landed(made, { toDynamics: { m: 'edit' } }), { m: 'ours' })
     assert.deepEqual(landed(made, { toDynamics: { m: 'edit' }, toMarketo: { m: 'edit' } }), { m: 'edit' })

@@ -16,10 +16,15 @@ describe('a write of ours that replaced an edit in Marketo that nobody had seen'
   })
 
   it('gives way to the edit for a lead', () => {
-    assert.deepEqual(repairOf({ recordType: 'lead', shadow: 'ours', sent: 'ours', replaced: 'edit' }), {
-      kind: 'restore',
-      conflict: { winner: 'marketo', won: 'edit', lost: 'ours' },
-    })
+    const repair = repairOf({ recordType: 'lead', shadow: 'ours', sent: 'ours', replaced: 'edit' })
+    assert.deepEqual(repair, { kind: 'restore' })
+  })
+
+  it('is undone for either when the replaced value was agreed on since: an older write of ours came late', () => {
+    for (const recordType of ['lead', 'contact'] as const) {
+      const repair = repairOf({ recordType, shadow: 'agreed', sent: 'ours', replaced: 'agreed' })
+      assert.deepEqual(repair, { kind: 'restore' })
+    }
   })
 
   it('is no matter when it replaced its like', () => {
@@ -29,7 +34,7 @@ describe('a write of ours that replaced an edit in Marketo that nobody had seen'
     }
   })
 
-  it('is told once, by the repair or by the plan that follows, whether or not it was agreed on by then', () => {
+  it('is told once, by the plan that writes it back, whether or not ours was agreed on by then', () => {
     const cases: [shadow: FieldValue, lost: FieldValue[]][] = [
       ['ours', ['ours']],
       ['old', ['ours']],

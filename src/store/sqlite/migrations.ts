@@ -91,6 +91,7 @@ const migrations: readonly string[] = [
      sent text,
      restore text,
      intent text,
+     told text,
      stopped integer not null default 0,
      due_at integer,
      dirty_since integer,

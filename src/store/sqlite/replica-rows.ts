@@ -1,5 +1,5 @@
 import type { RecordType } from '../port.ts'
-import type { Replica, SentValue, SyncIntent, Values } from '../sync-port.ts'
+import type { NewConflict, Replica, SentValue, SyncIntent, Values } from '../sync-port.ts'
 import type { Row } from './database.ts'
 import { integer, optionalInteger, optionalText, text } from './rows.ts'
 
@@ -79,6 +79,7 @@ function sidesOf(row: Row) {
 function workOf(row: Row) {
   const restore = parse<Values>(row, 'restore')
   const intent = parse<SyncIntent>(row, 'intent')
+  const told = parse<Omit<NewConflict, 'linkId'>[]>(row, 'told')
   const dueAt = optionalInteger(row, 'due_at')
   const dirtySince = optionalInteger(row, 'dirty_since')
   return {
@@ -86,6 +87,7 @@ function workOf(row: Row) {
     sent: parse<SentValue[]>(row, 'sent') ?? [],
     ...(restore && { restore }),
     ...(intent && { intent }),
+    ...(told && { told }),
     stopped: integer(row, 'stopped') === 1,
     ...(dueAt !== undefined && { dueAt }),
     ...(dirtySince !== undefined && { dirtySince }),
@@ -99,7 +101,7 @@ function workOf(row: Row) {
 export function toParameters(
   replica: Omit<Replica, 'linkId' | 'state' | 'recordType' | 'recordId' | 'version'>,
 ) {
-  const { shadow, sent, restore, intent } = replica
+  const { shadow, sent, restore, intent, told } = replica
   return {
     shadow: stringify(shadow),
     marketo: compress(replica.marketo, shadow),
@@ -109,6 +111,7 @@ export function toParameters(
     sent: sent.length === 0 ? null : JSON.stringify(sent),
     restore: stringify(restore),
     intent: stringify(intent),
+    told: stringify(told),
     stopped: replica.stopped ? 1 : 0,
     dueAt: replica.dueAt ?? null,
     dirtySince: replica.dirtySince ?? null,

@@ -3,9 +3,6 @@ import { Failures } from './failures.ts'
 import { LinkMoves, type LinkMovesParts } from './link-moves.ts'
 import { toParameters } from './replica-rows.ts'
 
-/** How long a conflict that is decided the same way again is still the same one. */
-const SAME_CONFLICT_MS = 86_400_000
-
 /** A replica of the change is not the one that is stored. Thrown inside a transaction, it undoes all of it. */
 export class Stale extends Error {}
 
@@ -32,7 +29,6 @@ export class SyncChanges {
         won: JSON.stringify(won),
         lost: JSON.stringify(lost),
         now,
-        since: now - SAME_CONFLICT_MS,
       })
     }
     for (const set of change.failures ?? []) this.#failures.replace(set, now)

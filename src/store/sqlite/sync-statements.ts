@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 export type SyncStatements = ReturnType<typeof prepareStatements>
 
 const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
-                 marketo_seen_at, sent, restore, intent, stopped, due_at, dirty_since, priority, attempts,
+                 marketo_seen_at, sent, restore, intent, told, stopped, due_at, dirty_since, priority, attempts,
                  epoch, version`
 const FAILURE = `failure.*, record_type, record_id, marketo_id, due_at
                  from failure left join link using (link_id) left join replica using (link_id)`
@@ -42,9 +42,9 @@ export function prepareStatements(db: Database) {
     ),
     insertReplica: db.prepare(
       `insert into replica (link_id, shadow, marketo, dynamics, etag, marketo_seen_at, sent, restore, intent,
-                            stopped, due_at, dirty_since, priority, attempts, epoch)
+                            told, stopped, due_at, dirty_since, priority, attempts, epoch)
        select :linkId, :shadow, :marketo, :dynamics, :etag, :marketoSeenAt, :sent, :restore, :intent,
-              :stopped, :dueAt, :dirtySince, :priority, :attempts, :epoch
+              :told, :stopped, :dueAt, :dirtySince, :priority, :attempts, :epoch
          from link where link_id = :linkId and state <> 'merged'
        on conflict do nothing`,
     ),
@@ -53,7 +53,7 @@ export function prepareStatements(db: Database) {
       `update replica
           set shadow = :shadow, marketo = :marketo, dynamics = :dynamics, etag = :etag,
               marketo_seen_at = :marketoSeenAt, sent = :sent, restore = :restore, intent = :intent,
-              stopped = :stopped, due_at = :dueAt, dirty_since = :dirtySince, priority = :priority,
+              told = :told, stopped = :stopped, due_at = :dueAt, dirty_since = :dirtySince, priority = :priority,
               attempts = :attempts, epoch = :epoch, version = :next
         where link_id = :linkId and version = :expected`,
     ),
@@ -104,14 +104,10 @@ export function prepareStatements(db: Database) {
       "select state, count(*) as count from link where state <> 'linked' group by state",
     ),
 
-    /** A decision that is carried out again after a refusal or a crash is the same conflict. */
     insertConflict: db.prepare(
       `insert into conflict (link_id, at, record_type, record_id, marketo_id, field, winner, won, lost)
        select link_id, :now, record_type, record_id, marketo_id, :field, :winner, :won, :lost
-         from link where link_id = :linkId
-          and not exists (select 1 from conflict
-                           where link_id = :linkId and field = :field and winner = :winner
-                             and won is :won and lost is :lost and at >= :since)`,
+         from link where link_id = :linkId`,
     ),
     readConflicts: db.prepare(
       'select * from conflict where conflict_id < :before order by conflict_id desc limit :limit',

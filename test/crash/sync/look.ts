@@ -8,6 +8,7 @@ import { EDITED, type Office, tagOf } from './office.ts'
 const TABLES = ['lead', 'contact'] as const
 const NEW_LEAD = 12
 const DELETE_LEAD = 37
+const API_SOURCE = 'Web service API'
 const PAGE = 300
 
 /** Gives what there is to be judged whenever it is called. */
@@ -75,9 +76,13 @@ function writtenToDynamics({ dataverse }: Sandbox): Written[] {
 function writtenToMarketo({ marketo }: Sandbox): Written[] {
   const makers = new Map<number, boolean>()
   const begun = new Set<string>()
-  return marketo.log().flatMap(({ leadId, typeId, change, cause }): Written[] => {
+  return marketo.log().flatMap(({ leadId, typeId, change, cause, attributes = [] }): Written[] => {
     const byService = cause?.api !== undefined
-    if (typeId === NEW_LEAD) makers.set(leadId, byService)
+    if (typeId === NEW_LEAD)
+      makers.set(
+        leadId,
+        attributes.some(({ value }) => value === API_SOURCE),
+      )
     if (change === undefined) return []
     const { name: field, oldValue, newValue } = change
     const at = { home: String(leadId), field }
@@ -106,10 +111,10 @@ function deletionsOf({ dataverse, marketo }: Sandbox): Evidence['deletions'] {
   const people = marketo
     .log()
     .filter(({ typeId }) => typeId === DELETE_LEAD)
-    .map(({ primaryValue, cause }) => ({
+    .map(({ primaryValue }) => ({
       tag: String(primaryValue).split(' ')[0] ?? '',
       side: 'marketo' as const,
-      byService: cause?.api !== undefined,
+      byService: marketo.calls.some(({ operation }) => operation === 'delete' || operation === 'merge'),
     }))
   return [...rows, ...people]
 }
