@@ -6,12 +6,14 @@ import { createAction } from './action/action.ts'
 import { recordUrl } from './action/answer.ts'
 import { answerSchemas } from './action/answer-schemas.ts'
 import type { FlowAction } from './action/flow-action.ts'
+import { flowStepSchemas } from './action/flow-step/chunk-schemas.ts'
 import { peopleDoor } from './action/people.ts'
 import { restDoor } from './action/rest.ts'
 import { webhookDoor } from './action/webhook.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
+import { buildFlowStep, type FlowStepParts } from './flow-step.ts'
 import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
@@ -23,6 +25,7 @@ import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
+import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { Database } from './store/sqlite/database.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
@@ -69,26 +72,30 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const syncStore = new SqliteSyncStore(database)
+  const chunks = new SqliteChunkStore(database)
   const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
   const action = buildAction(parts, stores)
   const engine = buildSync(parts, stores)
   const stopping = new AbortController()
-  const app = await buildApp(parts, stores, {
-    flowAction: action.flowAction,
-    engine,
+  const flowStep = buildFlowStep(parts, stores, {
+    chunks,
+    wakeWorker: () => action.worker.wake(),
+    callerOf,
     stopping: stopping.signal,
   })
+  const running = { flowAction: action.flowAction, flowStep, engine, stopping: stopping.signal }
+  const app = await buildApp(parts, stores, running)
 
-  let working: Promise<void> = Promise.resolve()
-  let syncing: Promise<void> = Promise.resolve()
+  let working: Promise<unknown> = Promise.resolve()
   let closed: Promise<void> | undefined
   const shutDown = async () => {
     stopping.abort()
     const grace = new AbortController()
-    const calm = Promise.all([app.close(), working, syncing, action.attempts.drain()])
+    const calm = Promise.all([app.close(), working, action.attempts.drain()])
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
     grace.abort()
     action.attempts.halt()
+    flowStep.halt()
     await Promise.all([dataverse.close(), marketo?.close()])
     await calm
     await store[Symbol.asyncDispose]()
@@ -99,10 +106,10 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
     return closed
   }
   const start = async () => {
-    await jobs.releaseAll()
+    await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
     await engine?.refuseLossyFields(stopping.signal)
-    working = action.worker.run(stopping.signal)
-    syncing = engine?.run(stopping.signal) ?? syncing
+    const { signal } = stopping
+    working = Promise.all([action.worker.run(signal), flowStep.run(signal), engine?.run(signal)])
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })
     return address
@@ -110,7 +117,7 @@ export async function createService(config: Config, ports: Partial<Ports> = {}):
   return { app, start, close, [Symbol.asyncDispose]: close }
 }
 
-interface Parts extends Ports {
+export interface Parts extends Ports {
   config: Config
   selection: FieldSelection
   metrics: Metrics
@@ -138,7 +145,7 @@ function buildMarketo({ config, clock, log }: Parts): Marketo | undefined {
   return createMarketo({ ...access, settings: { dailyCallsMax }, clock, log })
 }
 
-interface Stores {
+export interface Stores {
   dataverse: Dataverse
   marketo: Marketo | undefined
   store: Store
@@ -180,15 +187,19 @@ function buildSync(parts: Parts, { dataverse, marketo, syncStore: store }: Store
 
 interface Running {
   flowAction: FlowAction
+  flowStep: FlowStepParts
   engine: Engine | undefined
   stopping: AbortSignal
 }
 
-function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }: Running) {
+function callerOf(request: FastifyRequest): string {
+  return request.getDecorator<string>(API_KEY_NAME)
+}
+
+function buildApp(parts: Parts, stores: Stores, { flowAction, flowStep, engine, stopping }: Running) {
   const { config, clock, random, log, selection, metrics } = parts
   const { store, syncStore } = stores
   const organisation = config.dataverseUrl
-  const callerOf = (request: FastifyRequest) => request.getDecorator<string>(API_KEY_NAME)
   const door = { flowAction, selection, clock, organisation, callerOf }
   return createApp({
     logger: log,
@@ -204,10 +215,11 @@ function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }
       ),
     ],
     metrics,
-    schemas: [...answerSchemas, ...syncSchemas],
+    schemas: [...answerSchemas, ...flowStepSchemas, ...syncSchemas],
     doors: [
       restDoor({ ...door, deadlineMs: config.restDeadlineMs, bodyLimitBytes: config.restBodyBytes }),
       webhookDoor({ ...door, deadlineMs: config.webhookDeadlineMs, bodyLimitBytes: config.webhookBodyBytes }),
+      ...flowStep.doors,
       peopleDoor({ store, replicas: syncStore, organisation }),
       ...syncDoors({
         ...(engine && { engine }),
@@ -227,6 +239,8 @@ function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }
         stopping,
       }),
     ],
+    openDoors: flowStep.openDoors,
+    clock,
     random,
   })
 }

@@ -56,6 +56,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   opened.defer(() => service.stop())
   options.signal.addEventListener('abort', () => void service.stop())
   await waitUntilReady(service)
+  await installFlowStep(sandbox, service.url)
   const open = opened.move()
   return {
     sandbox,
@@ -70,4 +71,13 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+/** As an administrator adds it under Service Providers. Rejects with what Marketo has against it. */
+async function installFlowStep({ marketo }: Sandbox, serviceUrl: string): Promise<void> {
+  const { installed, violations } = await marketo.flowSteps.install({
+    url: `${serviceUrl}/flow-step/openapi.json`,
+    credentials: { kind: 'apiKey', key: API_KEY },
+  })
+  if (!installed) throw new Error(`Marketo does not take the flow step: ${violations.join('; ')}`)
 }

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { openPlayground } from './playground.ts'
+import { campaigns } from './tour/campaign.ts'
 import { Stage } from './tour/stage.ts'
 import type { Played, Step } from './tour/step.ts'
 import { everyday } from './tour/steps.ts'
 import { header, note, row } from './tour/table.ts'
 import { trouble } from './tour/trouble.ts'
 
-export const TOUR: readonly Step[] = [...everyday, ...trouble]
+export const TOUR: readonly Step[] = [...everyday, ...campaigns, ...trouble]
 
 const TOUR_MAX_MS = 50_000
 const SETTINGS = {

@@ -30,19 +30,3 @@ export interface FlowStep {
   /** Durable on return. `seen`: the token came before. */
   submit(submission: Submission): Promise<'accepted' | 'seen'>
 }
-
-/** Sends a callback once. Never throws for an answer of the other side. */
-export interface CallbackSender {
-  /** Whether an address may be called at all; a sentence when not. No connection is made. */
-  refuse(url: string): string | undefined
-  send(
-    callback: { url: string; key: string; token: string; body: string },
-    signal: AbortSignal,
-  ): Promise<
-    | { kind: 'accepted'; status: number }
-    /** Network error, 429, 5xx: try again; `retryAfterMs` when the other side says so. */
-    | { kind: 'again'; reason: string; retryAfterMs?: number }
-    /** Any other status, or an address that may not be called: final. */
-    | { kind: 'final'; reason: string }
-  >
-}
