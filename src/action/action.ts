@@ -52,8 +52,7 @@ const PRUNE_PAGE_MAX = 500
 
 /** Builds this room; does nothing until the first request or tick. */
 export function createAction(options: ActionOptions) {
-  const { dataverse, people, store, jobs, selection, recordIdOf, clock, random, log, settings } =
-    options
+  const { dataverse, people, store, jobs, selection, recordIdOf, clock, random, log, settings } = options
   const deadlineMs = Math.max(settings.restDeadlineMs, settings.webhookDeadlineMs)
   const attemptMs = deadlineMs + settings.dataverseCallTimeoutMs
   const leaseMs = attemptMs + LEASE_MARGIN_MS

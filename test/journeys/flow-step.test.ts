@@ -95,7 +95,7 @@ test('people of a chunk become records, and Marketo is told of each of them once
   )
   const [first, , third, fourth, fifth] = objectData
   const [row] = leads(rig).filter(({ lastname }) => lastname === 'Ek 1')
-  assert.deepEqual(first?.leadData, { id: 1, microsoftRecordId: row?.leadid, microsoftType: 'lead' })
+  assert.deepEqual(first?.leadData, { id: 1, microsoftRecordId: row?.leadid, microsoftType: 'Lead' })
   assert.deepEqual(first?.activityData, {
     success: true,
     outcome: 'created',

@@ -1,6 +1,9 @@
 import type { ChunkCounts, ChunkPerson } from '../../store/chunk-port.ts'
 import type { Outcome } from '../../store/port.ts'
 
+/** As the background sync writes them. */
+const TYPES = { lead: 'Lead', contact: 'Contact' } as const
+
 /**
  * The answer to a chunk. Shapes and limits as in Adobe's "Marketo Self-Service Flow Steps Service Provider
  * Interface" (flowCallBack): one item for each person, and no member that is null, which would clear nothing.
@@ -50,7 +53,7 @@ function toItem(id: number, outcome: Outcome | undefined) {
   return {
     leadData: {
       id,
-      ...(recordType && recordId && { microsoftRecordId: recordId, microsoftType: recordType }),
+      ...(recordType && recordId && { microsoftRecordId: recordId, microsoftType: TYPES[recordType] }),
     },
     activityData: {
       success: !failed,
