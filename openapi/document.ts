@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import { installDocument } from '../src/action/flow-step/install-document.ts'
 import { toConfig } from '../src/config.ts'
 import { openApiDocument } from '../src/http/docs.ts'
 import { createService } from '../src/service.ts'
@@ -25,4 +27,10 @@ export async function describeApi(): Promise<string> {
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** What Marketo installs, as text, with a stand-in for the operator's own address. */
+export function describeFlowStep(): string {
+  const base = 'https://sync-person.example.com/flow-step'
+  return `${JSON.stringify(installDocument({ base, version: packageJson.version }), null, 2)}\n`
 }

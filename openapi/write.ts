@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { describeApi } from './document.ts'
+import { describeApi, describeFlowStep } from './document.ts'
 
 await writeFile(new URL('openapi.json', import.meta.url), await describeApi())
+await writeFile(new URL('flow-step.json', import.meta.url), describeFlowStep())

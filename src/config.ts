@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
+import { FLOW_STEP_VARIABLES, type FlowStepConfig, readFlowStep } from './flow-step-config.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { type MarketoConfig, readMarketo } from './marketo-config.ts'
 import {
+  misspellings,
   type NamedFile,
   type Problems,
   readApiKeys,
   readChoice,
   readInteger,
   readOrigin,
-  suggestName,
 } from './setting.ts'
 
 /** Whole numbers with their bounds; the name carries the unit where the meaning needs one. */
@@ -19,6 +20,7 @@ const NUMBERS = {
   // Marketo gives up after 30 s.
   WEBHOOK_DEADLINE_MS: { default: 25_000, min: 100, max: 28_000 },
   DATAVERSE_CALL_TIMEOUT_MS: { default: 20_000, min: 100, max: 120_000 },
+  BATCH_CONCURRENCY: { default: 500, min: 1, max: 2_000 },
   DATAVERSE_CONCURRENCY: { default: 52, min: 1, max: 1_000 },
   // Enough to never ask: a century.
   LINK_TRUST_SECONDS: { default: 60, min: 0, max: 3_155_760_000 },
@@ -61,6 +63,7 @@ export const VARIABLES = [
   'WEBHOOK_DEADLINE_MS',
   'DATAVERSE_CALL_TIMEOUT_MS',
   'DATAVERSE_CONCURRENCY',
+  'BATCH_CONCURRENCY',
   'DUPLICATE_DETECTION',
   'LINK_TRUST_SECONDS',
   'RECOVERY_INTERVAL_SECONDS',
@@ -69,6 +72,7 @@ export const VARIABLES = [
   'SHUTDOWN_GRACE_MS',
   'REST_BODY_BYTES',
   'WEBHOOK_BODY_BYTES',
+  ...FLOW_STEP_VARIABLES,
 ] as const
 export type Variable = (typeof VARIABLES)[number]
 
@@ -80,7 +84,7 @@ export interface RawConfig {
   strangers: readonly string[]
 }
 
-export interface Config {
+export interface Config extends FlowStepConfig {
   host: string
   port: number
   publicUrl?: string
@@ -98,6 +102,7 @@ export interface Config {
   webhookDeadlineMs: number
   dataverseCallTimeoutMs: number
   dataverseConcurrencyMax: number
+  batchConcurrencyMax: number
   duplicateDetection: boolean
   linkTrustSeconds: number
   recoveryIntervalSeconds: number
@@ -111,7 +116,7 @@ export interface Config {
 }
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
-const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC)_?/
+const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -166,6 +171,7 @@ export function toConfig(
     webhookDeadlineMs: number('WEBHOOK_DEADLINE_MS'),
     dataverseCallTimeoutMs: number('DATAVERSE_CALL_TIMEOUT_MS'),
     dataverseConcurrencyMax: number('DATAVERSE_CONCURRENCY'),
+    batchConcurrencyMax: number('BATCH_CONCURRENCY'),
     duplicateDetection: onOff('DUPLICATE_DETECTION'),
     linkTrustSeconds: number('LINK_TRUST_SECONDS'),
     recoveryIntervalSeconds: number('RECOVERY_INTERVAL_SECONDS'),
@@ -174,9 +180,10 @@ export function toConfig(
     shutdownGraceMs: number('SHUTDOWN_GRACE_MS'),
     restBodyBytes: number('REST_BODY_BYTES'),
     webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
+    ...readFlowStep(values, problems),
     warnings: entra.credential.kind === 'password' ? [ROPC_WARNING] : [],
   }
-  problems.push(...misspellings(raw.strangers))
+  problems.push(...misspellings(raw.strangers, VARIABLES))
   if (problems.length === 0) return { config }
   return { problems: [...problems, SANDBOX_HINT] }
 }
@@ -196,7 +203,7 @@ export function toSetupConfig(
   const { marketo } = readMarketo(values, dailyCallsMax, problems)
   const fields = readFields(raw.files.FIELDS_FILE, problems)
   if (!marketo && problems.length === 0) problems.push(NO_MARKETO)
-  problems.push(...misspellings(raw.strangers))
+  problems.push(...misspellings(raw.strangers, VARIABLES))
   return marketo && problems.length === 0 ? { config: { marketo, fields } } : { problems }
 }
 
@@ -238,11 +245,4 @@ function readFields(file: NamedFile | undefined, problems: Problems): Config['fi
   if ('text' in file) return { kind: 'file', ...file }
   problems.push(`FIELDS_FILE names a file that cannot be read (${file.error}): ${file.path}`)
   return { kind: 'default' }
-}
-
-function misspellings(strangers: readonly string[]): string[] {
-  return strangers.flatMap((name) => {
-    const meant = suggestName(name, VARIABLES)
-    return meant === undefined ? [] : [`${name} is not a variable of this service; ${meant} is.`]
-  })
 }

@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher } from 'undici'
+import type { LookupAddress } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { untilAborted } from './abort.ts'
 
 export interface WireRequest {
@@ -27,20 +29,44 @@ export interface ConnectionSettings {
 }
 
 /**
+ * The addresses of a host, or a rejection. Asked once for each connection, IP literals included, which undici's
+ * own look-up never sees; nothing else is connected to.
+ */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>
+
+/**
  * Connections for one room, closed by whoever made them.
  * HTTP/1.1 on purpose: one connection a call keeps a slow reply from holding up its neighbours, and a
  * cut connection from losing more than one answer. undici 8 would negotiate HTTP/2 by itself.
  */
-export function createAgent(settings: ConnectionSettings): Agent {
+export function createAgent(settings: ConnectionSettings, resolve?: Resolve): Agent {
+  const connect = { allowH2: false, timeout: settings.connectTimeoutMs }
   return new Agent({
     allowH2: false,
     connections: settings.concurrencyMax,
     maxOrigins: 4,
-    connect: { timeout: settings.connectTimeoutMs },
+    connect: resolve === undefined ? connect : resolvedConnector(connect, resolve),
     headersTimeout: settings.headersTimeoutMs,
     bodyTimeout: settings.bodyGapTimeoutMs,
     maxResponseSize: settings.replyBytesMax,
   })
+}
+
+/** TLS is about the host's name as ever, and Node tries the addresses in turn. */
+function resolvedConnector(
+  settings: buildConnector.BuildOptions,
+  resolve: Resolve,
+): buildConnector.connector {
+  const connectTo = (addresses: readonly LookupAddress[]) => {
+    const lookup: LookupFunction = (_hostname, _options, found) => found(null, [...addresses])
+    return buildConnector({ ...settings, autoSelectFamily: true, lookup })
+  }
+  return (options, callback) => {
+    resolve(options.hostname).then(
+      (addresses) => connectTo(addresses)(options, callback),
+      (error) => callback(error, null),
+    )
+  }
 }
 
 /**
@@ -57,6 +83,19 @@ export async function exchange(
   const reply = await untilAborted(dispatcher.request({ ...head, body, signal }), signal)
   const text = await untilAborted(reply.body.text(), signal)
   return { status: reply.statusCode, header: (name) => first(reply.headers[name]), body: text }
+}
+
+/** The same where the status says it all: the body is dropped, and cut where the agent's bounds end. */
+export async function exchangeHead(
+  dispatcher: Dispatcher,
+  request: WireRequest,
+  signal: AbortSignal,
+): Promise<Pick<WireReply, 'status' | 'header'>> {
+  const { body = null, ...head } = request
+  const reply = await untilAborted(dispatcher.request({ ...head, body, signal }), signal)
+  // However the body ends, the answer has been given.
+  await reply.body.dump().catch(() => undefined)
+  return { status: reply.statusCode, header: (name) => first(reply.headers[name]) }
 }
 
 function first(value: string | string[] | undefined): string | undefined {

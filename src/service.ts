@@ -3,16 +3,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { createAction } from './action/action.ts'
-import { recordUrl } from './action/answer.ts'
 import { answerSchemas } from './action/answer-schemas.ts'
 import type { FlowAction } from './action/flow-action.ts'
+import { flowStepSchemas } from './action/flow-step/chunk-schemas.ts'
 import { peopleDoor } from './action/people.ts'
 import { restDoor } from './action/rest.ts'
 import { webhookDoor } from './action/webhook.ts'
+import { type BackgroundSync, buildBackgroundSync } from './background-sync.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
 import type { DataverseSettings } from './dataverse/settings.ts'
+import { buildFlowStep, type FlowStepParts } from './flow-step.ts'
 import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
@@ -25,18 +27,13 @@ import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
+import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { Database } from './store/sqlite/database.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
-import { whyOff } from './sync/control.ts'
 import { syncSchemas } from './sync/door-schemas.ts'
-import { syncDoors } from './sync/doors.ts'
-import type { Engine } from './sync/engine.ts'
-import { readGauges, SYNC_GAUGES } from './sync/gauges.ts'
 import type { SyncSettings } from './sync/settings.ts'
-import { usageOf } from './sync/status.ts'
-import { createSync } from './sync/sync.ts'
 
 /** What the outside world gives; everything else is built here. */
 export interface Ports {
@@ -85,26 +82,30 @@ export async function createService(
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const syncStore = new SqliteSyncStore(database)
+  const chunks = new SqliteChunkStore(database)
   const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
   const action = buildAction(parts, stores)
-  const engine = buildSync(parts, stores)
   const stopping = new AbortController()
-  const app = await buildApp(parts, stores, {
-    flowAction: action.flowAction,
-    engine,
+  const sync = buildBackgroundSync(parts, stores, { callerOf, stopping: stopping.signal })
+  const flowStep = buildFlowStep(parts, stores, {
+    chunks,
+    wakeWorker: () => action.worker.wake(),
+    callerOf,
     stopping: stopping.signal,
   })
+  const running = { flowAction: action.flowAction, flowStep, sync, stopping: stopping.signal }
+  const app = await buildApp(parts, stores, running)
 
-  let working: Promise<void> = Promise.resolve()
-  let syncing: Promise<void> = Promise.resolve()
+  let working: Promise<unknown> = Promise.resolve()
   let closed: Promise<void> | undefined
   const shutDown = async () => {
     stopping.abort()
     const grace = new AbortController()
-    const calm = Promise.all([app.close(), working, syncing, action.attempts.drain()])
+    const calm = Promise.all([app.close(), working, action.attempts.drain()])
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
     grace.abort()
     action.attempts.halt()
+    flowStep.halt()
     await Promise.all([dataverse.close(), marketo?.close()])
     await calm
     await store[Symbol.asyncDispose]()
@@ -115,10 +116,10 @@ export async function createService(
     return closed
   }
   const start = async () => {
-    await jobs.releaseAll()
-    await engine?.refuseLossyFields(stopping.signal)
-    working = action.worker.run(stopping.signal)
-    syncing = engine?.run(stopping.signal) ?? syncing
+    await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
+    const { signal } = stopping
+    await sync.check(signal)
+    working = Promise.all([action.worker.run(signal), flowStep.run(signal), sync.run(signal)])
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })
     return address
@@ -126,7 +127,7 @@ export async function createService(
   return { app, start, close, [Symbol.asyncDispose]: close }
 }
 
-interface Parts extends Ports {
+export interface Parts extends Ports {
   config: Config
   bounds: Partial<Bounds>
   selection: FieldSelection
@@ -156,7 +157,7 @@ function buildMarketo({ config, bounds, clock, log }: Parts): Marketo | undefine
   return createMarketo({ ...access, settings: { ...bounds.marketo, dailyCallsMax }, clock, log })
 }
 
-interface Stores {
+export interface Stores {
   dataverse: Dataverse
   marketo: Marketo | undefined
   store: Store
@@ -183,34 +184,22 @@ function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveReco
   })
 }
 
-/** undefined = there is no background sync: status says why. */
-function buildSync(parts: Parts, { dataverse, marketo, syncStore: store }: Stores): Engine | undefined {
-  const { config, bounds, selection, clock, random, log } = parts
-  const off = whyOff(config)
-  if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
-  if (off || !marketo) return undefined
-  const settings = {
-    ...bounds.sync,
-    intervalMs: config.syncIntervalSeconds * 1_000,
-    retentionMs: config.retentionDays * 86_400_000,
-  }
-  return createSync({ dataverse, marketo, store, selection, clock, random, log, settings })
-}
-
 interface Running {
   flowAction: FlowAction
-  engine: Engine | undefined
+  flowStep: FlowStepParts
+  sync: BackgroundSync
   stopping: AbortSignal
 }
 
-function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }: Running) {
+function callerOf(request: FastifyRequest): string {
+  return request.getDecorator<string>(API_KEY_NAME)
+}
+
+function buildApp(parts: Parts, stores: Stores, { flowAction, flowStep, sync, stopping }: Running) {
   const { config, clock, random, log, selection, metrics } = parts
   const { store, syncStore } = stores
   const organisation = config.dataverseUrl
-  const callerOf = (request: FastifyRequest) => request.getDecorator<string>(API_KEY_NAME)
   const door = { flowAction, selection, clock, organisation, callerOf }
-  const usage = usageOf.bind(undefined, stores.dataverse, stores.marketo)
-  metrics.gauges(SYNC_GAUGES, () => readGauges({ engine, store: syncStore, usage, clock }))
   return createApp({
     logger: log,
     keys: config.apiKeys,
@@ -225,26 +214,16 @@ function buildApp(parts: Parts, stores: Stores, { flowAction, engine, stopping }
       ),
     ],
     metrics,
-    schemas: [...answerSchemas, ...syncSchemas],
+    schemas: [...answerSchemas, ...flowStepSchemas, ...syncSchemas],
     doors: [
       restDoor({ ...door, deadlineMs: config.restDeadlineMs, bodyLimitBytes: config.restBodyBytes }),
       webhookDoor({ ...door, deadlineMs: config.webhookDeadlineMs, bodyLimitBytes: config.webhookBodyBytes }),
+      ...flowStep.doors,
       peopleDoor({ store, replicas: syncStore, organisation }),
-      ...syncDoors({
-        ...(engine && { engine }),
-        off: whyOff(config),
-        store: syncStore,
-        metadata: stores.dataverse.metadata,
-        ...(stores.marketo && { schema: stores.marketo.schema }),
-        selection,
-        usage,
-        config,
-        recordUrl: recordUrl.bind(undefined, organisation),
-        callerOf,
-        clock,
-        stopping,
-      }),
+      ...sync.doors,
     ],
+    openDoors: flowStep.openDoors,
+    clock,
     random,
   })
 }

@@ -73,8 +73,16 @@ export function readApiKeys(text: string, problems: Problems): { name: string; s
   return keys
 }
 
+/** A sentence for each stranger who is most likely a misspelling. */
+export function misspellings(strangers: readonly string[], known: readonly string[]): string[] {
+  return strangers.flatMap((name) => {
+    const meant = suggestName(name, known)
+    return meant === undefined ? [] : [`${name} is not a variable of this service; ${meant} is.`]
+  })
+}
+
 /** The known name that a stranger is most likely a misspelling of: at most two edits away. */
-export function suggestName(stranger: string, known: readonly string[]): string | undefined {
+function suggestName(stranger: string, known: readonly string[]): string | undefined {
   return known.find((name) => editDistance(stranger, name) <= 2)
 }
 

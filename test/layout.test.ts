@@ -10,12 +10,24 @@ import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'service'],
   setup: ['clock', 'config', 'log', 'marketo', 'person', 'sync'],
-  config: ['entra-config', 'log', 'marketo-config', 'setting'],
+  config: ['entra-config', 'flow-step-config', 'log', 'marketo-config', 'setting'],
+  'flow-step-config': ['setting'],
   'marketo-config': ['setting'],
   'entra-config': ['setting', 'type:config', 'type:dataverse'],
   setting: [],
+  'background-sync': ['type:service', 'type:fastify', 'action', 'sync'],
+  'flow-step': ['type:service', 'type:store', 'action', 'http', 'marketo', 'package.json', 'type:fastify'],
   service: [
-    ...['type:config', 'clock', 'log', 'package.json', 'type:fastify', 'type:pino'],
+    ...[
+      'type:config',
+      'background-sync',
+      'clock',
+      'flow-step',
+      'log',
+      'package.json',
+      'type:fastify',
+      'type:pino',
+    ],
     ...['action', 'dataverse', 'http', 'jobs', 'marketo', 'person', 'store', 'sync'],
   ],
   http: [
@@ -28,7 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     '@fastify/swagger-ui',
   ].concat(['ajv', 'typebox']),
   action: [
-    ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'type:abort'],
+    ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort'],
     ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
   ],
   sync: [
@@ -38,10 +50,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
     ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line'],
-    ...['@azure/msal-node', 'type:undici'],
+    ...['retry-after', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
     ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line', 'type:undici'],
+    'retry-after',
   ],
   store: ['type:jobs', 'node:sqlite'],
   jobs: ['type:store'],
@@ -55,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['pino'],
   problem: ['typebox'],
   retry: ['type:clock', 'errors'],
+  'retry-after': [],
   shape: [],
   'waiting-line': ['type:abort'],
 }

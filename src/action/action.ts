@@ -13,7 +13,7 @@ import { SyncPerson } from './sync-person.ts'
 import { Worker } from './worker.ts'
 
 export interface ActionOptions {
-  dataverse: Pick<Dataverse, 'records' | 'metadata' | 'owners'>
+  dataverse: Pick<Dataverse, 'records' | 'gathered' | 'metadata' | 'owners'>
   /** Absent where Marketo cannot be asked. */
   people?: Pick<People, 'read'>
   store: Store
@@ -33,16 +33,20 @@ export interface ActionOptions {
     recoveryIntervalSeconds: number
     giveUpAfterHours: number
     retentionDays: number
+    /** People of batch campaigns who are under way at the same time. */
+    batchConcurrencyMax: number
   }
 }
 
 /** Waits between tries within an attempt, and between attempts. */
 const TRY_BACKOFF = { baseMs: 250, maxMs: 5_000 }
 const ATTEMPT_BACKOFF = { baseMs: 2_000, maxMs: 300_000 }
+/** Holds two shared calls of many rows, each of which Dynamics may take minutes for. */
+const BATCH_ATTEMPT_MS = 600_000
 /** A lease outlives the attempt that it covers. */
 const LEASE_MARGIN_MS = 15_000
 const TWIN_POLL_MS = 100
-const WORKER_CONCURRENCY_MAX = 32
+const REAL_TIME_CONCURRENCY_MAX = 32
 const PRUNE_INTERVAL_MS = 3_600_000
 const PRUNE_PAGE_MAX = 500
 
@@ -52,10 +56,12 @@ export function createAction(options: ActionOptions) {
   const deadlineMs = Math.max(settings.restDeadlineMs, settings.webhookDeadlineMs)
   const attemptMs = deadlineMs + settings.dataverseCallTimeoutMs
   const leaseMs = attemptMs + LEASE_MARGIN_MS
-  const { records, metadata, owners } = dataverse
+  const batchLeaseMs = BATCH_ATTEMPT_MS + LEASE_MARGIN_MS
+  const { records, gathered, metadata, owners } = dataverse
   const syncPerson = new SyncPerson({
     store,
     records,
+    gathered,
     prepare: new PrepareRecord({ metadata, owners, selection, log }),
     ...(people && { complete: new CompletePerson({ people, selection, log }) }),
     recordIdOf,
@@ -63,6 +69,7 @@ export function createAction(options: ActionOptions) {
     random,
     limits: {
       leaseMs,
+      backgroundLeaseMs: batchLeaseMs,
       linkTrustMs: settings.linkTrustSeconds * 1_000,
       twinPollMs: TWIN_POLL_MS,
       backoff: TRY_BACKOFF,
@@ -76,7 +83,11 @@ export function createAction(options: ActionOptions) {
     random,
     log,
     settled: options.settled,
-    limits: { attemptMs, backoff: ATTEMPT_BACKOFF, giveUpMs: settings.giveUpAfterHours * 3_600_000 },
+    limits: {
+      attemptMs: { 'real-time': attemptMs, batch: BATCH_ATTEMPT_MS },
+      backoff: ATTEMPT_BACKOFF,
+      giveUpMs: settings.giveUpAfterHours * 3_600_000,
+    },
   })
   const worker = new Worker({
     attempts,
@@ -85,9 +96,11 @@ export function createAction(options: ActionOptions) {
     clock,
     log,
     limits: {
-      concurrencyMax: WORKER_CONCURRENCY_MAX,
+      lanes: {
+        'real-time': { concurrencyMax: REAL_TIME_CONCURRENCY_MAX, leaseMs },
+        batch: { concurrencyMax: settings.batchConcurrencyMax, leaseMs: batchLeaseMs },
+      },
       intervalMs: settings.recoveryIntervalSeconds * 1_000,
-      leaseMs,
       retentionMs: settings.retentionDays * 86_400_000,
       pruneIntervalMs: PRUNE_INTERVAL_MS,
       prunePageMax: PRUNE_PAGE_MAX,

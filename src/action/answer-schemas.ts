@@ -159,12 +159,23 @@ export const ActivityEntry = Type.Object(
     ...recordMembers,
     ...reasonMembers,
     requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),
-    door: oneOf(['rest', 'webhook', 'sync']),
+    door: oneOf(['rest', 'webhook', 'flow-step', 'sync']),
     campaign: Type.Optional(
       Type.Object({
         id: Type.Optional(Type.String()),
         name: Type.Optional(Type.String()),
         type: Type.Optional(Type.String()),
+        program: Type.Optional(
+          Type.Object(
+            { id: Type.String(), name: Type.Optional(Type.String()) },
+            { description: 'The program that the campaign belongs to. From the flow step only.' },
+          ),
+        ),
+        trigger: Type.Optional(
+          Type.String({
+            description: 'What brought the person into the campaign. From the flow step only.',
+          }),
+        ),
       }),
     ),
     vendorCode: Type.Optional(Type.String({ description: "Dynamics' or Marketo's own error code." })),

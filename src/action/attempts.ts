@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, Random } from '../clock.ts'
 import { Busy, Unauthorized, Unavailable } from '../errors.ts'
-import type { Jobs } from '../jobs/port.ts'
+import type { JobLane, Jobs } from '../jobs/port.ts'
 import { type Backoff, retryHint, waitMs } from '../retry.ts'
 import type { Outcome, Store, Work } from '../store/port.ts'
 import type { SyncPerson } from './sync-person.ts'
@@ -16,8 +16,8 @@ export interface AttemptsOptions {
   /** Told once for each request that an attempt settled. */
   settled: (outcome: Outcome) => void
   limits: {
-    /** One attempt, waits included. */
-    attemptMs: number
+    /** One attempt, waits included. A batch campaign's calls are shared, and take longer than one person's. */
+    attemptMs: Readonly<Record<JobLane, number>>
     /** Between attempts. */
     backoff: Backoff
     /** From acceptance until an unfinished request is recorded as failed. */
@@ -25,8 +25,18 @@ export interface AttemptsOptions {
   }
 }
 
+export interface AttemptOptions {
+  attemptsBefore: number
+  /** `batch`: nobody waits, and calls to Dynamics are shared with others. */
+  lane: JobLane
+  /** Epoch ms: no wait goes beyond it, so that a caller who cannot be answered in time is told so at once. */
+  waitUntil?: number
+}
+
 /** Cheaper than the DOMException that an abort without a reason makes. */
 const FINISHED = 'finished'
+
+const BEHIND_OTHERS = { lane: 'background' } as const
 
 /** Bounded attempts at a request, each of which ends in an outcome or in a later attempt. */
 export class Attempts {
@@ -38,16 +48,9 @@ export class Attempts {
     this.#options = options
   }
 
-  /**
-   * undefined = not finished, a job will try again. `waitUntil` (epoch ms): no wait goes beyond it, so that
-   * a caller who cannot be answered in time is told so at once. Throws only when the store fails.
-   */
-  run(
-    work: Work,
-    attemptsBefore: number,
-    waitUntil = Number.POSITIVE_INFINITY,
-  ): Promise<Outcome | undefined> {
-    const running = this.#attempt(work, attemptsBefore, waitUntil)
+  /** undefined = not finished, a job will try again. Throws only when the store fails. */
+  run(work: Work, options: AttemptOptions): Promise<Outcome | undefined> {
+    const running = this.#attempt(work, options)
     const tracked = running.then(
       () => {},
       () => {},
@@ -67,18 +70,21 @@ export class Attempts {
     for (const expiry of this.#expiries) expiry.abort(new Unavailable('The service stops'))
   }
 
-  async #attempt(work: Work, attemptsBefore: number, waitUntil: number): Promise<Outcome | undefined> {
+  async #attempt(work: Work, options: AttemptOptions): Promise<Outcome | undefined> {
     const { clock, syncPerson, limits, settled } = this.#options
-    const deadline = Math.min(waitUntil, clock.now() + limits.attemptMs)
+    const { attemptsBefore, lane, waitUntil = Number.POSITIVE_INFINITY } = options
+    const attemptMs = limits.attemptMs[lane]
+    const deadline = Math.min(waitUntil, clock.now() + attemptMs)
     const expiry = new AbortController()
     this.#expiries.add(expiry)
     const finished = new AbortController()
-    clock.sleep(limits.attemptMs, finished.signal).then(
+    clock.sleep(attemptMs, finished.signal).then(
       () => expiry.abort(new Unavailable('The attempt ran out of time')),
       () => {},
     )
     try {
-      const outcome = await syncPerson.finish(work, { signal: expiry.signal, deadline })
+      const attempt = { signal: expiry.signal, deadline, ...(lane === 'batch' && BEHIND_OTHERS) }
+      const outcome = await syncPerson.finish(work, attempt)
       settled(outcome)
       return outcome
     } catch (error) {

@@ -87,7 +87,10 @@ export class FlowAction {
       worker.wake()
       return this.#record(requestId, call.render(requestId, undefined), true)
     }
-    const outcome = await this.#byDeadline(attempts.run(work, 0, call.deadline), call.deadline)
+    const outcome = await this.#byDeadline(
+      attempts.run(work, { attemptsBefore: 0, lane: 'real-time', waitUntil: call.deadline }),
+      call.deadline,
+    )
     const answer = call.render(requestId, outcome)
     return outcome && !call.idempotency ? answer : this.#record(requestId, answer, outcome === undefined)
   }

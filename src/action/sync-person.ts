@@ -11,10 +11,13 @@ import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
 import { type Payload, readPayload, writePayload } from './payload.ts'
 import type { PrepareRecord } from './prepare-record.ts'
+import { ambiguous, duplicateDetected, linked } from './settlements.ts'
 
 export interface SyncPersonOptions {
   store: Store
   records: Records
+  /** For attempts in the background: shares one call among people. Same rows, same promises. */
+  gathered: Records
   prepare: PrepareRecord
   /** Absent where Marketo cannot be asked: a Marketo id alone is then an identity of its own. */
   complete?: CompletePerson
@@ -24,6 +27,8 @@ export interface SyncPersonOptions {
   limits: {
     /** How long others keep away from a link that is being worked on. Longer than an attempt. */
     leaseMs: number
+    /** The same for attempts in the background, which take longer. */
+    backgroundLeaseMs: number
     /** How long a proven link is believed without asking Dynamics. */
     linkTrustMs: number
     /** How often a twin on another replica looks whether the first one is done. */
@@ -51,7 +56,7 @@ export class SyncPerson {
 
   /** Settles the request. Throws Busy, Unavailable or Unauthorized when it must be tried again later. */
   async finish(accepted: Work, attempt: Attempt): Promise<Outcome> {
-    for (let work = accepted; ; work = await this.#takeUp(work.requestId)) {
+    for (let work = accepted; ; work = await this.#takeUp(work.requestId, attempt)) {
       if (work.outcome) return work.outcome
       const settlement = await this.#settlementOf(work, attempt)
       if (settlement) return this.#options.store.settle(work.requestId, settlement, this.#options.clock.now())
@@ -101,7 +106,7 @@ export class SyncPerson {
 
   /** The proof of a link is old: ask whether the record is still there. */
   async #confirm(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
-    const { records } = this.#options
+    const records = this.#recordsFor(attempt)
     const found = await this.#retry(attempt, () => records.read(refOf(work.link), attempt))
     return found ? this.#proven(survivor(found), found.vendorRequestId) : this.#renew(work)
   }
@@ -114,7 +119,8 @@ export class SyncPerson {
 
   /** Look first, then store the intent, then create. */
   async #ensureRecord(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
-    const { store, records, prepare, complete, clock } = this.#options
+    const { store, prepare, complete, clock } = this.#options
+    const records = this.#recordsFor(attempt)
     const said = readPayload(work.payload)
     if (complete?.isNeeded(said)) {
       const completed = await this.#retry(attempt, () => complete.complete(said, attempt))
@@ -155,7 +161,7 @@ export class SyncPerson {
 
   /** Sends the same create until its outcome is known. */
   async #create(own: RecordRef, columns: Columns, resumed: boolean, attempt: Attempt): Promise<Settlement> {
-    const { records } = this.#options
+    const records = this.#recordsFor(attempt)
     let mayHaveLanded = resumed
     const send = async (): Promise<CreateResult | Settlement> => {
       try {
@@ -191,9 +197,15 @@ export class SyncPerson {
     ]
   }
 
-  async #takeUp(requestId: string): Promise<Work> {
+  #recordsFor({ lane }: Attempt): Records {
+    const { records, gathered } = this.#options
+    return lane === 'background' ? gathered : records
+  }
+
+  async #takeUp(requestId: string, { lane }: Attempt): Promise<Work> {
     const { store, clock, limits } = this.#options
-    const work = await store.takeUp(requestId, clock.now() + limits.leaseMs, clock.now())
+    const leaseMs = lane === 'background' ? limits.backgroundLeaseMs : limits.leaseMs
+    const work = await store.takeUp(requestId, clock.now() + leaseMs, clock.now())
     if (!work) throw new Error(`Request ${requestId} is gone from the store`)
     return work
   }
@@ -212,35 +224,4 @@ function withKnownEmail(payload: Payload, { canonicalKey }: Link): Payload {
 
 function refOf(link: Link): RecordRef {
   return { table: link.recordType, id: link.recordId }
-}
-
-function linked(ref: RecordRef, provenAt: number, vendorRequestId?: string): Settlement {
-  return {
-    kind: 'linked',
-    recordType: ref.table,
-    recordId: ref.id,
-    provenAt,
-    ...(vendorRequestId !== undefined && { vendorRequestId }),
-  }
-}
-
-function ambiguous(count: number, vendorRequestId?: string): Settlement {
-  return {
-    kind: 'ambiguous',
-    code: 'ambiguous-match',
-    ...(vendorRequestId !== undefined && { vendorRequestId }),
-    advice: `${count} records in Dynamics match this person. Merge them there, or give them different e-mail addresses.`,
-  }
-}
-
-function duplicateDetected(result: CreateResult & { kind: 'duplicate' }): Settlement {
-  const { vendorCode, vendorRequestId } = result
-  return {
-    kind: 'failed',
-    code: 'duplicate-detected',
-    advice:
-      'A duplicate-detection rule or a key in Dynamics found another record for this person. Merge or correct it there.',
-    vendorCode,
-    ...(vendorRequestId !== undefined && { vendorRequestId }),
-  }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import type { Job, Jobs } from '../jobs/port.ts'
+import type { Job, JobLane, Jobs } from '../jobs/port.ts'
 import type { Store } from '../store/port.ts'
 import type { Attempts } from './attempts.ts'
 
@@ -11,12 +11,9 @@ export interface WorkerOptions {
   clock: Clock
   log: Logger
   limits: {
-    /** Requests that the worker finishes at the same time. */
-    concurrencyMax: number
+    lanes: Readonly<Record<JobLane, LaneLimits>>
     /** How often it looks for due jobs when nobody wakes it. */
     intervalMs: number
-    /** How long a job is kept from other workers: longer than an attempt. */
-    leaseMs: number
     /** How long settled requests and activities are kept. */
     retentionMs: number
     /** How often what is older is forgotten. */
@@ -26,10 +23,22 @@ export interface WorkerOptions {
   }
 }
 
-/** Finishes what a deadline, a crash or a batch campaign left over. */
+export interface LaneLimits {
+  /** Requests that the worker finishes at the same time; no lane takes another one's room. */
+  concurrencyMax: number
+  /** How long a job is kept from other workers: longer than an attempt. */
+  leaseMs: number
+}
+
+const LANES: readonly JobLane[] = ['real-time', 'batch']
+
+/** Finishes what a deadline, a crash, a flow step or a batch campaign left over. */
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #active = new Set<Promise<void>>()
+  readonly #active: Readonly<Record<JobLane, Set<Promise<void>>>> = {
+    'real-time': new Set(),
+    batch: new Set(),
+  }
   #wake = new AbortController()
   #prunedAt = Number.NEGATIVE_INFINITY
 
@@ -44,13 +53,8 @@ export class Worker {
 
   /** Starts due jobs as far as there is room. Returns how many were started. */
   async tick(): Promise<number> {
-    const { jobs, clock, limits } = this.#options
-    const room = limits.concurrencyMax - this.#active.size
-    if (room <= 0) return 0
-    const now = clock.now()
-    const claimed = await jobs.claim(room, now + limits.leaseMs, now)
-    for (const job of claimed) this.#start(job)
-    return claimed.length
+    const started = await Promise.all(LANES.map((lane) => this.#claim(lane)))
+    return started.reduce((sum, count) => sum + count, 0)
   }
 
   /** Ticks until the signal aborts, then waits for what it has started. */
@@ -59,33 +63,41 @@ export class Worker {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       try {
-        const started = await this.tick()
+        await this.tick()
         await this.#prune()
-        if (started > 0 && this.#active.size < limits.concurrencyMax) continue
       } catch (err) {
         log.error({ event: 'worker-tick-failed', err }, 'The worker looks again after its interval')
       }
-      const pause = clock
-        .sleep(limits.intervalMs, AbortSignal.any([signal, this.#wake.signal]))
-        .catch(() => {})
-      await Promise.race([pause, ...this.#active])
-      this.#wake.abort()
+      await clock.sleep(limits.intervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {})
     }
-    await Promise.all(this.#active)
+    await Promise.all(LANES.flatMap((lane) => [...this.#active[lane]]))
   }
 
-  #start(job: Job): void {
-    const finished = this.#finish(job).then(() => {
-      this.#active.delete(finished)
+  async #claim(lane: JobLane): Promise<number> {
+    const { jobs, clock, limits } = this.#options
+    const { concurrencyMax, leaseMs } = limits.lanes[lane]
+    const room = concurrencyMax - this.#active[lane].size
+    if (room <= 0) return 0
+    const now = clock.now()
+    const claimed = await jobs.claim(lane, room, now + leaseMs, now)
+    for (const job of claimed) this.#start(job, lane)
+    return claimed.length
+  }
+
+  #start(job: Job, lane: JobLane): void {
+    const finished = this.#finish(job, lane).then(() => {
+      this.#active[lane].delete(finished)
+      this.wake()
     })
-    this.#active.add(finished)
+    this.#active[lane].add(finished)
   }
 
-  async #finish({ requestId, attempts }: Job): Promise<void> {
+  async #finish({ requestId, attempts }: Job, lane: JobLane): Promise<void> {
     const { store, clock, limits, log } = this.#options
     try {
-      const work = await store.takeUp(requestId, clock.now() + limits.leaseMs, clock.now())
-      if (work) await this.#options.attempts.run(work, attempts)
+      const leaseUntil = clock.now() + limits.lanes[lane].leaseMs
+      const work = await store.takeUp(requestId, leaseUntil, clock.now())
+      if (work) await this.#options.attempts.run(work, { attemptsBefore: attempts, lane })
     } catch (err) {
       log.error({ event: 'job-failed', requestId, err }, 'The job is taken up again when its lease ends')
     }

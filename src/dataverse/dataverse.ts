@@ -5,6 +5,7 @@ import { createAgent } from '../exchange.ts'
 import { asString, parseObject } from '../shape.ts'
 import type { Changes } from './changes.ts'
 import { createClient } from './client.ts'
+import { gatherRecords } from './gathered-records.ts'
 import { Limiter } from './limiter.ts'
 import type { Metadata } from './metadata.ts'
 import { createMsal, type EntraOptions } from './msal.ts'
@@ -19,6 +20,7 @@ import { type DataverseSettings, defaultSettings } from './settings.ts'
 import { createMetadata } from './table-metadata.ts'
 import { createTokens } from './token.ts'
 import { createChanges } from './tracked-changes.ts'
+import { createUsers, type Users } from './users.ts'
 import { unavailable } from './verdict.ts'
 
 export interface DataverseOptions {
@@ -45,9 +47,12 @@ export interface DataverseStats extends SenderStats {
 
 export interface Dataverse extends AsyncDisposable {
   records: Records
+  /** The same for many people at a time: calls that come together share one $batch. */
+  gathered: Records
   rows: Rows
   changes: Changes
   owners: Owners
+  users: Users
   metadata: Metadata
   /** Who our application user is. Source: Microsoft Learn, "WhoAmI function". */
   whoAmI(call: CallContext): Promise<{ userId: string; organisationId: string }>
@@ -75,9 +80,11 @@ export function createDataverse(options: DataverseOptions): Dataverse {
 
   return {
     records: createRecords({ client, settings }),
+    gathered: gatherRecords({ client, limiter, settings, clock }),
     rows: createRows({ client, limiter, settings }),
     changes: createChanges({ client, origin, settings }),
     owners: createOwners({ client, settings, clock }),
+    users: createUsers({ client, settings, clock, log, closing: closing.signal }),
     metadata: createMetadata({ client, settings, clock, log, closing: closing.signal }),
     async whoAmI(call) {
       const reply = await client.send({ method: 'GET', path: 'WhoAmI', name: 'who am I' }, call)

@@ -5,9 +5,9 @@ import type { Clock } from '../clock.ts'
 import { Busy, type Unauthorized, Unavailable } from '../errors.ts'
 import { causeCode, type Log } from '../event-log.ts'
 import { exchange, type WireReply } from '../exchange.ts'
+import { retryAfterMs } from '../retry-after.ts'
 import { parseObject } from '../shape.ts'
 import { entraError } from './aadsts.ts'
-import { retryAfterMs } from './retry-after.ts'
 import type { DataverseSettings } from './settings.ts'
 
 export interface EntraWire extends INetworkModule {

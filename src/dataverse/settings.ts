@@ -42,6 +42,10 @@ export interface DataverseSettings {
   retryAfterDefaultMs: number
   /** A Retry-After of 0 or in the past. */
   retryAfterMinMs: number
+  /** How long a call for one person waits for others to share a batch with. */
+  gatherMs: number
+  /** Calls in such a batch; it is sent at once when it is full. */
+  gatherMax: number
   /** Rows that an e-mail look-up reads from each table. */
   lookupRowsMax: number
   /** Ask Dynamics to apply the organisation's published duplicate rules to a create. */
@@ -51,6 +55,11 @@ export interface DataverseSettings {
   metadataRetryMs: number
   ownerTtlMs: number
   ownerCacheMax: number
+  /** Of the list of users to choose an owner from; Dataverse gives at most 5,000. */
+  usersMax: number
+  usersTtlMs: number
+  /** After a refresh that failed, how long the old list is served unasked. */
+  usersRetryMs: number
   tokenTimeoutMs: number
   /** How long before its end a token is replaced in the background. */
   refreshEarlyMs: number
@@ -84,12 +93,17 @@ export const defaultSettings: DataverseSettings = {
   recoverEveryMs: 5_000,
   retryAfterDefaultMs: 10_000,
   retryAfterMinMs: 1_000,
+  gatherMs: 5,
+  gatherMax: 100,
   lookupRowsMax: 50,
   duplicateDetection: true,
   metadataTtlMs: 3_600_000,
   metadataRetryMs: 30_000,
   ownerTtlMs: 600_000,
   ownerCacheMax: 1_000,
+  usersMax: 1_000,
+  usersTtlMs: 600_000,
+  usersRetryMs: 30_000,
   tokenTimeoutMs: 10_000,
   refreshEarlyMs: 300_000,
   expirySafetyMs: 30_000,

@@ -4,7 +4,7 @@ import Fastify, {
   type FastifyPluginAsync,
   LogController,
 } from 'fastify'
-import type { Random } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { parseJson } from '../json.ts'
 import { Problem } from '../problem.ts'
 import { type ApiKey, requireApiKey } from './auth.ts'
@@ -54,6 +54,9 @@ export interface AppOptions {
   schemas: readonly object[]
   /** Each registers its routes behind the API key, in a scope of its own. */
   doors: readonly FastifyPluginAsync[]
+  /** The same for whoever comes, without a key. */
+  openDoors: readonly FastifyPluginAsync[]
+  clock: Clock
   random: Random
 }
 
@@ -87,8 +90,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   logAnswers(app)
   await registerDocs(app, options)
   registerHealth(app, options.health)
+  for (const door of options.openDoors) await app.register(door)
   await app.register(async (scope) => {
-    requireApiKey(scope, options.keys)
+    requireApiKey(scope, options.keys, options.clock)
     registerMetrics(scope, options.metrics)
     for (const door of options.doors) await scope.register(door)
   })

@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
 import { problemResponse } from '../problem.ts'
+import { readAccessToken } from './access-token.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 
 /** One caller's key. Several live at once, so that a key can be rotated without a gap. */
@@ -28,8 +30,8 @@ const CHALLENGES = [
 ]
 
 /** Guards every route of this scope, before a byte of the body is read. */
-export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[]): void {
-  const identify = createIdentify(keys)
+export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[], clock: Clock): void {
+  const identify = createIdentify(keys, clock)
   scope.decorateRequest(API_KEY_NAME, '')
   scope.addHook('onRequest', async (request, reply) => {
     const name = identify(request.headers)
@@ -54,14 +56,26 @@ function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** Gives the name of the key that a request carries. Compares with every key, whichever matches. */
-export function createIdentify(keys: readonly ApiKey[]): (headers: Headers) => string | undefined {
-  const hashed = keys.map(({ name, secret }) => ({ name, hash: sha256(secret) }))
+/** Gives the name of the key that a request carries, itself or as an access token. */
+export function createIdentify(
+  keys: readonly ApiKey[],
+  clock: Clock,
+): (headers: Headers) => string | undefined {
+  const find = createFindKey(keys)
   return (headers) => {
-    const presented = sha256(secretOf(headers))
-    let found: string | undefined
-    for (const { name, hash } of hashed) {
-      if (timingSafeEqual(hash, presented)) found = name
+    const secret = secretOf(headers)
+    return find(secret)?.name ?? readAccessToken(secret, keys, clock.now())
+  }
+}
+
+/** Gives the key with this secret. Compares with every key, whichever matches. */
+export function createFindKey(keys: readonly ApiKey[]): (secret: string) => ApiKey | undefined {
+  const hashed = keys.map(({ name, secret }) => ({ key: { name, secret }, hash: sha256(secret) }))
+  return (secret) => {
+    const presented = sha256(secret)
+    let found: ApiKey | undefined
+    for (const { key, hash } of hashed) {
+      if (timingSafeEqual(hash, presented)) found = key
     }
     return found
   }
@@ -79,11 +93,18 @@ function secretOf(headers: Headers): string {
   switch (scheme.toLowerCase()) {
     case 'bearer':
       return credentials
-    case 'basic': {
-      const decoded = Buffer.from(credentials, 'base64').toString('utf8')
-      return decoded.includes(':') ? decoded.slice(decoded.indexOf(':') + 1) : ''
-    }
+    case 'basic':
+      return basicCredentials(headers.authorization)?.password ?? ''
     default:
       return ''
   }
+}
+
+/** RFC 7617. undefined = the header is another scheme, or not readable. */
+export function basicCredentials(
+  authorization: string | string[] | undefined,
+): { user: string; password: string } | undefined {
+  const [, credentials = ''] = /^basic +(\S+) *$/i.exec(String(authorization ?? '')) ?? []
+  const [, user, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(credentials, 'base64').toString('utf8')) ?? []
+  return user === undefined || password === undefined ? undefined : { user, password }
 }

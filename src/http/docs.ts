@@ -32,6 +32,7 @@ export async function registerDocs(app: FastifyInstance, options: DocsOptions): 
       tags: [
         { name: 'flow action', description: 'What a campaign asks: make sure that the record exists.' },
         { name: 'people', description: 'What the service knows about a person.' },
+        { name: 'flow step', description: 'What became of the people whom Marketo handed over in chunks.' },
         { name: 'sync', description: 'How the background sync is doing. No door here writes a field.' },
         { name: 'operations', description: 'Is it alive, is it ready, how much does it do.' },
       ],

@@ -6,18 +6,20 @@ export interface Job {
   attempts: number
 }
 
+/** Real-time work comes before batch work. */
+export type JobLane = 'real-time' | 'batch'
+
 export interface NewJob {
   requestId: string
-  /** Lower comes first: real-time work before batch work. */
-  priority: number
+  lane: JobLane
   /** Epoch ms until which its maker works on it and no worker takes it, unless the maker's process is gone. */
   leasedUntil: number
 }
 
 /** Work on jobs from outside a store transaction. */
 export interface Jobs {
-  /** Up to `limit` due jobs, kept from other workers until `until` (epoch ms). */
-  claim(limit: number, until: number, now: number): Promise<Job[]>
+  /** Up to `limit` due jobs of a lane, kept from other workers until `until` (epoch ms). */
+  claim(lane: JobLane, limit: number, until: number, now: number): Promise<Job[]>
   /** The attempt did not finish the request: again at `runAt`. `reason` is a code, never a person's data. */
   reschedule(requestId: string, runAt: number, reason: string): Promise<void>
   /** Requests that wait, and the epoch ms when the oldest one was accepted. */

@@ -1,5 +1,7 @@
 import type { Database } from '../store/sqlite/database.ts'
-import type { Job, Jobs, JobsInTransaction, NewJob } from './port.ts'
+import type { Job, JobLane, Jobs, JobsInTransaction, NewJob } from './port.ts'
+
+const PRIORITY: Readonly<Record<JobLane, number>> = { 'real-time': 0, batch: 1 }
 
 /** Jobs as a table beside the store's own, so that a claim and its job share one transaction. */
 export class SqliteJobs implements Jobs, JobsInTransaction {
@@ -16,18 +18,18 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     return this.#db.write(() => void this.#sql.releaseAll.run())
   }
 
-  enqueue({ requestId, priority, leasedUntil }: NewJob, now: number): void {
-    this.#sql.insert.run({ requestId, priority, leasedUntil, now })
+  enqueue({ requestId, lane, leasedUntil }: NewJob, now: number): void {
+    this.#sql.insert.run({ requestId, priority: PRIORITY[lane], leasedUntil, now })
   }
 
   complete(requestId: string): void {
     this.#sql.remove.run(requestId)
   }
 
-  claim(limit: number, until: number, now: number): Promise<Job[]> {
+  claim(lane: JobLane, limit: number, until: number, now: number): Promise<Job[]> {
     return this.#db.writeUnsynced(() =>
       this.#sql.claim
-        .all({ limit, until, now })
+        .all({ priority: PRIORITY[lane], limit, until, now })
         .map((row) => ({ requestId: String(row.request_id), attempts: Number(row.attempts) - 1 })),
     )
   }
@@ -54,8 +56,8 @@ function prepareStatements(db: Database) {
     claim: db.prepare(
       `update job set leased_until = :until, attempts = attempts + 1
         where request_id in (select request_id from job
-                              where run_at <= :now and leased_until <= :now
-                              order by priority, run_at limit :limit)
+                              where priority = :priority and run_at <= :now and leased_until <= :now
+                              order by run_at limit :limit)
        returning request_id, attempts`,
     ),
     reschedule: db.prepare(

@@ -54,6 +54,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   opened.defer(() => service.stop())
   options.signal.addEventListener('abort', () => void service.stop())
   await waitUntilReady(service)
+  await installFlowStep(sandbox, service.url)
   const open = opened.move()
   return {
     sandbox,
@@ -74,4 +75,13 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
 async function setUp(port: number, environment: Record<string, string>): Promise<void> {
   const code = await launchService(SETUP_MAIN, HOST, port, environment, [], 'quiet').ended
   if (code !== 0) throw new Error(`the set-up of Marketo ended with exit code ${code}`)
+}
+
+/** As an administrator adds it under Service Providers. Rejects with what Marketo has against it. */
+async function installFlowStep({ marketo }: Sandbox, serviceUrl: string): Promise<void> {
+  const { installed, violations } = await marketo.flowSteps.install({
+    url: `${serviceUrl}/flow-step/openapi.json`,
+    credentials: { kind: 'apiKey', key: API_KEY },
+  })
+  if (!installed) throw new Error(`Marketo does not take the flow step: ${violations.join('; ')}`)
 }

@@ -1,4 +1,5 @@
 import type { Sandbox } from './index.ts'
+import type { Campaign } from './marketo/flow-step/campaign.ts'
 
 export const HELP = `
 The service and a sandbox of Microsoft's and Marketo's servers, on this machine only. No account, no set-up.
@@ -51,6 +52,12 @@ once the webhook above was called):
 ${['status', 'conflicts', 'failures', 'fields'].map((door) => `  ${door.padEnd(14)}  ${syncCurl(serviceUrl, apiKey, 'GET', door)}`).join('\n')}
 ${['preview', 'pause', 'resume'].map((door) => `  ${door.padEnd(14)}  ${syncCurl(serviceUrl, apiKey, 'POST', door)}`).join('\n')}
 
+Let it run a batch campaign over all its people with the flow step, which is installed there:
+
+  curl -s -X POST ${sandbox.marketo.url}/_sandbox/flow-steps/run \\
+    -d '${JSON.stringify(CAMPAIGN)}'
+  curl -s ${sandbox.marketo.url}/_sandbox/flow-steps/runs
+
 See what was created:
 
   in a browser    ${sandbox.dataverse.url}/
@@ -64,7 +71,7 @@ Make Dynamics misbehave once (here: it creates the lead, then cuts the connectio
 
   Sandbox Dynamics   ${sandbox.dataverse.url}
   Sandbox Entra ID   ${sandbox.entra.url}
-  Sandbox Marketo    ${sandbox.marketo.url}    (open it in a browser: people and webhook calls)
+  Sandbox Marketo    ${sandbox.marketo.url}    (open it in a browser: people, webhook calls, campaigns)
   Service's data     ${dataDirectory}
 
 Ctrl+C stops everything.
@@ -74,6 +81,9 @@ Ctrl+C stops everything.
 /** The webhook as an admin would define it, tokens unquoted since the encoding adds the quotes. */
 const WEBHOOK_TEMPLATE =
   '{"marketoId": {{lead.Id}}, "email": {{lead.Email Address}}, "firstName": {{lead.First Name}}, "lastName": {{lead.Last Name}}, "company": {{company.Company Name}}}'
+
+/** As a marketer drags the step into a flow. */
+const CAMPAIGN: Campaign = { name: 'Spring Fair', type: 'batch', attributes: { syncAs: 'lead' } }
 
 /** How the sandbox's Marketo calls the service for a person. */
 export function webhookOf(personId: number, serviceUrl: string, apiKey: string) {

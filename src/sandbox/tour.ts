@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { openPlayground } from './playground.ts'
+import { campaigns } from './tour/campaign.ts'
 import { Stage } from './tour/stage.ts'
 import type { Played, Step } from './tour/step.ts'
 import { everyday } from './tour/steps.ts'
@@ -7,7 +8,7 @@ import { bothSides } from './tour/sync.ts'
 import { header, note, row } from './tour/table.ts'
 import { trouble } from './tour/trouble.ts'
 
-export const TOUR: readonly Step[] = [...everyday, ...bothSides, ...trouble]
+export const TOUR: readonly Step[] = [...everyday, ...campaigns, ...bothSides, ...trouble]
 
 const TOUR_MAX_MS = 50_000
 const SETTINGS = {

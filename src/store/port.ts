@@ -47,6 +47,10 @@ export interface Campaign {
   id?: string
   name?: string
   type?: 'trigger' | 'batch'
+  /** The program that the campaign belongs to. */
+  program?: { id: string; name?: string }
+  /** Name of the trigger that brought the person into the campaign. */
+  trigger?: string
 }
 
 /** The exact bytes that answered a keyed request. */
@@ -57,7 +61,7 @@ export interface Answer {
 
 export interface NewRequest extends Identity {
   requestId: string
-  door: 'rest' | 'webhook'
+  door: 'rest' | 'webhook' | 'flow-step'
   /** Name of the API key: the scope of `idempotency.key`. */
   caller: string
   idempotency?: { key: string; bodyHash: string }
@@ -65,8 +69,10 @@ export interface NewRequest extends Identity {
   /** What finishing the request needs, as JSON. Erased when the request is settled. */
   payload: string
   campaign?: Campaign
-  /** Batch work: logged as queued, left to the worker, behind real-time work. */
+  /** Batch work: unattended, and behind real-time work. */
   batch: boolean
+  /** Nobody works on it at the door: logged as queued and left to the worker. Batch work always is. */
+  unattended?: boolean
   /** Until when (epoch ms) the one who made the request works on the link and others keep away. */
   leaseUntil: number
   now: number

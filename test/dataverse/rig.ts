@@ -94,6 +94,7 @@ export function bareClient(origin: string, changed: Partial<DataverseSettings> =
     client,
     limiter,
     settings,
+    clock: systemClock,
     stats: sender.stats,
     lines,
     async [Symbol.asyncDispose]() {

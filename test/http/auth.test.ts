@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyPluginAsync } from 'fastify'
+import { systemClock } from '../../src/clock.ts'
 import { API_KEY_NAME, createIdentify } from '../../src/http/auth.ts'
 import { createEdge, KEY, OTHER_KEY } from './edge.ts'
 
@@ -78,7 +79,8 @@ test('every key is compared, so that the time does not tell which one nearly mat
     },
     secret,
   })
-  const identify = createIdentify([spied('first', KEY), spied('second', KEY), spied('third', OTHER_KEY)])
+  const keys = [spied('first', KEY), spied('second', KEY), spied('third', OTHER_KEY)]
+  const identify = createIdentify(keys, systemClock)
   assert.equal(identify({ 'x-api-key': KEY }), 'second')
   assert.deepEqual(compared, ['first', 'second', 'third'])
 })

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { FastifyPluginAsync } from 'fastify'
-import { systemRandom } from '../../src/clock.ts'
+import { systemClock, systemRandom } from '../../src/clock.ts'
 import { type AppOptions, createApp, DEFAULT_HTTP_LIMITS } from '../../src/http/app.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createLog } from '../../src/log.ts'
@@ -27,6 +27,8 @@ export async function createEdge(
     metrics: createMetrics(),
     schemas: [],
     doors: [],
+    openDoors: [],
+    clock: systemClock,
     random: systemRandom,
     ...options,
   })

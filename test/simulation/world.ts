@@ -144,12 +144,19 @@ export class World {
     const syncPerson = new SyncPerson({
       store,
       records: this.#vendor.recordsFor(owner),
+      gathered: this.#vendor.recordsFor(owner),
       prepare: new PrepareRecord({ metadata, owners, selection, log: silent }),
       complete: new CompletePerson({ people, selection, log: silent }),
       recordIdOf: deriveRecordId,
       clock,
       random,
-      limits: { leaseMs: LEASE_MS, linkTrustMs: LINK_TRUST_MS, twinPollMs: TWIN_POLL_MS, backoff },
+      limits: {
+        leaseMs: LEASE_MS,
+        backgroundLeaseMs: LEASE_MS,
+        linkTrustMs: LINK_TRUST_MS,
+        twinPollMs: TWIN_POLL_MS,
+        backoff,
+      },
     })
     const shared = { store, jobs, clock, log: silent }
     const attempts = new Attempts({
@@ -158,18 +165,18 @@ export class World {
       random,
       settled: () => {},
       limits: {
-        attemptMs: ATTEMPT_MS,
+        attemptMs: { 'real-time': ATTEMPT_MS, batch: ATTEMPT_MS },
         backoff: { baseMs: 2_000, maxMs: 60_000 },
         giveUpMs: Number.MAX_SAFE_INTEGER,
       },
     })
+    const lane = { concurrencyMax: 32, leaseMs: LEASE_MS }
     const worker = new Worker({
       ...shared,
       attempts,
       limits: {
-        concurrencyMax: 64,
+        lanes: { 'real-time': lane, batch: lane },
         intervalMs: TICK_MS,
-        leaseMs: LEASE_MS,
         retentionMs: 0,
         pruneIntervalMs: 0,
         prunePageMax: 1,

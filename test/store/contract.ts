@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Jobs } from '../../src/jobs/port.ts'
+import type { JobLane, Jobs } from '../../src/jobs/port.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
 import type {
   Acceptance,
@@ -407,6 +407,19 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       )
     })
 
+    test('what is unattended at the door is logged as queued and is the real-time lane’s at once', async ({
+      store,
+      jobs,
+    }) => {
+      const campaign = { id: '7', program: { id: '9', name: 'Fairs' }, trigger: 'Fills Out Form' }
+      const request = newRequest({ marketoId: 1 }, { door: 'flow-step', unattended: true, campaign })
+      const { requestId, leased } = await accept(store, request)
+      assert.equal(leased, false)
+      const [{ door, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
+      assert.deepEqual([door, outcome, of], ['flow-step', 'queued', campaign])
+      assert.deepEqual(await jobs.claim('real-time', 9, NOW + 1, NOW), [{ requestId, attempts: 0 }])
+    })
+
     test('what is settled and old is forgotten; links and open requests stay', async ({ store }) => {
       const old = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
       const open = await accept(store, newRequest({ marketoId: 2 }))
@@ -431,7 +444,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
   })
 
   describe(`jobs on ${name}`, () => {
-    const claimAll = (jobs: Jobs, now: number) => jobs.claim(10, now + 1_000, now)
+    const claimAll = (jobs: Jobs, now: number) => jobs.claim('real-time', 10, now + 1_000, now)
 
     test("a request's job is its maker's until the lease ends, and gone when it is settled", async ({
       store,
@@ -447,28 +460,28 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     })
 
     test('a rescheduled job comes back at its time and counts its attempts', async ({ store, jobs }) => {
-      const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { batch: true }))
+      const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { unattended: true }))
       await claimAll(jobs, NOW)
       await jobs.reschedule(requestId, NOW + 5_000, 'vendor-busy')
       assert.deepEqual(await claimAll(jobs, NOW + 4_999), [])
       assert.deepEqual(await claimAll(jobs, NOW + 5_000), [{ requestId, attempts: 1 }])
     })
 
-    test('real-time work comes before batch work, older before newer, up to the limit', async ({
-      store,
-      jobs,
-    }) => {
+    test('a lane gives its own work only, older before newer, up to the limit', async ({ store, jobs }) => {
       const accepted: string[] = []
       for (const [email, batch, now] of [
-        ['a@x', true, NOW],
-        ['b@x', true, NOW + 1],
+        ['a@x', true, NOW + 1],
+        ['b@x', true, NOW],
         ['c@x', false, NOW + 2],
       ] as const) {
         const work = await accept(store, newRequest({ email }, { batch, now, leaseUntil: now }))
         accepted.push(work.requestId)
       }
-      const taken = await jobs.claim(2, NOW + 1_000, NOW + 10)
-      assert.deepEqual(new Set(taken.map(({ requestId }) => requestId)), new Set([accepted[2], accepted[0]]))
+      const taken = async (lane: JobLane) =>
+        (await jobs.claim(lane, 1, NOW + 1_000, NOW + 10)).map(({ requestId }) => requestId)
+      assert.deepEqual(await taken('real-time'), [accepted[2]])
+      assert.deepEqual(await taken('real-time'), [])
+      assert.deepEqual(await taken('batch'), [accepted[1]])
       assert.deepEqual(await jobs.backlog(), { waiting: 3, oldestAt: NOW })
     })
   })

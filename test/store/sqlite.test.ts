@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
+import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
+import { chunkContract, newChunk } from './chunk-contract.ts'
 import { accept, create, deriveRecordId, newRequest, storeContract } from './contract.ts'
 import { linkMovesContract } from './link-moves-contract.ts'
 import { replicaOf, syncContract } from './sync-contract.ts'
@@ -15,7 +17,7 @@ function openAt(path: string) {
   const database = new Database({ path })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
-  return { jobs, store, sync: new SqliteSyncStore(database) }
+  return { jobs, store, sync: new SqliteSyncStore(database), chunks: new SqliteChunkStore(database) }
 }
 
 async function openIn(directory: string) {
@@ -45,6 +47,7 @@ async function inFile() {
 }
 
 storeContract('SQLite', inFile)
+chunkContract('SQLite', inFile)
 syncContract('SQLite', inFile)
 syncContract('SQLite in memory', inMemory)
 linkMovesContract('SQLite', inFile)
@@ -59,9 +62,25 @@ describe('the SQLite file', () => {
 
     const second = await openIn(directory.path)
     await second.jobs.releaseAll()
-    assert.deepEqual(await second.jobs.claim(10, 2_000_000, 1_000_000), [{ requestId, attempts: 0 }])
+    assert.deepEqual(await second.jobs.claim('real-time', 10, 2_000_000, 1_000_000), [
+      { requestId, attempts: 0 },
+    ])
     const work = await second.store.takeUp(requestId, 2_000_000, 1_000_000)
     assert.deepEqual([work?.leased, work?.link], [true, link])
+    await second.store[Symbol.asyncDispose]()
+  })
+
+  it('keeps chunks over a restart, and frees those that the former process held', async () => {
+    await using directory = await temporaryDirectory()
+    const first = await openIn(directory.path)
+    await first.chunks.acceptChunk(newChunk('a'))
+    const [claimed] = await first.chunks.claimChunks(false, 1, 2_000_000, 1_000_000)
+    await first.store[Symbol.asyncDispose]()
+
+    const second = await openIn(directory.path)
+    assert.deepEqual(await second.chunks.claimChunks(false, 1, 2_000_000, 1_000_000), [])
+    await second.chunks.releaseAll()
+    assert.deepEqual(await second.chunks.claimChunks(false, 1, 2_000_000, 1_000_000), [claimed])
     await second.store[Symbol.asyncDispose]()
   })
 

@@ -46,6 +46,10 @@ export class ActivityTypes {
     return [...this.#types.values()]
   }
 
+  has(apiName: string): boolean {
+    return this.#types.has(apiName)
+  }
+
   get(apiName: string): CustomType {
     const type = this.#types.get(apiName)
     if (!type) throw new MarketoError('1013', `Custom activity type '${apiName}' not found`)

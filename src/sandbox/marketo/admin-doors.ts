@@ -2,10 +2,11 @@ import { toBend } from './admin-bend.ts'
 import { changeField } from './admin-field.ts'
 import { list, type Members, text, toCause, toCustomField, toWebhook, wholeNumber } from './admin-input.ts'
 import { toKnobs, toLimits } from './admin-knobs.ts'
+import { FLOW_STEP_DOORS } from './flow-step/doors.ts'
 import type { MarketoSandbox } from './sandbox.ts'
 
 /** What a visitor wants of the sandbox. */
-interface Order {
+export interface Order {
   sandbox: MarketoSandbox
   /** The id or name in the path. */
   subject: string
@@ -15,7 +16,7 @@ interface Order {
 
 type Told = readonly [status: number, reply?: unknown]
 
-interface Door {
+export interface Door {
   /** Method and path below `/_sandbox`. */
   path: RegExp
   answer(order: Order): Told | Promise<Told>
@@ -76,6 +77,7 @@ const DOORS: readonly Door[] = [
     path: /^POST \/call-webhook$/,
     answer: async ({ sandbox, body }) => [200, await sandbox.callWebhook(toWebhook(body()))],
   },
+  ...FLOW_STEP_DOORS,
   act(/^POST \/reset$/, ({ sandbox }) => sandbox.reset()),
 ]
 

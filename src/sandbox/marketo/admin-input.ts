@@ -36,7 +36,7 @@ export function oneOf<T extends string>(known: readonly T[], value: unknown, nam
   return found
 }
 
-function texts(value: unknown, name: string): Record<string, string> {
+export function texts(value: unknown, name: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(record(value)).map(([key, each]) => [key, text(each, `${name}.${key}`)]),
   )

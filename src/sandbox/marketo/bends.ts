@@ -8,6 +8,7 @@ import { routeFor } from './routes.ts'
 export const OPERATIONS = [
   ...(['token', 'lead', 'leads', 'describe', 'sync', 'delete', 'merge', 'schema', 'paging-token'] as const),
   ...(['activities', 'lead-changes', 'deleted-leads', 'activity-types', 'external', 'crm', 'stats'] as const),
+  'flow-step-callback',
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 
@@ -42,7 +43,7 @@ export type BendHow =
   /** No `result` at all. */
   | { kind: 'no-result' }
 
-/** Without `operation: 'token'` the token endpoint is left alone. */
+/** Without `operation: 'token'` the token endpoint is left alone, without `'flow-step-callback'` the callbacks are. */
 export type Bend = BendOf<Operation, BendHow>
 
 export function operationOf({ method, path }: Arrival): Operation | undefined {

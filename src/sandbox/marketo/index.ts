@@ -1,6 +1,8 @@
 import { listen } from '../listen.ts'
 import { TYPE, toWire } from './activity.ts'
 import { answerAdmin, isAdminPath } from './admin.ts'
+import { CALLBACK_PATH } from './flow-step/callback-door.ts'
+import { FlowSteps } from './flow-step/flow-steps.ts'
 import { Identity } from './identity.ts'
 import type { Knobs } from './knobs.ts'
 import { type Limits, Quota, STOCK_LIMITS } from './limits.ts'
@@ -27,6 +29,7 @@ export async function startMarketo(options: MarketoOptions) {
   const quota = new Quota({ ...STOCK_LIMITS, ...options.limits })
   const server = new MarketoServer({ identity, quota, marketo, usage: new Usage(marketo.now) })
   const webhooks = new Webhooks(marketo)
+  const flowSteps = new FlowSteps(marketo)
   const sandbox: MarketoSandbox = {
     ...handleOf(marketo),
     url: '',
@@ -36,7 +39,8 @@ export async function startMarketo(options: MarketoOptions) {
       const calls = marketo.log.all().filter(({ typeId }) => typeId === TYPE.callWebhook)
       return calls.map(toWire)
     },
-    bend: (bend) => server.bend(bend),
+    bend: (bend) => (bend.operation === 'flow-step-callback' ? flowSteps.bend(bend.how) : server.bend(bend)),
+    flowSteps,
     setLimits(limits) {
       quota.limits = { ...quota.limits, ...limits }
     },
@@ -45,22 +49,27 @@ export async function startMarketo(options: MarketoOptions) {
     reset() {
       server.reset()
       webhooks.reset()
+      flowSteps.reset()
       marketo.reset()
       quota.limits = { ...STOCK_LIMITS, ...options.limits }
     },
   }
   const listening = await listen(
-    (message, response) =>
-      void (isAdminPath(message.url ?? '/')
-        ? answerAdmin(sandbox, message, response)
-        : server.handle(message, response)),
+    (message, response) => {
+      const url = message.url ?? '/'
+      if (isAdminPath(url)) void answerAdmin(sandbox, message, response)
+      else if (url.split('?')[0] === CALLBACK_PATH) void flowSteps.handle(message, response)
+      else void server.handle(message, response)
+    },
     options.host,
     options.port,
     HEADER_BYTES_MAX,
   )
   sandbox.url = listening.url
+  flowSteps.url = listening.url
   const close = async () => {
     webhooks.close()
+    flowSteps.close()
     server.reset()
     await listening.close()
   }

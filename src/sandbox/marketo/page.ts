@@ -1,5 +1,6 @@
 import { escapeHtml, htmlPage } from '../html.ts'
 import { type Attribute, toWire } from './activity.ts'
+import type { RunReport } from './flow-step/run.ts'
 import type { Person } from './people.ts'
 import type { MarketoSandbox } from './sandbox.ts'
 
@@ -25,7 +26,8 @@ export function overviewPage(sandbox: MarketoSandbox): string {
 Raw: <a href="/_sandbox/people">people</a>, <a href="/_sandbox/calls">calls</a>,
 <a href="/_sandbox/activities">webhook calls</a>, <a href="/_sandbox/log">change log</a>.</p>
 <h2>People (${people.length})</h2>${table(`<th>Id</th>${head}`, rows)}
-<h2>Webhook calls (${sandbox.activities.length})</h2>${webhookCalls(sandbox)}`)
+<h2>Webhook calls (${sandbox.activities.length})</h2>${webhookCalls(sandbox)}
+<h2>Flow steps</h2>${flowSteps(sandbox)}`)
 }
 
 /** Every field of a person that holds a value, and what happened to it. */
@@ -80,6 +82,25 @@ function webhookCalls(sandbox: MarketoSandbox): string {
 <td>${escapeHtml(activity.primaryAttributeValue)}</td><td>${attributeLines(activity.attributes)}</td></tr>`
     })
   return table('<th>Person</th><th>At</th><th>Webhook</th><th>Came of it</th>', rows.join(''))
+}
+
+/** Newest runs first, each with what became of its calls. */
+function flowSteps({ flowSteps }: MarketoSandbox): string {
+  const rows = flowSteps
+    .runs()
+    .slice(-ROWS_MAX)
+    .reverse()
+    .map((run) => {
+      const cells = [run.id, run.name, run.type, run.service, run.people, run.chunks.length, statesOf(run)]
+      return `<tr>${cells.map((value) => `<td>${escapeHtml(value)}</td>`).join('')}</tr>`
+    })
+  const names = ['Run', 'Campaign', 'Type', 'Service', 'People', 'Calls', 'Came of them']
+  return table(names.map((name) => `<th>${name}</th>`).join(''), rows.join(''))
+}
+
+function statesOf({ chunks }: RunReport): string {
+  const counts = Map.groupBy(chunks, ({ state }) => state)
+  return [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ')
 }
 
 function table(head: string, rows: string): string {

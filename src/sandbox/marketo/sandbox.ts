@@ -2,6 +2,7 @@ import type { Activity, WireActivity } from './activity.ts'
 import type { Bend } from './bends.ts'
 import type { Call } from './call.ts'
 import type { Cause } from './cause.ts'
+import type { FlowSteps } from './flow-step/flow-steps.ts'
 import type { Knobs } from './knobs.ts'
 import type { Limits } from './limits.ts'
 import type { Person } from './people.ts'
@@ -56,6 +57,8 @@ export interface MarketoSandbox {
   revokeToken(): void
   /** Resolves when the answer is logged; what it maps is written later. Rejects for a definition that Marketo would not save. */
   callWebhook(webhook: Webhook): Promise<WebhookCall>
-  /** Back to a fresh subscription: people, fields, log, calls, bends, limits, knobs. */
+  /** Services of others as steps of campaigns. */
+  flowSteps: FlowSteps
+  /** Back to a fresh subscription: people, fields, log, calls, bends, limits, knobs, services of flow steps. */
   reset(): void
 }

@@ -1,5 +1,5 @@
 import type { Person } from './people.ts'
-import type { DataType, Schema } from './schema.ts'
+import type { DataType, Field, Schema } from './schema.ts'
 import type { Value } from './value.ts'
 
 /** Request Token Encoding of a webhook. */
@@ -46,22 +46,28 @@ function withoutZone(stamp: string): string {
   return stamp.replace('T', ' ').replace('Z', '')
 }
 
-/** `lead.` and `company.` know fields by the names that Admin shows, `system.` the time; `others` by whole names. */
+/**
+ * `lead.` and `company.` know fields by the names that Admin shows, `system.` the time; `others` by whole names. What is
+ * returned finds the tokens of a person.
+ */
 export function tokensOf(
   schema: Schema,
-  person: Person,
   others: Readonly<Record<string, Value>>,
   now: string,
-): FindToken {
-  const known = new Map<string, Token>()
+): (person: Person) => FindToken {
+  const fields = new Map<string, Field>()
   for (const field of schema.fields()) {
-    const token = { value: person[field.name], dataType: field.dataType }
-    known.set(`${field.ofCompany ? 'company' : 'lead'}.${field.displayName}`.toLowerCase(), token)
+    fields.set(`${field.ofCompany ? 'company' : 'lead'}.${field.displayName}`.toLowerCase(), field)
   }
+  const known = new Map<string, Token>()
   known.set('system.date', { value: now.slice(0, 10), dataType: 'date' })
   known.set('system.datetime', { value: now, dataType: 'datetime' })
   for (const [name, value] of Object.entries(others)) known.set(name.toLowerCase(), { value })
-  return (name) => known.get(name.toLowerCase())
+  return (person) => (written) => {
+    const name = written.toLowerCase()
+    const field = fields.get(name)
+    return known.get(name) ?? (field && { value: person[field.name], dataType: field.dataType })
+  }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -97,7 +97,7 @@ export class Webhooks {
       ...(campaign && { 'campaign.id': campaign.id, 'campaign.Name': campaign.name }),
       ...tokens,
     }
-    const find = tokensOf(this.#marketo.schema, person, scope, stamp(this.#marketo.now()))
+    const find = tokensOf(this.#marketo.schema, scope, stamp(this.#marketo.now()))(person)
     const fill = (text: string) => fillIn(text, webhook.encoding, find)
     const url = new URL(fill(webhook.url))
     if (!isLoopback(url)) throw new Error('the sandbox calls webhooks on loopback addresses only')

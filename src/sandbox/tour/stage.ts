@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Call, Commit, DataverseSandbox, MarketoSandbox } from '../index.ts'
+import type { Campaign } from '../marketo/flow-step/campaign.ts'
+import type { ChunkReport } from '../marketo/flow-step/run.ts'
 import { API_KEY, type Playground } from '../playground.ts'
 
 const WAIT_MAX_MS = 15_000
@@ -52,6 +54,16 @@ export class Stage {
       headers: { 'content-type': 'application/json' },
       body: payload,
     })
+  }
+
+  /** Marketo sends the people of a campaign through the flow step; resolves when every chunk has its callback. */
+  async campaign(campaign: Campaign): Promise<readonly ChunkReport[]> {
+    const { flowSteps } = this.marketo
+    const run = await flowSteps.run(campaign)
+    const look = () => flowSteps.runs().find(({ id }) => id === run)?.chunks ?? []
+    return this.until('every chunk has its callback', look, (chunks) =>
+      chunks.every(({ state }) => state === 'done'),
+    )
   }
 
   /** How the request of a reply ended: asks until it is no longer queued. */

@@ -146,7 +146,49 @@ const migrations: readonly string[] = [
    create table sync_control (
      paused integer not null
    ) strict;
-   insert into sync_control values (0);`,
+   insert into sync_control values (0);
+
+   create table chunk (
+     number integer primary key autoincrement,
+     chunk_id text not null unique,
+     state text not null default 'stored'
+       check (state in ('stored', 'working', 'answering', 'done', 'failed')),
+     token text not null,
+     caller text not null,
+     munchkin_id text not null,
+     callback_url text not null,
+     callback_key text not null,
+     people integer not null,
+     batch integer not null,
+     deadline integer not null,
+     received_at integer not null,
+     expanded integer not null default 0,
+     run_at integer not null,
+     leased_until integer not null default 0,
+     attempts integer not null default 0,
+     answering_since integer,
+     counts text,
+     last_reason text,
+     ended_at integer
+   ) strict;
+   create index chunk_due on chunk (batch, run_at) where ended_at is null;
+   create index chunk_by_state on chunk (state, number);
+   create index chunk_ended on chunk (ended_at) where ended_at is not null;
+
+   create table chunk_text (
+     number integer primary key references chunk on delete cascade,
+     body text not null,
+     callback text not null default ''
+   ) strict;
+
+   create table chunk_person (
+     number integer not null references chunk on delete cascade,
+     position integer not null,
+     marketo_id integer not null,
+     request_id text,
+     outcome text,
+     primary key (number, position)
+   ) strict, without rowid;`,
 ]
 
 export function migrate(db: DatabaseSync): void {

@@ -193,6 +193,7 @@ export class SqliteStore implements Store {
 
   #accept(request: NewRequest): Acceptance {
     const { requestId, now, leaseUntil, payload, batch } = request
+    const unattended = batch || request.unattended === true
     const link = this.#claims.resolve(request)
     this.#sql.insertRequest.run({
       requestId,
@@ -206,9 +207,10 @@ export class SqliteStore implements Store {
       campaign: request.campaign ? JSON.stringify(request.campaign) : null,
       now,
     })
-    this.#jobs.enqueue({ requestId, priority: batch ? 1 : 0, leasedUntil: batch ? now : leaseUntil }, now)
-    if (batch) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
-    const leased = !batch && this.#takeLease(link, requestId, leaseUntil, now)
+    const leasedUntil = unattended ? now : leaseUntil
+    this.#jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', leasedUntil }, now)
+    if (unattended) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
+    const leased = !unattended && this.#takeLease(link, requestId, leaseUntil, now)
     return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link, leased } }
   }
 

@@ -1,0 +1,81 @@
+import type { ChunkCounts, ChunkPerson } from '../../store/chunk-port.ts'
+import type { Outcome } from '../../store/port.ts'
+
+/** As the background sync writes them. */
+const TYPES = { lead: 'Lead', contact: 'Contact' } as const
+
+/**
+ * The answer to a chunk. Shapes and limits as in Adobe's "Marketo Self-Service Flow Steps Service Provider
+ * Interface" (flowCallBack): one item for each person, and no member that is null, which would clear nothing.
+ * Names as in service-definition.ts. There is no error of the whole chunk: Marketo would ignore every person.
+ */
+
+/** Bytes of UTF-8 that Marketo keeps of a value; it would cut the rest, through a character if need be. */
+const STRING_BYTES_MAX = 255
+const TEXT_BYTES_MAX = 2_000
+
+const QUEUED_ADVICE =
+  'The person is stored and will be finished; the activity log of this service and the background sync show the result.'
+
+/** Collects the people of one chunk, page by page. */
+export class CallbackBody {
+  readonly #munchkinId: string
+  readonly #items: string[] = []
+  readonly #counts: Record<keyof ChunkCounts, number> = { created: 0, exists: 0, queued: 0, failed: 0 }
+
+  constructor(munchkinId: string) {
+    this.#munchkinId = munchkinId
+  }
+
+  add({ marketoId, outcome }: ChunkPerson): void {
+    this.#counts[outcome?.outcome ?? 'queued'] += 1
+    this.#items.push(JSON.stringify(toItem(marketoId, outcome)))
+  }
+
+  get counts(): ChunkCounts {
+    return this.#counts
+  }
+
+  /** The bytes. */
+  toString(): string {
+    return `{"munchkinId":${JSON.stringify(this.#munchkinId)},"objectData":[${this.#items.join(',')}]}`
+  }
+}
+
+/**
+ * Who is still queued is no failure: nothing is to be mended, and the person ends as a record or as a recorded
+ * failure. So `success` is true and `outcome` tells the difference.
+ */
+function toItem(id: number, outcome: Outcome | undefined) {
+  const { recordType, recordId, code } = outcome ?? {}
+  const advice = outcome ? adviceOf(outcome) : QUEUED_ADVICE
+  const failed = outcome?.outcome === 'failed'
+  return {
+    leadData: {
+      id,
+      ...(recordType && recordId && { microsoftRecordId: recordId, microsoftType: TYPES[recordType] }),
+    },
+    activityData: {
+      success: !failed,
+      ...(failed && advice !== undefined && { reason: cut(advice, STRING_BYTES_MAX) }),
+      ...(failed && code !== undefined && { errorCode: cut(code, STRING_BYTES_MAX) }),
+      outcome: outcome?.outcome ?? 'queued',
+      ...(recordType && recordId && { recordType, recordId }),
+      ...(code !== undefined && { code: cut(code, STRING_BYTES_MAX) }),
+      ...(advice !== undefined && { advice: cut(advice, TEXT_BYTES_MAX) }),
+    },
+  }
+}
+
+/** Marketo shows no field of its own for the column at fault. */
+function adviceOf({ advice, field }: Outcome): string | undefined {
+  return advice === undefined || field === undefined ? advice : `${field}: ${advice}`
+}
+
+/** At most `bytesMax` bytes of UTF-8, whole characters only. */
+export function cut(text: string, bytesMax: number): string {
+  // A character has at most three bytes for each of its UTF-16 units.
+  if (text.length * 3 <= bytesMax) return text
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytesMax))
+  return text.slice(0, read)
+}

@@ -1,0 +1,109 @@
+import { Type } from 'typebox'
+import { oneOf } from '../schemas.ts'
+
+/** What the operators' doors of the flow step take and give. */
+
+const PAGE_MAX = 300
+export const CHUNK_STATES = ['stored', 'working', 'answering', 'done', 'failed'] as const
+
+const State = oneOf(CHUNK_STATES, {
+  description:
+    'stored: not all people are requests yet · working: not everybody is final · answering: the callback is on its way · done: Marketo has it · failed: Marketo did not take it.',
+})
+const Instant = Type.String({ format: 'date-time' })
+const Count = Type.Integer({ minimum: 0 })
+
+export const ChunksQuery = Type.Object(
+  {
+    state: Type.Optional(oneOf(CHUNK_STATES, { description: 'Only chunks in this state.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: 50 })),
+    cursor: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the page before.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export const ChunkId = Type.Object({
+  chunkId: Type.String({
+    pattern: '^[0-9a-f]{32}$',
+    description: 'Made of the token, and shows nothing of it.',
+    examples: ['9f86d081884c7d659a2feaa0c55ad015'],
+  }),
+})
+
+const EXAMPLE = {
+  chunkId: '9f86d081884c7d659a2feaa0c55ad015',
+  state: 'failed',
+  campaignType: 'batch',
+  caller: 'marketo',
+  munchkinId: '123-ABC-456',
+  people: 300,
+  requested: 300,
+  outcomes: { created: 280, exists: 17, queued: 0, failed: 3 },
+  receivedAt: '2026-03-02T08:15:30.120Z',
+  deadlineAt: '2026-03-02T08:25:30.120Z',
+  endedAt: '2026-03-02T08:15:34.004Z',
+  callbackHost: 'callback.adobe.io',
+  callbacks: 1,
+  reason: 'http-403',
+  advice: 'Marketo refused the callback. Mend what the reason names, then send it again.',
+}
+
+export const FlowStepChunk = Type.Object(
+  {
+    ...ChunkId.properties,
+    state: State,
+    campaignType: oneOf(['trigger', 'batch']),
+    caller: Type.String({ description: 'Name of the API key.' }),
+    munchkinId: Type.String(),
+    people: Count,
+    requested: Type.Integer({ minimum: 0, description: 'People who are requests by now, or were refused.' }),
+    open: Type.Optional(Type.Integer({ minimum: 0, description: 'Of these, who is not final yet.' })),
+    outcomes: Type.Optional(
+      Type.Object(
+        { created: Count, exists: Count, queued: Count, failed: Count },
+        { description: 'What the callback says.' },
+      ),
+    ),
+    receivedAt: Instant,
+    deadlineAt: Type.String({
+      format: 'date-time',
+      description: 'Then the callback is sent, with queued for whoever is not final.',
+    }),
+    endedAt: Type.Optional(Instant),
+    callbackHost: Type.String({ description: 'Where the callback goes; without the rest of the address.' }),
+    callbacks: Type.Integer({ minimum: 0, description: 'How often the callback was sent.' }),
+    reason: Type.Optional(
+      Type.String({ description: 'Why the last one did not succeed: http-<status>, or a code.' }),
+    ),
+    advice: Type.Optional(Type.String({ description: 'What to do next.' })),
+  },
+  { $id: 'FlowStepChunk', examples: [EXAMPLE] },
+)
+
+export const FlowStepChunks = Type.Object(
+  {
+    counts: Type.Object({ stored: Count, working: Count, answering: Count, done: Count, failed: Count }),
+    chunks: Type.Array(Type.Ref('FlowStepChunk')),
+    nextCursor: Type.Optional(Type.String({ description: 'Give it as cursor for the next, older page.' })),
+  },
+  {
+    $id: 'FlowStepChunks',
+    examples: [{ counts: { stored: 0, working: 1, answering: 0, done: 41, failed: 1 }, chunks: [EXAMPLE] }],
+  },
+)
+
+export const FlowStepResend = Type.Object(
+  { ...ChunkId.properties, advice: Type.String() },
+  {
+    $id: 'FlowStepResend',
+    examples: [
+      {
+        chunkId: EXAMPLE.chunkId,
+        advice: 'The callback is due; GET /v1/flow-steps shows whether Marketo took it.',
+      },
+    ],
+  },
+)
+
+export const flowStepSchemas = [FlowStepChunk, FlowStepChunks, FlowStepResend]

@@ -1,0 +1,121 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Clock } from '../../clock.ts'
+import { problemResponse, Refusal } from '../../problem.ts'
+import type { Chunk, ChunkState, ChunkStore } from '../../store/chunk-port.ts'
+import { ChunkId, ChunksQuery } from './chunk-schemas.ts'
+
+export interface ChunksDoorOptions {
+  chunks: Pick<ChunkStore, 'listChunks' | 'countChunks' | 'countOpen' | 'resendCallback'>
+  /** There is a callback to send. */
+  wake: () => void
+  clock: Clock
+}
+
+interface Page {
+  state?: ChunkState
+  limit: number
+  cursor?: string
+}
+
+const RESEND_ADVICE = 'The callback is due; GET /v1/flow-steps shows whether Marketo took it.'
+
+/** For operators: what became of the chunks that Marketo handed over, and another try for a callback. */
+export function chunksDoor({ chunks, wake, clock }: ChunksDoorOptions): FastifyPluginAsync {
+  return async (scope) => {
+    scope.get<{ Querystring: Page }>(
+      '/v1/flow-steps',
+      { schema: chunksDocs },
+      async ({ query: { state, limit, cursor } }) => {
+        const found = await chunks.listChunks({
+          limit,
+          ...(state && { state }),
+          ...(cursor !== undefined && { before: Number(cursor) }),
+        })
+        const last = found.at(-1)
+        return {
+          counts: await chunks.countChunks(),
+          chunks: await Promise.all(found.map((chunk) => chunkBody(chunk, chunks))),
+          ...(last && found.length === limit && { nextCursor: String(last.number) }),
+        }
+      },
+    )
+
+    scope.post<{ Params: { chunkId: string } }>(
+      '/v1/flow-steps/:chunkId/resend',
+      { schema: resendDocs },
+      async ({ params: { chunkId } }, reply) => {
+        if (!(await chunks.resendCallback(chunkId, clock.now()))) {
+          throw new Refusal(404, 'unknown-chunk', 'There is no such chunk whose callback failed.', {
+            advice: 'GET /v1/flow-steps?state=failed lists them.',
+          })
+        }
+        wake()
+        return reply.code(202).send({ chunkId, advice: RESEND_ADVICE })
+      },
+    )
+  }
+}
+
+async function chunkBody(chunk: Chunk, chunks: ChunksDoorOptions['chunks']) {
+  const { chunkId, state, caller, munchkinId, people, counts, endedAt, lastReason } = chunk
+  const inWork = state === 'stored' || state === 'working'
+  const advice = adviceFor(chunk)
+  return {
+    chunkId,
+    state,
+    campaignType: chunk.batch ? 'batch' : 'trigger',
+    caller,
+    munchkinId,
+    people,
+    requested: chunk.expanded,
+    ...(inWork && { open: await chunks.countOpen(chunkId) }),
+    ...(counts && { outcomes: counts }),
+    receivedAt: toIso(chunk.receivedAt),
+    deadlineAt: toIso(chunk.deadline),
+    ...(endedAt !== undefined && { endedAt: toIso(endedAt) }),
+    callbackHost: URL.parse(chunk.callbackUrl)?.host ?? '',
+    callbacks: chunk.attempts,
+    ...(lastReason !== undefined && { reason: lastReason }),
+    ...(advice !== undefined && { advice }),
+  }
+}
+
+function adviceFor({ state, attempts, lastReason }: Chunk): string | undefined {
+  if (state === 'answering' && lastReason !== undefined) return 'It is sent again by itself.'
+  if (state !== 'failed') return undefined
+  return attempts > 1
+    ? 'Marketo may have taken an earlier try whose answer was lost: look into the log of one of these people there. If it has not, mend what the reason names and send it again.'
+    : 'Marketo refused the callback. Mend what the reason names, then send it again.'
+}
+
+function toIso(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}
+
+const tags = ['flow step']
+
+const chunksDocs = {
+  summary: 'Chunks of people that Marketo handed over, newest first',
+  description:
+    'A campaign waits at the flow step until the callback of its chunk arrives: a failed one needs somebody. Kept for RETENTION_DAYS.',
+  operationId: 'readFlowSteps',
+  tags,
+  querystring: ChunksQuery,
+  response: {
+    200: { description: 'One page.', $ref: 'FlowStepChunks#' },
+    400: problemResponse('A parameter is not one, or is not known here.'),
+  },
+}
+
+const resendDocs = {
+  summary: 'Send a failed callback again',
+  description: 'The same bytes as before; nothing is done for the people of the chunk a second time.',
+  operationId: 'resendFlowStep',
+  tags,
+  params: ChunkId,
+  response: {
+    202: { description: 'The callback is due.', $ref: 'FlowStepResend#' },
+    400: problemResponse('The id is not one.'),
+    404: problemResponse('There is no such chunk whose callback failed.'),
+  },
+}

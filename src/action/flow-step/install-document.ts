@@ -1,0 +1,161 @@
+import { installSchemas } from './install-schemas.ts'
+
+/** Marketo reads no other version. */
+const SCHEMA_VERSION = '1.0.0'
+const JSON_TYPE = 'application/json'
+
+export interface InstallOptions {
+  /** Where the step's paths begin, absolute: `https://sync.example.com/flow-step`. */
+  base: string
+  version: string
+}
+
+/**
+ * What an administrator gives Marketo the address of. Its shape is demanded by Adobe, "Self-Service Flow Steps"
+ * (service provider interface 1.0.0), the callback's literal key included, although the address comes in callbackUrl.
+ */
+export function installDocument({ base, version }: InstallOptions) {
+  return {
+    openapi: '3.0.3',
+    info: {
+      title: 'Sync Person to Microsoft',
+      description:
+        'A flow step that makes sure that a person exists in Dynamics 365 as one lead or contact. An existing record is not changed.',
+      version,
+      'x-providerName': 'Sync Person to Microsoft',
+      'x-schemaVersion': SCHEMA_VERSION,
+      'x-supportContact': `${base}/providerInstructions`,
+    },
+    servers: [{ url: base }],
+    tags: [{ name: 'flow step', description: 'What Marketo calls.' }],
+    // Marketo takes the first; the others open the doors as well.
+    security: [{ apiKey: [] }, { basic: [] }, { oauth2: [] }],
+    paths,
+    components: {
+      schemas: installSchemas,
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        basic: { type: 'http', scheme: 'basic', 'x-realm-required': false },
+        oauth2: {
+          type: 'oauth2',
+          flows: { clientCredentials: { tokenUrl: `${base}/oauth/token`, scopes: {} } },
+        },
+      },
+    },
+  }
+}
+
+const header = (name: string, description: string) => ({
+  in: 'header',
+  name,
+  description,
+  required: true,
+  schema: { type: 'string' },
+})
+const json = (schema: string) => ({ [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } })
+const answer = (description: string, schema: string) => ({ description, content: json(schema) })
+
+const REFUSALS = {
+  400: { description: 'The body cannot be read, or the callback may not go to its address.' },
+  401: { description: 'No valid key.' },
+  403: { description: 'The key may not do this. This service answers 401 instead.' },
+}
+const TROUBLE = {
+  429: { description: 'Too many requests. This service queues instead.' },
+  500: { description: 'A fault of the service; nothing was stored.' },
+}
+
+const callbacks = {
+  selfServiceFlowComplete: {
+    '{$request.body#/flowComplete}': {
+      post: {
+        description: 'Goes to callbackUrl once, when every person of the chunk is done.',
+        parameters: [
+          header('x-api-key', 'apiCallBackKey of the chunk.'),
+          header('x-callback-token', 'token of the chunk.'),
+        ],
+        requestBody: { description: 'What became of each person.', content: json('flowCallBack') },
+        responses: {
+          200: { description: 'Taken; any other 2xx means the same.' },
+          404: { description: 'There is no such callback.' },
+          405: { description: 'The callback cannot be read.' },
+        },
+      },
+    },
+  },
+}
+
+const icon = (summary: string) => ({
+  get: {
+    summary,
+    tags: ['flow step'],
+    security: [],
+    responses: {
+      200: {
+        description: 'A PNG.',
+        content: { 'image/*': { schema: { type: 'string', format: 'binary' } } },
+      },
+    },
+  },
+})
+
+const paths = {
+  '/submitAsyncAction': {
+    post: {
+      summary: 'Takes a chunk of people',
+      description: 'The chunk is stored before the answer. The same token again changes nothing.',
+      operationId: 'submitAsyncAction',
+      tags: ['flow step'],
+      requestBody: { required: true, content: json('async') },
+      callbacks,
+      responses: {
+        201: { description: 'Stored; the answer follows as a callback.' },
+        ...REFUSALS,
+        413: { description: 'The body is larger than FLOW_STEP_BODY_BYTES.' },
+        ...TROUBLE,
+      },
+    },
+  },
+  '/getServiceDefinition': {
+    get: {
+      summary: 'What the step takes and gives',
+      operationId: 'getServiceDefinition',
+      tags: ['flow step'],
+      responses: { 200: answer('The definition.', 'serviceDefinition'), 401: REFUSALS[401] },
+    },
+  },
+  '/getPicklist': {
+    post: {
+      summary: 'Choices of syncAs and assignTo',
+      operationId: 'getPicklist',
+      tags: ['flow step'],
+      requestBody: { required: true, content: json('getPicklistRequest') },
+      responses: {
+        200: answer('The choices.', 'picklistObject'),
+        400: { description: 'There are no choices of this name.' },
+        401: REFUSALS[401],
+        503: { description: 'Dynamics cannot be asked for its users now.' },
+      },
+    },
+  },
+  '/status': {
+    get: {
+      summary: 'What works and what does not',
+      operationId: 'getStatus',
+      tags: ['flow step'],
+      responses: { 200: answer('The findings.', 'serviceStatus'), 401: REFUSALS[401] },
+    },
+  },
+  '/brandIcon': icon('Icon of the provider'),
+  '/serviceIcon': icon('Icon of the step'),
+  '/providerInstructions': {
+    get: {
+      summary: 'How to set the step up in Marketo',
+      tags: ['flow step'],
+      security: [],
+      responses: {
+        200: { description: 'A page.', content: { 'text/html': { schema: { type: 'string' } } } },
+      },
+    },
+  },
+}

@@ -1,0 +1,72 @@
+import type { Clock } from '../../clock.ts'
+import type { Dataverse } from '../../dataverse/dataverse.ts'
+import type { Jobs } from '../../jobs/port.ts'
+import type { Schema } from '../../marketo/schema.ts'
+import type { ChunkStore } from '../../store/chunk-port.ts'
+import type { Store } from '../../store/port.ts'
+import type { StatusCheck } from './status.ts'
+
+export interface Checked {
+  store: Pick<Store, 'ping'>
+  jobs: Pick<Jobs, 'backlog'>
+  chunks: Pick<ChunkStore, 'countChunks'>
+  dataverse: Pick<Dataverse, 'whoAmI'>
+  /** Absent: Marketo is not asked. */
+  schema?: Pick<Schema, 'fields'> | undefined
+  clock: Clock
+}
+
+/** Work that is older than this is worth a word. */
+const BACKLOG_AGE_MAX_MS = 900_000
+
+/** What can go wrong between Marketo and Dynamics, asked as the work itself would. */
+export function statusChecks({ store, jobs, chunks, dataverse, schema, clock }: Checked): StatusCheck[] {
+  return [
+    {
+      name: 'Store',
+      run: async () => {
+        await store.ping()
+        return { level: 'info', text: 'Store: works.' }
+      },
+    },
+    {
+      name: 'Dynamics',
+      run: async (call) => {
+        await dataverse.whoAmI(call)
+        return { level: 'info', text: 'Dynamics: reached, and the service may sign in.' }
+      },
+    },
+    {
+      name: 'Marketo',
+      run: async (call) => {
+        if (!schema)
+          return { level: 'info', text: 'Marketo’s REST API: not configured, and not needed for the step.' }
+        await schema.fields(call, true)
+        return { level: 'info', text: 'Marketo’s REST API: reached.' }
+      },
+    },
+    {
+      name: 'Backlog',
+      run: async () => {
+        const { waiting, oldestAt = clock.now() } = await jobs.backlog()
+        const text = `Backlog: ${waiting} people wait${waiting === 0 ? '' : `, the first for ${minutes(clock.now() - oldestAt)} min`}.`
+        return { level: clock.now() - oldestAt > BACKLOG_AGE_MAX_MS ? 'warning' : 'info', text }
+      },
+    },
+    {
+      name: 'Callbacks',
+      run: async () => {
+        const { failed } = await chunks.countChunks()
+        if (failed === 0) return { level: 'info', text: 'Callbacks: none failed.' }
+        return {
+          level: 'warning',
+          text: `Callbacks: ${failed} failed for good; the operator can send them again.`,
+        }
+      },
+    },
+  ]
+}
+
+function minutes(durationMs: number): number {
+  return Math.round(durationMs / 60_000)
+}

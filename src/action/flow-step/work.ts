@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { Chunk, ChunkStore } from '../../store/chunk-port.ts'
+import type { Advance } from './advance.ts'
+import { writeChunkBody } from './chunk-body.ts'
+import type { FlowStep, Submission } from './port.ts'
+
+export interface FlowStepWorkOptions {
+  chunks: ChunkStore
+  advance: Advance
+  clock: Clock
+  log: Logger
+  limits: {
+    /** From a chunk's arrival until its callback, whether everybody is final or not. */
+    deadlineMs: number
+    /** Chunks of trigger, and as many of batch campaigns, that are worked on at the same time. */
+    concurrencyMax: number
+    /** How long a chunk is kept from other workers: longer than any step. */
+    leaseMs: number
+    /** How often it looks for due chunks when nobody wakes it. */
+    intervalMs: number
+    /** How long chunks that ended are kept. */
+    retentionMs: number
+    pruneIntervalMs: number
+    /** How many chunks are forgotten in one transaction. */
+    prunePageMax: number
+  }
+}
+
+/** A chunk's name: shows nothing of the token, which the callback is authorised with. */
+export function chunkIdOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex').slice(0, 32)
+}
+
+/** Takes chunks in, and works on them until Marketo has its answer. */
+export class FlowStepWork implements FlowStep {
+  readonly #options: FlowStepWorkOptions
+  readonly #active = new Map<string, { batch: boolean; finished: Promise<void> }>()
+  /** When chunks are due again, as far as this process has put them off. */
+  readonly #dueAt = new Map<string, number>()
+  readonly #halting = new AbortController()
+  #wake = new AbortController()
+  #prunedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: FlowStepWorkOptions) {
+    this.#options = options
+  }
+
+  async submit(submission: Submission): Promise<'accepted' | 'seen'> {
+    const { chunks, clock, limits, log } = this.#options
+    const { token, caller, munchkinId, callbackUrl, callbackKey, campaign } = submission
+    const chunkId = chunkIdOf(token)
+    const { body, items: people } = writeChunkBody(submission)
+    const now = clock.now()
+    const batch = campaign.type === 'batch'
+    const deadline = now + limits.deadlineMs
+    const made = { chunkId, token, caller, munchkinId, callbackUrl, callbackKey, body, people, batch }
+    const acceptance = await chunks.acceptChunk({ ...made, deadline, now })
+    log.info({ event: `chunk-${acceptance}`, chunkId, people, batch, caller })
+    this.wake()
+    return acceptance
+  }
+
+  /** There is work now: do not wait for the interval. */
+  wake(): void {
+    this.#wake.abort()
+  }
+
+  /** Starts what is due as far as there is room. Between two pages of people, work stops with the signal. */
+  async tick(stopping: AbortSignal): Promise<void> {
+    const now = this.#options.clock.now()
+    // What is due and finds no room is taken up when something finishes.
+    for (const [chunkId, dueAt] of this.#dueAt) if (dueAt <= now) this.#dueAt.delete(chunkId)
+    await Promise.all([this.#claim(false, stopping), this.#claim(true, stopping)])
+  }
+
+  /** Ticks until the signal aborts, then waits for what it has started. */
+  async run(stopping: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    while (!stopping.aborted) {
+      this.#wake = new AbortController()
+      try {
+        await this.tick(stopping)
+        await this.#prune()
+      } catch (err) {
+        log.error({ event: 'flow-step-tick-failed', err }, 'The flow step looks again after its interval')
+      }
+      await clock.sleep(this.#pauseMs(), AbortSignal.any([stopping, this.#wake.signal])).catch(() => {})
+    }
+    await Promise.all([...this.#active.values()].map(({ finished }) => finished))
+  }
+
+  /** Ends callbacks that are under way; the next start sends them again. */
+  halt(): void {
+    this.#halting.abort(new Error('the service stops'))
+  }
+
+  async #claim(batch: boolean, stopping: AbortSignal): Promise<void> {
+    const { chunks, clock, limits } = this.#options
+    const busy = [...this.#active.values()].filter((one) => one.batch === batch).length
+    const room = limits.concurrencyMax - busy
+    if (room <= 0) return
+    const now = clock.now()
+    for (const chunk of await chunks.claimChunks(batch, room, now + limits.leaseMs, now)) {
+      const active = this.#active.get(chunk.chunkId)
+      if (active) void active.finished.then(() => this.#giveBack(chunk))
+      else this.#start(chunk, stopping)
+    }
+  }
+
+  /** Put off and claimed anew in one transaction, before the step that put it off had ended: nobody works on it. */
+  async #giveBack({ chunkId }: Chunk): Promise<void> {
+    const { chunks, clock, log } = this.#options
+    try {
+      await chunks.rescheduleChunk(chunkId, clock.now())
+      this.wake()
+    } catch (err) {
+      log.error({ event: 'chunk-step-failed', chunkId, err }, 'The chunk is taken up when its lease ends')
+    }
+  }
+
+  #start(chunk: Chunk, stopping: AbortSignal): void {
+    const { chunkId, batch } = chunk
+    this.#dueAt.delete(chunkId)
+    const finished = this.#advance(chunk, stopping).then(() => {
+      this.#active.delete(chunkId)
+      this.wake()
+    })
+    this.#active.set(chunkId, { batch, finished })
+  }
+
+  async #advance(chunk: Chunk, stopping: AbortSignal): Promise<void> {
+    const { advance, log } = this.#options
+    const { chunkId } = chunk
+    try {
+      const dueAt = await advance.step(chunk, stopping, this.#halting.signal)
+      if (dueAt !== undefined) this.#dueAt.set(chunkId, dueAt)
+    } catch (err) {
+      log.error({ event: 'chunk-step-failed', chunkId, err }, 'The chunk is taken up when its lease ends')
+    }
+  }
+
+  #pauseMs(): number {
+    const { clock, limits } = this.#options
+    const now = clock.now()
+    let pauseMs = limits.intervalMs
+    for (const dueAt of this.#dueAt.values()) pauseMs = Math.min(pauseMs, dueAt - now)
+    return Math.max(pauseMs, 0)
+  }
+
+  /** Page by page, so that others get their turn in between. */
+  async #prune(): Promise<void> {
+    const { chunks, clock, limits, log } = this.#options
+    const now = clock.now()
+    if (now - this.#prunedAt < limits.pruneIntervalMs) return
+    this.#prunedAt = now
+    let total = 0
+    let page: number
+    do {
+      page = await chunks.pruneChunks(now - limits.retentionMs, limits.prunePageMax)
+      total += page
+    } while (page === limits.prunePageMax)
+    if (total > 0) log.info({ event: 'chunks-pruned', chunks: total })
+  }
+}

@@ -1,0 +1,35 @@
+import type { CreateResult, RecordRef } from '../dataverse/records.ts'
+import type { Settlement } from '../store/port.ts'
+
+/** How a request may end. */
+
+export function linked(ref: RecordRef, provenAt: number, vendorRequestId?: string): Settlement {
+  return {
+    kind: 'linked',
+    recordType: ref.table,
+    recordId: ref.id,
+    provenAt,
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+  }
+}
+
+export function ambiguous(count: number, vendorRequestId?: string): Settlement {
+  return {
+    kind: 'ambiguous',
+    code: 'ambiguous-match',
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+    advice: `${count} records in Dynamics match this person. Merge them there, or give them different e-mail addresses.`,
+  }
+}
+
+export function duplicateDetected(result: CreateResult & { kind: 'duplicate' }): Settlement {
+  const { vendorCode, vendorRequestId } = result
+  return {
+    kind: 'failed',
+    code: 'duplicate-detected',
+    advice:
+      'A duplicate-detection rule or a key in Dynamics found another record for this person. Merge or correct it there.',
+    vendorCode,
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+  }
+}

@@ -1,0 +1,62 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { recordUrl } from './action/answer.ts'
+import type { Parts, Stores } from './service.ts'
+import { whyOff } from './sync/control.ts'
+import { syncDoors } from './sync/doors.ts'
+import { readGauges, SYNC_GAUGES } from './sync/gauges.ts'
+import { usageOf } from './sync/status.ts'
+import { createSync } from './sync/sync.ts'
+
+export interface BackgroundSync {
+  doors: readonly FastifyPluginAsync[]
+  /** Throws a sentence when the field selection cannot be synced. */
+  check(stopping: AbortSignal): Promise<void>
+  /** Works until the signal aborts; at once over where there is no background sync. */
+  run(stopping: AbortSignal): Promise<void>
+}
+
+export interface BackgroundSyncJoints {
+  callerOf: (request: FastifyRequest) => string
+  stopping: AbortSignal
+}
+
+/** The engine, where the configuration wants one, and the doors that tell of it either way. */
+export function buildBackgroundSync(
+  parts: Parts,
+  stores: Stores,
+  { callerOf, stopping }: BackgroundSyncJoints,
+): BackgroundSync {
+  const { config, bounds, selection, clock, random, log, metrics } = parts
+  const { dataverse, marketo, syncStore: store } = stores
+  const off = whyOff(config)
+  if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
+  const settings = {
+    ...bounds.sync,
+    intervalMs: config.syncIntervalSeconds * 1_000,
+    retentionMs: config.retentionDays * 86_400_000,
+  }
+  const engine =
+    off || !marketo
+      ? undefined
+      : createSync({ dataverse, marketo, store, selection, clock, random, log, settings })
+  const usage = usageOf.bind(undefined, dataverse, marketo)
+  metrics.gauges(SYNC_GAUGES, () => readGauges({ engine, store, usage, clock }))
+  return {
+    doors: syncDoors({
+      ...(engine && { engine }),
+      off,
+      store,
+      metadata: dataverse.metadata,
+      ...(marketo && { schema: marketo.schema }),
+      selection,
+      usage,
+      config,
+      recordUrl: recordUrl.bind(undefined, config.dataverseUrl),
+      callerOf,
+      clock,
+      stopping,
+    }),
+    check: async (signal) => engine?.refuseLossyFields(signal),
+    run: async (signal) => engine?.run(signal),
+  }
+}

@@ -1,0 +1,105 @@
+import type { Outcome } from './port.ts'
+
+/**
+ * Chunks of people that Marketo hands over in one call (Self-Service Flow Steps) and wants one answer for.
+ * Every verb is one whole transaction. A chunk is named by `chunkId`: the token is a secret and names nothing.
+ */
+
+export interface NewChunk {
+  /** Made of the token, and shows nothing of it. */
+  chunkId: string
+  /** One-time token of the call: what its callback is authorised with. Erased once the callback is accepted. */
+  token: string
+  /** Name of the API key. */
+  caller: string
+  /** The Marketo subscription, which the callback has to name. */
+  munchkinId: string
+  callbackUrl: string
+  /** Key for the callback's x-api-key. Erased with the token. */
+  callbackKey: string
+  /** The call's people and their context; erased once every person is a request of its own. */
+  body: string
+  people: number
+  /** Batch campaigns stay behind trigger campaigns. */
+  batch: boolean
+  /** Epoch ms until which the callback waits for people who are not final. */
+  deadline: number
+  now: number
+}
+
+/** `stored`: not all people are requests yet · `working` · `answering`: the callback is due · `done` · `failed`. */
+export type ChunkState = 'stored' | 'working' | 'answering' | 'done' | 'failed'
+
+/** How many people the callback reports with each outcome. */
+export type ChunkCounts = Readonly<Record<Outcome['outcome'] | 'queued', number>>
+
+/** Without `body` and callback, which are long. */
+export interface Chunk extends Omit<NewChunk, 'now' | 'body'> {
+  /** Rises in the order in which chunks came. */
+  number: number
+  state: ChunkState
+  receivedAt: number
+  /** People of `body` that are requests by now, counted from its beginning. */
+  expanded: number
+  /** Callbacks that were started since the callback was fixed, or sent again by hand. */
+  attempts: number
+  /** Epoch ms since when the present series of tries runs. */
+  answeringSince?: number
+  counts?: ChunkCounts
+  /** Why the last try did not succeed: a code, never a person's data. */
+  lastReason?: string
+  /** Epoch ms when it was `done` or `failed`. */
+  endedAt?: number
+}
+
+/** One person of a chunk, in its order. */
+export interface ChunkPerson {
+  position: number
+  marketoId: number
+  /** Absent: refused before they became a request. */
+  requestId?: string
+  /** Absent: not final. */
+  outcome?: Outcome
+}
+
+export type CallbackResult =
+  | { kind: 'done' }
+  | { kind: 'failed'; reason: string }
+  | { kind: 'again'; reason: string; runAt: number }
+
+export interface ChunkStore {
+  /** `seen`: the chunk is known; nothing was stored. Durable on return. */
+  acceptChunk(chunk: NewChunk): Promise<'accepted' | 'seen'>
+  /**
+   * Chunks of trigger or of batch campaigns with something to do by now, oldest first, kept from other workers
+   * until `leaseUntil`. Claiming one that is `answering` counts as a try, so that a crash leaves its trace.
+   */
+  claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]>
+  /** '' once every person is a request. */
+  readBody(chunkId: string): Promise<string>
+  /**
+   * People from the first one that was not recorded on: they became these requests, or were refused at the door.
+   * After the last one the chunk is `working` and its body erased.
+   */
+  recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void>
+  /** People from `position` on, at most `limit`, with what became of them. None once the callback is fixed. */
+  readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]>
+  /** Recorded people who are not final. */
+  countOpen(chunkId: string): Promise<number>
+  /** The callback's bytes for all tries, durable on return. The first ones win; the chunk is `answering`. */
+  fixCallback(chunkId: string, callback: string, counts: ChunkCounts, now: number): Promise<void>
+  /** The fixed bytes; '' before they are fixed, and once they were accepted. */
+  readCallback(chunkId: string): Promise<string>
+  /** Ends one try. `failed` is final unless somebody sends it again. Durable on return. */
+  settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void>
+  /** Nothing to do before `runAt`: gives the chunk back. */
+  rescheduleChunk(chunkId: string, runAt: number): Promise<void>
+  readChunk(chunkId: string): Promise<Chunk | undefined>
+  /** Newest first, at most `limit`, older than `before` (a chunk's number). */
+  listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]>
+  countChunks(): Promise<Readonly<Record<ChunkState, number>>>
+  /** A failed callback is due at once, with all its tries before it. false = no such failed chunk. */
+  resendCallback(chunkId: string, now: number): Promise<boolean>
+  /** Forgets chunks that ended before `before` (epoch ms), `limit` at most. */
+  pruneChunks(before: number, limit: number): Promise<number>
+}

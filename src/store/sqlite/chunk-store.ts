@@ -1,0 +1,188 @@
+import type {
+  CallbackResult,
+  Chunk,
+  ChunkCounts,
+  ChunkPerson,
+  ChunkState,
+  ChunkStore,
+  NewChunk,
+} from '../chunk-port.ts'
+import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
+import type { Database, Row } from './database.ts'
+import { integer, optionalInteger, optionalText, text, toOutcome } from './rows.ts'
+
+/** The flow step's part of the embedded driver. Shares the database, and so its transactions, with the others. */
+export class SqliteChunkStore implements ChunkStore {
+  readonly #db: Database
+  readonly #sql: ChunkStatements
+
+  constructor(database: Database) {
+    this.#db = database
+    this.#sql = prepareStatements(database)
+  }
+
+  /** One process has the file, so what a former one held is free. Call before work starts. */
+  releaseAll(): Promise<void> {
+    return this.#db.write(() => void this.#sql.releaseAll.run())
+  }
+
+  acceptChunk({ body, batch, ...chunk }: NewChunk): Promise<'accepted' | 'seen'> {
+    return this.#db.write(() => {
+      const row = this.#sql.insertChunk.get({ ...chunk, batch: batch ? 1 : 0 })
+      if (row === undefined) return 'seen'
+      this.#sql.insertText.run({ number: integer(row, 'number'), body })
+      return 'accepted'
+    })
+  }
+
+  claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]> {
+    return this.#db.writeUnsynced(() =>
+      this.#sql.claim.all({ batch: batch ? 1 : 0, limit, leaseUntil, now }).map(toChunk),
+    )
+  }
+
+  async readBody(chunkId: string): Promise<string> {
+    return textOf(this.#sql.readBody.get(this.#numberOf(chunkId)))
+  }
+
+  recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void> {
+    return this.#db.writeUnsynced(() => {
+      const number = this.#numberOf(chunkId)
+      for (const { position, marketoId, requestId, outcome } of people) {
+        this.#sql.insertPerson.run({
+          number,
+          position,
+          marketoId,
+          requestId: requestId ?? null,
+          outcome: outcome ? JSON.stringify(outcome) : null,
+        })
+      }
+      const last = people.at(-1)
+      this.#sql.expand.run({ number, expanded: last ? last.position + 1 : 0 })
+      this.#sql.eraseBody.run({ number })
+    })
+  }
+
+  async readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]> {
+    return this.#sql.readPeople.all({ number: this.#numberOf(chunkId), position, limit }).map(toPerson)
+  }
+
+  async countOpen(chunkId: string): Promise<number> {
+    return Number(this.#sql.countOpen.get(this.#numberOf(chunkId))?.people)
+  }
+
+  fixCallback(chunkId: string, callback: string, counts: ChunkCounts, now: number): Promise<void> {
+    return this.#db.write(() => {
+      const number = this.#numberOf(chunkId)
+      if (this.#sql.fixCallback.run({ number, callback }).changes === 0) return
+      this.#sql.dropPeople.run(number)
+      this.#sql.startAnswering.run({ number, counts: JSON.stringify(counts), now })
+    })
+  }
+
+  async readCallback(chunkId: string): Promise<string> {
+    return textOf(this.#sql.readCallback.get(this.#numberOf(chunkId)))
+  }
+
+  settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {
+    return this.#db.write(() => {
+      const number = this.#numberOf(chunkId)
+      switch (result.kind) {
+        case 'done':
+          if (this.#sql.answered.run({ number, now }).changes === 1) this.#sql.eraseCallback.run(number)
+          return
+        case 'failed':
+          this.#sql.giveUp.run({ number, reason: result.reason, now })
+          return
+        case 'again':
+          this.#sql.answerAgain.run({ number, reason: result.reason, runAt: result.runAt })
+          return
+        default:
+          result satisfies never
+      }
+    })
+  }
+
+  rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
+    return this.#db.writeUnsynced(
+      () => void this.#sql.reschedule.run({ number: this.#numberOf(chunkId), runAt }),
+    )
+  }
+
+  async readChunk(chunkId: string): Promise<Chunk | undefined> {
+    const row = this.#sql.find.get(chunkId)
+    return row && toChunk(row)
+  }
+
+  async listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]> {
+    const { state, limit, before = Number.MAX_SAFE_INTEGER } = filter
+    const rows = state
+      ? this.#sql.listByState.all({ state, limit, before })
+      : this.#sql.list.all({ limit, before })
+    return rows.map(toChunk)
+  }
+
+  async countChunks(): Promise<Readonly<Record<ChunkState, number>>> {
+    const counts = { stored: 0, working: 0, answering: 0, done: 0, failed: 0 }
+    for (const row of this.#sql.count.all()) {
+      counts[text(row, 'state') as ChunkState] = integer(row, 'chunks')
+    }
+    return counts
+  }
+
+  resendCallback(chunkId: string, now: number): Promise<boolean> {
+    return this.#db.write(() => this.#sql.resend.run({ chunkId, now }).changes === 1)
+  }
+
+  pruneChunks(before: number, limit: number): Promise<number> {
+    return this.#db.writeUnsynced(() => Number(this.#sql.prune.run({ before, limit }).changes))
+  }
+
+  #numberOf(chunkId: string): number {
+    const row = this.#sql.find.get(chunkId)
+    if (row === undefined) throw new Error(`The store has no chunk ${chunkId}`)
+    return integer(row, 'number')
+  }
+}
+
+function toChunk(row: Row): Chunk {
+  const answeringSince = optionalInteger(row, 'answering_since')
+  const counts = optionalText(row, 'counts')
+  const lastReason = optionalText(row, 'last_reason')
+  const endedAt = optionalInteger(row, 'ended_at')
+  return {
+    number: integer(row, 'number'),
+    chunkId: text(row, 'chunk_id'),
+    state: text(row, 'state') as ChunkState,
+    token: text(row, 'token'),
+    caller: text(row, 'caller'),
+    munchkinId: text(row, 'munchkin_id'),
+    callbackUrl: text(row, 'callback_url'),
+    callbackKey: text(row, 'callback_key'),
+    people: integer(row, 'people'),
+    batch: integer(row, 'batch') === 1,
+    deadline: integer(row, 'deadline'),
+    receivedAt: integer(row, 'received_at'),
+    expanded: integer(row, 'expanded'),
+    attempts: integer(row, 'attempts'),
+    ...(answeringSince !== undefined && { answeringSince }),
+    ...(counts !== undefined && { counts: JSON.parse(counts) as ChunkCounts }),
+    ...(lastReason !== undefined && { lastReason }),
+    ...(endedAt !== undefined && { endedAt }),
+  }
+}
+
+function toPerson(row: Row): ChunkPerson {
+  const requestId = optionalText(row, 'request_id')
+  const outcome = toOutcome(row)
+  return {
+    position: integer(row, 'position'),
+    marketoId: integer(row, 'marketo_id'),
+    ...(requestId !== undefined && { requestId }),
+    ...(outcome && { outcome }),
+  }
+}
+
+function textOf(row: Row | undefined): string {
+  return row === undefined ? '' : text(row, 'text')
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { CallbackBody, cut } from '../../src/action/flow-step/callback-body.ts'
+import type { Outcome } from '../../src/store/port.ts'
+
+const RECORD = { recordType: 'lead', recordId: '6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10' } as const
+const WRITTEN = { microsoftRecordId: RECORD.recordId, microsoftType: 'Lead' }
+
+function itemFor(outcome: Outcome | undefined) {
+  const body = new CallbackBody('123-ABC-456')
+  body.add({ position: 0, marketoId: 7, ...(outcome && { outcome }) })
+  const { munchkinId, objectData } = JSON.parse(String(body))
+  assert.equal(munchkinId, '123-ABC-456')
+  return objectData[0]
+}
+
+const cases: [what: string, outcome: Outcome | undefined, leadData: object, activityData: object][] = [
+  [
+    'a record that was made',
+    { outcome: 'created', ...RECORD },
+    WRITTEN,
+    { success: true, outcome: 'created', ...RECORD },
+  ],
+  [
+    'a record that was there',
+    { outcome: 'exists', ...RECORD },
+    WRITTEN,
+    { success: true, outcome: 'exists', ...RECORD },
+  ],
+  [
+    'several records',
+    { outcome: 'exists', code: 'ambiguous-match', advice: 'Merge.' },
+    {},
+    { success: true, outcome: 'exists', code: 'ambiguous-match', advice: 'Merge.' },
+  ],
+  [
+    'a refusal, with the column at fault',
+    { outcome: 'failed', code: 'field-required', field: 'lastname', advice: 'Fill it.', vendorCode: '0x1' },
+    {},
+    {
+      success: false,
+      reason: 'lastname: Fill it.',
+      errorCode: 'field-required',
+      outcome: 'failed',
+      code: 'field-required',
+      advice: 'lastname: Fill it.',
+    },
+  ],
+]
+
+for (const [what, outcome, leadData, activityData] of cases) {
+  test(`the callback says ${what}`, () => {
+    assert.deepEqual(itemFor(outcome), { leadData: { id: 7, ...leadData }, activityData })
+  })
+}
+
+test('who is not final is queued, which is no failure', () => {
+  const { activityData } = itemFor(undefined)
+  const { advice, ...rest } = activityData
+  assert.deepEqual(rest, { success: true, outcome: 'queued' })
+  assert.match(advice, /will be finished/)
+})
+
+test('people are counted by outcome', () => {
+  const body = new CallbackBody('m')
+  for (const outcome of ['created', 'created', 'exists', 'failed', undefined] as const) {
+    body.add({ position: 0, marketoId: 1, ...(outcome && { outcome: { outcome } }) })
+  }
+  assert.deepEqual(body.counts, { created: 2, exists: 1, queued: 1, failed: 1 })
+})
+
+test("long values are cut to Marketo's limits", () => {
+  const { activityData } = itemFor({ outcome: 'failed', code: 'c'.repeat(300), advice: 'ä'.repeat(2_000) })
+  const bytes = (text: string) => Buffer.byteLength(text)
+  const { reason, errorCode, code, advice } = activityData
+  assert.deepEqual([reason, errorCode, code, advice].map(bytes), [254, 255, 255, 2_000])
+})
+
+test('a cut text is a whole beginning of the text, as long as fits', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 4, max: 40 }), (text, bytesMax) => {
+      const kept = cut(text, bytesMax)
+      assert(text.startsWith(kept))
+      assert(kept.isWellFormed())
+      assert(Buffer.byteLength(kept) <= bytesMax)
+      const [next = ''] = text.slice(kept.length)
+      const character = String.fromCodePoint(text.codePointAt(kept.length) ?? 0)
+      assert(next === '' || Buffer.byteLength(kept) + Buffer.byteLength(character) > bytesMax)
+    }),
+  )
+})

@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { flowStepDoor } from '../../../src/action/flow-step/door.ts'
+import { flowStepOpenDoor } from '../../../src/action/flow-step/open-door.ts'
+import type { Submission } from '../../../src/action/flow-step/port.ts'
+import { serviceDefinition } from '../../../src/action/flow-step/service-definition.ts'
+import { systemClock } from '../../../src/clock.ts'
+import type { Users } from '../../../src/dataverse/users.ts'
+import { Unavailable } from '../../../src/errors.ts'
+import { API_KEY_NAME } from '../../../src/http/auth.ts'
+import { createCallbackSender } from '../../../src/marketo/callback.ts'
+import { defaultSelection } from '../../../src/person/selection.ts'
+import { openRoom } from '../../dataverse/room.ts'
+import { createEdge, WITH_KEY } from '../../http/edge.ts'
+import { conforms } from './conforms.ts'
+
+const nobody: Users = { list: async () => [] }
+
+/** The doors alone. The work behind them is a list of what it was given: journeys have the real one. */
+async function openDoors(t: TestContext, users: Users = nobody, publicUrl?: string) {
+  const submissions: Submission[] = []
+  const log = { debug() {}, warn() {} }
+  const hosts = ['adobe.io']
+  const door = flowStepDoor({
+    flowStep: {
+      submit: async (submission) => {
+        const seen = submissions.some(({ token }) => token === submission.token)
+        submissions.push(submission)
+        return seen ? 'seen' : 'accepted'
+      },
+    },
+    sender: createCallbackSender({ hosts, allowLoopback: false, clock: systemClock, log }),
+    users,
+    selection: defaultSelection(),
+    checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: works.' }) }],
+    callerOf: (request) => request.getDecorator<string>(API_KEY_NAME),
+    bodyLimitBytes: 12 * 1_024 * 1_024,
+    peopleMax: 10_000,
+    timeoutMs: 1_000,
+    clock: systemClock,
+    stopping: new AbortController().signal,
+  })
+  const openDoors = [flowStepOpenDoor({ version: '1.2.3', publicUrl })]
+  const edge = await createEdge(t, { doors: [door], openDoors })
+  const post = (path: string, payload: string | object, headers: Record<string, string> = {}) =>
+    edge.app.inject({
+      method: 'POST',
+      url: `/flow-step/${path}`,
+      headers: { 'content-type': 'application/json', ...WITH_KEY, ...headers },
+      payload,
+    })
+  const get = (path: string, headers: Record<string, string> = WITH_KEY) =>
+    edge.app.inject({ url: `/flow-step/${path}`, headers })
+  return { ...edge, submissions, post, get }
+}
+
+function chunkOf(people: number) {
+  return {
+    token: 'secret-token',
+    apiCallBackKey: 'secret-key',
+    campaignId: 2044,
+    callbackUrl: 'https://callback.adobe.io/cfa/secret-path',
+    context: { subscription: { munchkinId: '123-ABC-456' }, admin: {}, campaign: {}, program: {} },
+    objectData: Array.from({ length: people }, (_, index) => ({
+      objectType: 'lead' as const,
+      objectContext: { id: index + 1, email: `person${index}@example.com`, mktoPersonNotes: 'x'.repeat(800) },
+      flowStepContext: { syncAs: 'lead', assignTo: '' },
+      triggeringContext: {},
+    })),
+  }
+}
+
+test('a chunk is answered with 201 once the work has it, and again when its token was seen', async (t) => {
+  const { post, submissions, log } = await openDoors(t)
+  const chunk = chunkOf(2)
+  conforms('async', chunk)
+  const first = await post('submitAsyncAction', chunk)
+  assert.deepEqual([first.statusCode, first.json()], [201, { status: 'accepted', people: 2, unreadable: 0 }])
+  const again = await post('submitAsyncAction', chunk)
+  assert.deepEqual([again.statusCode, again.json().status], [201, 'seen'])
+  assert.equal(submissions[0]?.caller, 'marketo')
+  assert.doesNotMatch(log(), /secret-|person\d|example\.com/)
+})
+
+test('a chunk of 10,000 people and 9 MB is taken whole', async (t) => {
+  const { post, submissions } = await openDoors(t)
+  const payload = JSON.stringify(chunkOf(10_000))
+  assert(payload.length > 9_000_000)
+  assert.equal((await post('submitAsyncAction', payload)).statusCode, 201)
+  assert.equal(submissions[0]?.people.length, 10_000)
+  assert.equal(submissions[0]?.people.at(-1)?.fields.email, 'person9999@example.com')
+})
+
+for (const type of ['application/json; charset=utf-8', 'text/plain', 'application/octet-stream']) {
+  test(`a chunk that calls itself ${type} is read as JSON`, async (t) => {
+    const { post } = await openDoors(t)
+    const answer = await post('submitAsyncAction', JSON.stringify(chunkOf(1)), { 'content-type': type })
+    assert.equal(answer.statusCode, 201)
+  })
+}
+
+const REFUSED: readonly [string, string | object, number, string][] = [
+  ['no body', '', 400, 'empty-body'],
+  ['no JSON', '{', 400, 'malformed-json'],
+  ['a list', '[]', 400, 'malformed-body'],
+  ['no token', { ...chunkOf(1), token: undefined }, 400, 'missing-member'],
+  ['10,001 people', { ...chunkOf(0), objectData: Array(10_001).fill(0) }, 400, 'too-many-people'],
+  [
+    'a callback to another host',
+    { ...chunkOf(1), callbackUrl: 'https://evil.example/' },
+    400,
+    'callback-refused',
+  ],
+  [
+    'a callback to this machine',
+    { ...chunkOf(1), callbackUrl: 'http://127.0.0.1/' },
+    400,
+    'callback-refused',
+  ],
+  ['13 MB', ' '.repeat(13 * 1_024 * 1_024), 413, 'body-too-large'],
+]
+for (const [what, payload, status, code] of REFUSED) {
+  test(`a chunk with ${what} is refused with ${code}, and the work does not hear of it`, async (t) => {
+    const { post, submissions, log } = await openDoors(t)
+    const answer = await post('submitAsyncAction', payload)
+    assert.deepEqual([answer.statusCode, answer.json().code], [status, code])
+    assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
+    assert.equal(submissions.length, 0)
+    assert.doesNotMatch(`${answer.body}${log()}`, /secret-|evil\.example/)
+  })
+}
+
+const GUARDED = [
+  'POST submitAsyncAction',
+  'POST getPicklist',
+  'GET getServiceDefinition',
+  'GET status',
+] as const
+for (const name of GUARDED) {
+  test(`${name} wants a key`, async (t) => {
+    const { app } = await openDoors(t)
+    const [method, path] = name.split(' ')
+    const answer = await app.inject({ method: method === 'GET' ? 'GET' : 'POST', url: `/flow-step/${path}` })
+    assert.equal(answer.statusCode, 401)
+  })
+}
+
+test('the definition is that of the field selection', async (t) => {
+  const { get } = await openDoors(t)
+  const answer = await get('getServiceDefinition')
+  assert.equal(answer.statusCode, 200)
+  assert.match(String(answer.headers['content-type']), /^application\/json/)
+  assert.deepEqual(answer.json(), JSON.parse(JSON.stringify(serviceDefinition(defaultSelection()))))
+})
+
+test('the status is what the checks find', async (t) => {
+  const { get } = await openDoors(t)
+  const answer = await get('status')
+  assert.deepEqual(
+    [answer.statusCode, answer.json()],
+    [200, { info: ['Store: works.'], warnings: [], errors: [] }],
+  )
+  conforms('serviceStatus', answer.json())
+})
+
+test('Sync As offers lead and contact in every language', async (t) => {
+  const { post } = await openDoors(t)
+  const answer = await post('getPicklist', { name: 'syncAs', type: 'flow', fieldMappingContext: {} })
+  conforms('picklistObject', answer.json())
+  const { choices } = answer.json()
+  assert.deepEqual(
+    choices.map(({ submittedValue, displayValue }: Record<string, Record<string, string>>) => [
+      submittedValue,
+      displayValue?.de_DE,
+    ]),
+    [
+      ['lead', 'Lead'],
+      ['contact', 'Kontakt'],
+    ],
+  )
+})
+
+test('Assign To offers the users of Dynamics by name and address, and sends their id', async (t) => {
+  await using room = await openRoom()
+  const { post } = await openDoors(t, room.users)
+  const answer = await post('getPicklist', { name: 'assignTo', type: 'flow' })
+  conforms('picklistObject', answer.json())
+  const { choices } = answer.json()
+  assert.deepEqual(
+    choices.map(({ displayValue }: { displayValue: Record<string, string> }) => displayValue.en_US),
+    ['Mia Manager (mia.manager@contoso.example)', 'Sam Sales (sam.sales@contoso.example)'],
+  )
+  const owner = await room.owners.resolve(choices[0].submittedValue, { signal: new AbortController().signal })
+  assert.equal(owner.kind, 'systemuser')
+})
+
+test('a list of choices has 1,000 at most, which is all that Marketo takes', async (t) => {
+  const users = Array.from({ length: 1_500 }, (_, index) => ({ id: `id-${index}`, name: `User ${index}` }))
+  const { post } = await openDoors(t, { list: async () => users })
+  const { choices } = (await post('getPicklist', { name: 'assignTo', type: 'flow' })).json()
+  assert.deepEqual([choices.length, choices[999].displayValue.ja_JP], [1_000, 'User 999'])
+})
+
+const NO_CHOICES: readonly [string, string | object, Users, number, string][] = [
+  ['another attribute', { name: 'outcome', type: 'flow' }, nobody, 400, 'unknown-picklist'],
+  ['no name', {}, nobody, 400, 'unknown-picklist'],
+  ['a text', '"x"', nobody, 400, 'unknown-picklist'],
+  ['no JSON', 'x', nobody, 400, 'malformed-json'],
+  [
+    'users while Dynamics is away',
+    { name: 'assignTo' },
+    { list: () => Promise.reject(new Unavailable('away')) },
+    503,
+    'vendor-unavailable',
+  ],
+]
+for (const [what, payload, users, status, code] of NO_CHOICES) {
+  test(`asking for the choices of ${what} is answered with ${code}`, async (t) => {
+    const { post } = await openDoors(t, users)
+    const answer = await post('getPicklist', payload)
+    assert.deepEqual([answer.statusCode, answer.json().code], [status, code])
+  })
+}
+
+test('the document needs no key and gives the public address, else the one that was asked', async (t) => {
+  const known = await openDoors(t, nobody, 'https://sync.example.com')
+  const document = (await known.get('openapi.json', {})).json()
+  assert.deepEqual(document.servers, [{ url: 'https://sync.example.com/flow-step' }])
+  assert.equal(document.info.version, '1.2.3')
+  const unknown = await openDoors(t)
+  const asked = await unknown.get('openapi.json', { host: 'step.example:8443' })
+  assert.deepEqual(asked.json().servers, [{ url: 'http://step.example:8443/flow-step' }])
+})
+
+test('every path of the document is a door', async (t) => {
+  const { app, get } = await openDoors(t)
+  const { paths } = (await get('openapi.json')).json()
+  for (const [path, item] of Object.entries<object>(paths)) {
+    for (const method of Object.keys(item)) {
+      assert(app.hasRoute({ method: method === 'get' ? 'GET' : 'POST', url: `/flow-step${path}` }), path)
+    }
+  }
+})
+
+for (const [path, side] of [
+  ['brandIcon', 64],
+  ['serviceIcon', 32],
+] as const) {
+  test(`the ${path} is a PNG of ${side} by ${side}, without a key`, async (t) => {
+    const { get } = await openDoors(t)
+    const { statusCode, headers, rawPayload } = await get(path, {})
+    assert.deepEqual([statusCode, headers['content-type']], [200, 'image/png'])
+    assert.deepEqual([...rawPayload.subarray(1, 4)], [...Buffer.from('PNG')])
+    assert.deepEqual([rawPayload.readUInt32BE(16), rawPayload.readUInt32BE(20)], [side, side])
+  })
+}
+
+test('the instructions are a page that runs nothing, whatever host was asked', async (t) => {
+  const { get } = await openDoors(t)
+  const { headers, body } = await get('providerInstructions', { host: '"><script>x' })
+  assert.match(String(headers['content-type']), /^text\/html/)
+  assert.match(String(headers['content-security-policy']), /default-src 'none'/)
+  assert.doesNotMatch(body, /<script/)
+  const page = (await get('providerInstructions', { host: 'step.example' })).body
+  assert.match(page, /<code>http:\/\/step\.example\/flow-step\/openapi\.json<\/code>/)
+})

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Chunk, ChunkPerson, ChunkStore, NewChunk } from '../../src/store/chunk-port.ts'
+import type { Store } from '../../src/store/port.ts'
+import { accept, newRequest } from './contract.ts'
+
+export interface ChunkStoreUnderTest extends AsyncDisposable {
+  store: Store
+  chunks: ChunkStore
+}
+
+const NOW = 1_000_000
+const LEASE = NOW + 60_000
+const NO_COUNTS = { created: 0, exists: 0, queued: 0, failed: 0 }
+const FAILED = { kind: 'failed', code: 'c', advice: 'a' } as const
+
+export function newChunk(chunkId: string, more: Partial<NewChunk> = {}): NewChunk {
+  return {
+    chunkId,
+    token: `token of ${chunkId}`,
+    caller: 'tests',
+    munchkinId: '123-ABC-456',
+    callbackUrl: 'https://callback.adobe.io/x',
+    callbackKey: `key of ${chunkId}`,
+    body: 'context\none\ntwo',
+    people: 2,
+    batch: false,
+    deadline: NOW + 600_000,
+    now: NOW,
+    ...more,
+  }
+}
+
+const refused = (position: number): ChunkPerson => ({
+  position,
+  marketoId: position + 1,
+  outcome: { outcome: 'failed', code: 'no-identity', advice: 'a' },
+})
+
+/** What every driver of the chunk store must do. One suite for all of them. */
+export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderTest>): void {
+  const test = (title: string, run: (under: ChunkStoreUnderTest) => Promise<void>) =>
+    it(title, async () => {
+      await using under = await open()
+      await run(under)
+    })
+  const claim = (chunks: ChunkStore, now = NOW, batch = false) =>
+    chunks.claimChunks(batch, 10, now + 60_000, now)
+  const ids = (found: readonly Chunk[]) => found.map(({ chunkId }) => chunkId)
+
+  /** A chunk whose callback is due. */
+  async function answering(chunks: ChunkStore, chunkId: string): Promise<void> {
+    await chunks.acceptChunk(newChunk(chunkId))
+    await chunks.recordPeople(chunkId, [refused(0), refused(1)])
+    await chunks.fixCallback(chunkId, 'bytes', { ...NO_COUNTS, failed: 2 }, NOW)
+  }
+
+  describe(`chunks on ${name}`, () => {
+    test('a chunk is taken once, however often it comes', async ({ chunks }) => {
+      assert.equal(await chunks.acceptChunk(newChunk('a')), 'accepted')
+      assert.equal(await chunks.acceptChunk(newChunk('a', { body: 'other', people: 9 })), 'seen')
+      assert.equal(await chunks.readBody('a'), 'context\none\ntwo')
+      const { body, now, ...given } = newChunk('a')
+      assert.deepEqual(await chunks.readChunk('a'), {
+        ...given,
+        number: 1,
+        state: 'stored',
+        receivedAt: now,
+        expanded: 0,
+        attempts: 0,
+      })
+      assert.equal(await chunks.readChunk('b'), undefined)
+    })
+
+    test('a claimed chunk is kept from others until its lease ends or it is given back', async ({
+      chunks,
+    }) => {
+      await chunks.acceptChunk(newChunk('a'))
+      assert.deepEqual(ids(await claim(chunks)), ['a'])
+      assert.deepEqual(await claim(chunks), [])
+      assert.deepEqual(ids(await claim(chunks, LEASE)), ['a'])
+      await chunks.rescheduleChunk('a', LEASE + 5)
+      assert.deepEqual(await claim(chunks, LEASE + 4), [])
+      assert.deepEqual(ids(await claim(chunks, LEASE + 5)), ['a'])
+    })
+
+    test('trigger and batch chunks are claimed apart, oldest first, up to the limit', async ({ chunks }) => {
+      for (const [chunkId, batch, now] of [
+        ['late', false, NOW + 2],
+        ['early', false, NOW],
+        ['batch', true, NOW],
+      ] as const) {
+        await chunks.acceptChunk(newChunk(chunkId, { batch, now }))
+      }
+      assert.deepEqual(ids(await chunks.claimChunks(false, 1, LEASE, NOW + 9)), ['early'])
+      assert.deepEqual(ids(await claim(chunks, NOW + 9)), ['late'])
+      assert.deepEqual(ids(await claim(chunks, NOW + 9, true)), ['batch'])
+    })
+
+    test('people are recorded page by page; after the last one the body is gone', async ({ chunks }) => {
+      await chunks.acceptChunk(newChunk('a'))
+      await chunks.recordPeople('a', [refused(0)])
+      assert.deepEqual(
+        [(await chunks.readChunk('a'))?.state, (await chunks.readChunk('a'))?.expanded],
+        ['stored', 1],
+      )
+      assert.notEqual(await chunks.readBody('a'), '')
+      await chunks.recordPeople('a', [refused(1)])
+      assert.equal((await chunks.readChunk('a'))?.state, 'working')
+      assert.equal(await chunks.readBody('a'), '')
+      assert.deepEqual(await chunks.readPeople('a', 0, 9), [refused(0), refused(1)])
+      assert.deepEqual(await chunks.readPeople('a', 1, 9), [refused(1)])
+      assert.deepEqual(await chunks.readPeople('a', 0, 1), [refused(0)])
+    })
+
+    test('a chunk without people has nothing to wait for', async ({ chunks }) => {
+      await chunks.acceptChunk(newChunk('a', { people: 0 }))
+      await chunks.recordPeople('a', [])
+      assert.equal((await chunks.readChunk('a'))?.state, 'working')
+      assert.equal(await chunks.countOpen('a'), 0)
+    })
+
+    test("who is final is read from the people's requests", async ({ store, chunks }) => {
+      await chunks.acceptChunk(newChunk('a', { people: 3 }))
+      const requests = [newRequest({ marketoId: 1 }), newRequest({ marketoId: 2 })]
+      for (const request of requests) await accept(store, request)
+      const people = requests.map(({ requestId }, position) => ({
+        position,
+        marketoId: position + 1,
+        requestId,
+      }))
+      await chunks.recordPeople('a', [...people, refused(2)])
+      assert.equal(await chunks.countOpen('a'), 2)
+      const [first] = people
+      assert.ok(first)
+      const outcome = await store.settle(first.requestId, FAILED, NOW)
+      assert.equal(await chunks.countOpen('a'), 1)
+      assert.deepEqual(await chunks.readPeople('a', 0, 9), [{ ...first, outcome }, people[1], refused(2)])
+    })
+
+    test('recording people again changes nothing', async ({ chunks }) => {
+      await chunks.acceptChunk(newChunk('a'))
+      for (let times = 0; times < 2; times += 1) await chunks.recordPeople('a', [refused(0)])
+      await chunks.recordPeople('a', [refused(1)])
+      await chunks.recordPeople('a', [refused(0)])
+      const { state, expanded } = (await chunks.readChunk('a')) ?? {}
+      assert.deepEqual([state, expanded], ['working', 2])
+      assert.equal((await chunks.readPeople('a', 0, 9)).length, 2)
+    })
+
+    test("a callback's bytes are fixed once, and only when all people are recorded", async ({ chunks }) => {
+      await chunks.acceptChunk(newChunk('a'))
+      await chunks.fixCallback('a', 'too early', NO_COUNTS, NOW)
+      assert.equal((await chunks.readChunk('a'))?.state, 'stored')
+      await answering(chunks, 'b')
+      await chunks.fixCallback('b', 'other', NO_COUNTS, NOW + 1)
+      assert.equal(await chunks.readCallback('b'), 'bytes')
+      const { state, counts, answeringSince, attempts } = (await chunks.readChunk('b')) ?? {}
+      assert.deepEqual(
+        [state, counts, answeringSince, attempts],
+        ['answering', { ...NO_COUNTS, failed: 2 }, NOW, 0],
+      )
+      assert.deepEqual(await chunks.readPeople('b', 0, 9), [])
+    })
+
+    test('each claim of a callback counts as a try, also one that was never settled', async ({ chunks }) => {
+      await answering(chunks, 'a')
+      assert.deepEqual(
+        (await claim(chunks)).map(({ attempts }) => attempts),
+        [1],
+      )
+      assert.deepEqual(
+        (await claim(chunks, LEASE)).map(({ attempts }) => attempts),
+        [2],
+      )
+      await chunks.settleCallback('a', { kind: 'again', reason: 'http-503', runAt: LEASE + 9 }, LEASE)
+      assert.deepEqual(await claim(chunks, LEASE + 8), [])
+      const [chunk] = await claim(chunks, LEASE + 9)
+      assert.deepEqual([chunk?.attempts, chunk?.lastReason], [3, 'http-503'])
+    })
+
+    test('an accepted callback ends the chunk and erases its secrets', async ({ chunks }) => {
+      await answering(chunks, 'a')
+      await chunks.settleCallback('a', { kind: 'done' }, NOW + 1)
+      const chunk = await chunks.readChunk('a')
+      const { state, endedAt, token, callbackKey } = chunk ?? {}
+      assert.deepEqual([state, endedAt, token, callbackKey], ['done', NOW + 1, '', ''])
+      assert.equal(await chunks.readCallback('a'), '')
+      assert.deepEqual(await claim(chunks, LEASE), [])
+      assert.equal(await chunks.acceptChunk(newChunk('a')), 'seen')
+      await chunks.settleCallback('a', { kind: 'failed', reason: 'late' }, NOW + 2)
+      assert.equal((await chunks.readChunk('a'))?.state, 'done')
+      assert.equal(await chunks.resendCallback('a', NOW), false)
+    })
+
+    test('a failed callback stays until somebody sends it again, with the same bytes', async ({ chunks }) => {
+      await answering(chunks, 'a')
+      assert.equal(await chunks.resendCallback('a', NOW), false, 'it has not failed')
+      await claim(chunks)
+      await chunks.settleCallback('a', { kind: 'failed', reason: 'http-403' }, NOW + 1)
+      assert.deepEqual(await claim(chunks, LEASE), [])
+      assert.equal(await chunks.resendCallback('a', NOW + 5), true)
+      const [chunk] = await claim(chunks, NOW + 5)
+      assert.deepEqual(
+        [chunk?.state, chunk?.attempts, chunk?.answeringSince, chunk?.endedAt, chunk?.token],
+        ['answering', 2, NOW + 5, undefined, 'token of a'],
+      )
+      assert.equal(await chunks.readCallback('a'), 'bytes')
+      assert.equal(await chunks.resendCallback('none', NOW), false)
+    })
+
+    test('chunks are listed newest first, by state, page by page, and counted', async ({ chunks }) => {
+      await chunks.acceptChunk(newChunk('a'))
+      await answering(chunks, 'b')
+      await chunks.settleCallback('b', { kind: 'failed', reason: 'r' }, NOW)
+      await chunks.acceptChunk(newChunk('c'))
+      const [newest] = await chunks.listChunks({ limit: 1 })
+      assert.equal(newest?.chunkId, 'c')
+      assert.deepEqual(ids(await chunks.listChunks({ limit: 9, before: newest?.number ?? 0 })), ['b', 'a'])
+      assert.deepEqual(ids(await chunks.listChunks({ limit: 9, state: 'failed' })), ['b'])
+      const counts = { stored: 2, working: 0, answering: 0, done: 0, failed: 1 }
+      assert.deepEqual(await chunks.countChunks(), counts)
+    })
+
+    test('what ended long ago is forgotten, page by page; open chunks stay', async ({ chunks }) => {
+      for (const chunkId of ['a', 'b']) {
+        await answering(chunks, chunkId)
+        await chunks.settleCallback(chunkId, { kind: 'done' }, NOW)
+      }
+      await chunks.acceptChunk(newChunk('c'))
+      assert.equal(await chunks.pruneChunks(NOW, 9), 0)
+      assert.equal(await chunks.pruneChunks(NOW + 1, 1), 1)
+      assert.equal(await chunks.pruneChunks(NOW + 1, 9), 1)
+      assert.deepEqual(ids(await chunks.listChunks({ limit: 9 })), ['c'])
+    })
+  })
+}
