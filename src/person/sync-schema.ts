@@ -26,7 +26,9 @@ export interface SyncSchema {
   selects: Readonly<Record<RecordType, readonly string[]>>
   /** Columns that take the id of the intent of a write. */
   stamps: Readonly<Partial<Record<RecordType, string>>>
-  /** Marketo REST names to read a person with, and to follow in the change log, sorted. */
+  /** Marketo REST names to follow in the change log, sorted: what only goes to Marketo is nobody's to edit there. */
+  feedFields: readonly string[]
+  /** Marketo REST names to read a person with, sorted. */
   readFields: readonly string[]
   /** A score travels to Dynamics: its flow step is not in the change log of values. */
   hasScore: boolean
@@ -59,6 +61,7 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
   const fields = { lead: fieldsOf('lead'), contact: fieldsOf('contact') }
   const usable = new Set(fields.lead.map(({ marketo }) => marketo))
   const both = [...fields.lead, ...fields.contact]
+  const feed = both.filter(({ direction, marketo }) => direction !== 'to-marketo' && marketo !== 'id')
   return {
     fields,
     drift: [...drift.values()].map(({ of, ...left }) => ({ ...left, advice: adviceFor(of, left.advice) })),
@@ -68,8 +71,9 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
       contact: selectsOf('contact', fields, stamps, live),
     },
     stamps,
+    feedFields: sorted(feed.map(({ marketo }) => marketo)),
     readFields: sorted(both.map(({ marketo }) => marketo)),
-    hasScore: both.some(({ isScore, direction }) => isScore && direction !== 'to-marketo'),
+    hasScore: feed.some(({ isScore }) => isScore),
   }
 }
 

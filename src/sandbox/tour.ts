@@ -8,7 +8,7 @@ import { bothSides } from './tour/sync.ts'
 import { header, note, row } from './tour/table.ts'
 import { trouble } from './tour/trouble.ts'
 
-export const TOUR: readonly Step[] = [...everyday, ...campaigns, ...bothSides, ...trouble]
+export const TOUR: readonly Step[] = [...everyday, ...bothSides, ...campaigns, ...trouble]
 
 const TOUR_MAX_MS = 50_000
 const SETTINGS = {

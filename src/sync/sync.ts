@@ -79,7 +79,7 @@ function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: Sync
     log,
     settings,
     isPure: true,
-    read: (token, { schema, ...call }) => changes.leadChanges(token, schema.readFields, call),
+    read: (token, { schema, ...call }) => changes.leadChanges(token, schema.feedFields, call),
     async observe(entries, { schema }) {
       const byPerson = Map.groupBy(entries, ({ marketoId }) => marketoId)
       const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })

@@ -29,7 +29,11 @@ describe('the default selection over stock tables', () => {
     }
   })
 
-  it('reads of Marketo, and follows in its change log, all that is compared', () => {
+  it('follows in the change log what may go to Dynamics, and reads of Marketo all that is compared', () => {
+    const outward = [...schema.fields.lead, ...schema.fields.contact].filter(
+      ({ direction }) => direction !== 'to-marketo',
+    )
+    assert.deepEqual(schema.feedFields, [...new Set(outward.map(({ marketo }) => marketo))].sort())
     const compared = [...schema.fields.lead, ...schema.fields.contact].map(({ marketo }) => marketo)
     assert.deepEqual(schema.readFields, [...new Set(compared)].sort())
   })
