@@ -43,6 +43,8 @@ export interface SentValue {
 export interface SyncIntent {
   intentId: string
   toDynamics?: Values
+  /** Of the row that `toDynamics` was decided on. */
+  etag?: string
   toMarketo?: Values
   /** Epoch ms. */
   at: number

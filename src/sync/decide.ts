@@ -18,6 +18,8 @@ export interface Decision {
   toDynamics: Values
   columns: Columns
   toMarketo: MarketoFields
+  /** Of these, what the change log will show. */
+  logged: readonly string[]
   /** Why fields were left out. */
   failures: NewFailure[]
   /** Every conflict that this decides, those of an earlier try included; the plan names the new ones. */
@@ -36,16 +38,18 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
   // Whatever was agreed on with another person says nothing of one who is not there.
   const base = create ? {} : { shadow, ...(restore && { restore }) }
   const made = plan({ ...base, marketo, dynamics, recordType, fields })
+  const conflicts = [...made.conflicts, ...doubtful(replica, made, schema)]
   const outward = toColumnChanges(made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
     replica,
-    plan: { ...made, conflicts: [...overtaken, ...made.conflicts.filter((one) => !isTold(one, replica))] },
-    told: made.conflicts,
+    plan: { ...made, conflicts: [...overtaken, ...conflicts.filter((one) => !isTold(one, replica))] },
+    told: conflicts,
     marketo,
     toDynamics: outward.sent,
     columns: outward.columns,
     toMarketo: inward.fields,
+    logged: schema.feedFields.filter((field) => field in inward.fields),
     failures: [...outward.left, ...inward.left].map(({ side, code, field, advice }) => ({
       side,
       code,
@@ -54,6 +58,23 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
     })),
     create,
   }
+}
+
+/**
+ * Without a stamp, a write to Dynamics that landed unanswered, and that somebody on either side took back, looks like
+ * one that never landed, in a row that was edited elsewhere. It is decided so; the edit that this may undo is told.
+ */
+function doubtful(replica: Replica, made: Plan, schema: SyncSchema): FieldConflict[] {
+  const { recordType, intent, etag, shadow = {}, marketo = {}, dynamics = {} } = replica
+  if (schema.stamps[recordType] !== undefined || intent?.etag === etag) return []
+  const contested = new Set(made.conflicts.map(({ field }) => field))
+  return Object.keys(intent?.toDynamics ?? {}).flatMap((field): FieldConflict[] => {
+    const isOutward = Object.hasOwn(made.toDynamics, field)
+    const won = (isOutward ? made.toDynamics : made.toMarketo)[field]
+    const lost = (isOutward ? dynamics : marketo)[field]
+    if (won === undefined || lost === undefined || lost !== shadow[field] || contested.has(field)) return []
+    return [{ field, winner: isOutward ? 'marketo' : 'dynamics', won, lost }]
+  })
 }
 
 /** An earlier try decided the same, and its outcome has not arrived. */
@@ -98,7 +119,7 @@ export function writesNothing({ toDynamics, toMarketo }: Decision): boolean {
 
 /** The replica as it is stored before anything is sent. */
 export function withIntent(
-  { replica: decided, toDynamics, toMarketo, told }: Decision,
+  { replica: decided, toDynamics, toMarketo, logged, told }: Decision,
   intentId: string,
   now: number,
 ): Replica {
@@ -107,14 +128,15 @@ export function withIntent(
     intentId,
     at: now,
     ...(Object.keys(toDynamics).length > 0 && { toDynamics }),
+    ...(replica.etag !== undefined && { etag: replica.etag }),
     ...(Object.keys(toMarketo).length > 0 && { toMarketo }),
   }
   // What a new person begins with is not in the change log.
   if (replica.marketoId === undefined) return { ...replica, intent }
-  const sent = Object.entries(toMarketo).map(
-    ([field, value]): SentValue => ({
+  const sent = logged.map(
+    (field): SentValue => ({
       field,
-      value,
+      value: toMarketo[field] ?? null,
       replaced: replica.marketo?.[field] ?? null,
       at: now,
       confirmed: false,

@@ -8,7 +8,7 @@ import { type Decision, decide } from './decide.ts'
 import { gather, settledAt, takeUp } from './gather.ts'
 import { inParts } from './pages.ts'
 import type { FieldConflict } from './plan.ts'
-import { forgetSent, rest, withoutIntent } from './replica.ts'
+import { forgetSent, idle, rest, withoutIntent } from './replica.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -49,7 +49,7 @@ export async function deliberate(
   const now = clock.now()
   const results: Result[] = []
   const taken = due.flatMap((replica) => {
-    if (replica.stopped) results.push(only(rest(replica, settings.confirmMs)))
+    if (replica.stopped) results.push(only(idle(replica)))
     if (replica.stopped) return []
     const dueAt = settledAt(replica, startedAt, settings)
     if (now >= dueAt) return takeUp(forgetSent(replica, now - settings.sentKeepMs), now, settings)

@@ -18,9 +18,15 @@ export function touch(replica: Replica, now: number, priority: Replica['priority
   return { ...replica, dueAt: now, dirtySince: replica.dirtySince ?? now, attempts: 0, priority: urgent }
 }
 
+/** Nothing is to be done until something changes. */
+export function idle(replica: Replica): Replica {
+  const { dueAt, dirtySince, ...calm } = replica
+  return calm
+}
+
 /** Nothing is to be done but, later, to ask for proof of what was sent. */
 export function rest(replica: Replica, confirmMs: number): Replica {
-  const { dueAt, dirtySince, ...calm } = replica
+  const calm = idle(replica)
   const open = calm.sent.filter(({ confirmed, blocked }) => !confirmed && !blocked)
   if (open.length === 0) return calm
   return { ...calm, dueAt: Math.min(...open.map(({ at }) => at)) + confirmMs }

@@ -114,17 +114,31 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
   const repair = fromIsCut
     ? unrepairable(to, from)
     : repairOf({ recordType: draft.recordType, shadow, sent: to, replaced: from })
-  if (repair.kind === 'restore') draft.restore = { ...draft.restore, [field]: from }
-  else if (agreed) draft.shadow = agreed
+  if (repair.kind === 'restore') {
+    conflicts.push(...givenUp(draft, latest, from))
+    draft.restore = { ...draft.restore, [field]: from }
+  } else if (agreed) draft.shadow = agreed
   if (repair.conflict) conflicts.push({ linkId: draft.linkId, field, ...repair.conflict })
   forgetValues(draft)
   return true
 }
 
-/** A write whose answer is still open: what it took over from Dynamics was there when it was decided. */
-function isOpen({ intent }: Replica, field: string, value: FieldValue): boolean {
+/** Two writes of ours replaced an edit each: only the later one comes back, since it has seen our first. */
+function givenUp({ linkId, restore, sent }: Draft, { field, at, value }: SentValue, to: FieldValue) {
+  const lost = restore?.[field]
+  if (lost === undefined || lost === to || lost === value) return []
+  const before = sent.findLast((one) => one.field === field && one.at < at)
+  return [{ linkId, field, winner: 'dynamics' as const, won: before?.value ?? value, lost }]
+}
+
+/**
+ * A write whose answer is still open: what it took over from Dynamics was there when it was decided. What is to come
+ * back goes to both sides, and may have arrived on this one only.
+ */
+function isOpen({ intent, restore = {} }: Replica, field: string, value: FieldValue): boolean {
   const { toMarketo = {}, toDynamics = {} } = intent ?? {}
-  return Object.hasOwn(toMarketo, field) && toMarketo[field] === value && !Object.hasOwn(toDynamics, field)
+  const isForBoth = Object.hasOwn(toDynamics, field) || Object.hasOwn(restore, field)
+  return !isForBoth && Object.hasOwn(toMarketo, field) && toMarketo[field] === value
 }
 
 /** What was replaced cannot be written back, since the log has only its beginning. */

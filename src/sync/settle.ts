@@ -142,8 +142,8 @@ function wholeSecond(epochMs: number): number {
 
 /** What may still land is remembered with the intent's own id; the wait begins now, since it was sent until now. */
 function pending(side: Side, to: 'toDynamics' | 'toMarketo', values: Values, other?: SyncIntent) {
-  const { intentId = '' } = side.intent ?? {}
-  return { intent: { ...other, intentId, at: side.context.now, [to]: values } }
+  const { intentId = '', etag } = side.intent ?? {}
+  return { intent: { ...other, intentId, at: side.context.now, ...(etag && { etag }), [to]: values } }
 }
 
 /** Certainly not executed: the change log will not show it. */

@@ -1,6 +1,8 @@
 import type { Side, Value } from './schema.ts'
 
 const KEY_MAX = 200
+/** Later values that a report of a lost edit names. */
+const TOLD_MAX = 5
 
 /** One value that somebody entered, wherever it was copied to since. */
 export interface Edit {
@@ -42,4 +44,42 @@ export function isUnique(value: Value): boolean {
 /** The service may know no more of a long text than its beginning. */
 export function keyOf(field: string, value: Value): string {
   return `${field} ${String(value).slice(0, KEY_MAX)}`
+}
+
+/** Back to what it was before the other side had heard of anything else. */
+export function isNoChange(edit: Edit): boolean {
+  for (let one = edit.parent; one; one = one.parent) {
+    if (one.value === edit.value) return true
+    if (one.copiedAt !== undefined && (isUnique(one.value) || one.copiedAt < edit.at)) return false
+  }
+  return isEmpty(edit.value)
+}
+
+/** Somebody put the value back where it had been replaced: it stood there after all, and nothing was to be told. */
+export function isEnteredAgain(edit: Edit, since: readonly Edit[]): boolean {
+  return (
+    isUnique(edit.value) &&
+    since.some(({ id, home, value }) => id !== edit.id && home === edit.home && value === edit.value)
+  )
+}
+
+/**
+ * The other side had entered the same value, and then what replaced it, before either was copied: changed on both
+ * to the same value they agree, and whoever changed it after that had seen what was agreed on.
+ */
+export function isAlike(edit: Edit, next: Edit | undefined): boolean {
+  if (next === undefined || next.side === edit.side) return false
+  for (let one = next.parent; one; one = one.parent) {
+    if (one.side === edit.side || (one.copiedAt !== undefined && one.copiedAt < edit.at)) return false
+    if (one.value === edit.value) return true
+  }
+  return false
+}
+
+export function tell(edit: Edit, since: readonly Edit[]): string {
+  const { id, field, value, home, at, parent, copiedAt } = edit
+  const names = since
+    .slice(0, TOLD_MAX)
+    .map((one) => `#${one.id} ${JSON.stringify(one.value)} of ${one.home} at ${one.at}`)
+  return `#${id} ${field}=${JSON.stringify(value)} of ${home} at ${at}${copiedAt ? ', copied' : ''}, after #${parent?.id} (${JSON.stringify(parent?.value)}); there since: ${names.join(', ')}`
 }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { type Edit, isEmpty, isUnique, keyOf, type LoggedConflict } from './edits.ts'
+import {
+  type Edit,
+  isAlike,
+  isEmpty,
+  isEnteredAgain,
+  isNoChange,
+  isUnique,
+  keyOf,
+  type LoggedConflict,
+  tell,
+} from './edits.ts'
 import { byMarketoName, type Side, type Value } from './schema.ts'
 
 export interface OracleOptions {
@@ -23,8 +33,6 @@ export interface Verdicts {
 /** How long around an upheaval of its object it is a first time again: an empty value may give way, for one. */
 const UPHEAVAL_MS = 2_400_000
 const CLOCK_SLACK_MS = 1_000
-/** Later values that a report of a lost edit names. */
-const TOLD_MAX = 5
 /** How long the store takes an equal conflict of a link for the same one. */
 const SAME_CONFLICT_MS = 86_400_000
 
@@ -53,10 +61,7 @@ export class Oracle {
   entered(home: string, side: Side, field: string, value: Value): void {
     const parent = this.holds(home, field)
     this.edits += 1
-    if (parent) this.#supersede(parent)
-    // Entered on both sides alike: who replaces the one has seen the other.
-    const twin = this.holds(this.#counterpartOf(home) ?? home, field)
-    if (parent && twin?.value === parent.value) this.#supersede(twin)
+    if (parent) this.#replace(parent, home)
     const edit: Edit = {
       id: this.edits,
       field,
@@ -86,19 +91,21 @@ export class Oracle {
 
   /** The service wrote a value that it must have found at one of `sources`, or at the object itself. */
   wrote(object: string, field: string, value: Value, sources: readonly string[]): void {
-    const found =
-      this.#find(sources, field, value) ??
-      this.#find([object], field, value) ??
-      this.#byValue.get(`${field} ${value}`)?.at(-1)
-    if (found === undefined) {
-      assert.ok(
-        isEmpty(value),
-        `S10: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`,
-      )
-      return
-    }
-    found.copiedAt ??= this.#now()
-    this.#push(object, found)
+    const found = this.#find(sources, field, value) ?? this.#find([object], field, value)
+    const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
+    assert.ok(
+      found ?? entered ?? isEmpty(value),
+      `S10: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`,
+    )
+    const edit = found ?? (entered && isUnique(value) ? entered : this.#nobodys(object, field, value))
+    edit.copiedAt ??= this.#now()
+    this.#push(object, edit)
+  }
+
+  /** A flag or a choice from where nobody was seen to enter it: to take it for a stranger's would say that theirs travelled. */
+  #nobodys(home: string, field: string, value: Value): Edit {
+    const side = home.startsWith('marketo') ? 'marketo' : 'dynamics'
+    return { id: 0, field, value, side, home, at: this.#now(), superseded: true }
   }
 
   /** A new object begins with what another holds (made by a campaign, qualified from a lead). */
@@ -116,9 +123,10 @@ export class Oracle {
     if (lost === undefined) return
     const kept = this.holds(survivor, field)
     if (takesOver) {
-      if (kept) this.#supersede(kept)
+      if (kept) this.#replace(kept, survivor)
       this.#push(survivor, lost)
-    } else if (lost !== kept) this.#supersede(lost)
+    } else if (lost.value !== kept?.value) this.#replace(lost, loser)
+    else if (lost !== kept) this.#supersede(lost)
   }
 
   /** Its links are about to change: merged, qualified, deleted, restored, tied. */
@@ -168,35 +176,24 @@ export class Oracle {
               (at < edit.at && at > edit.at - SAME_CONFLICT_MS),
       )
       if (told.some((entry) => this.#isRight(edit, entry)) || this.#isExcused(edit)) continue
-      if (told.length === 0) verdicts.unlogged.push(this.tell(edit))
+      if (told.length === 0) verdicts.unlogged.push(tell(edit, this.#since(edit)))
       else if (told.some((entry) => this.#isUpheaved(edit.home, entry.at))) verdicts.firstTimes += 1
-      else verdicts.wronged.push(`${this.tell(edit)}; logged: ${JSON.stringify(told)}`)
+      else verdicts.wronged.push(`${tell(edit, this.#since(edit))}; logged: ${JSON.stringify(told)}`)
     }
     return verdicts
   }
 
-  tell({ id, field, value, home, at, parent, copiedAt }: Edit): string {
+  /** What its home has held after it. */
+  #since({ id, home, field }: Edit): readonly Edit[] {
     const history = this.#histories.get(`${home} ${field}`) ?? []
-    const names = history
-      .slice(history.findIndex((one) => one.id === id) + 1)
-      .slice(0, TOLD_MAX)
-      .map((one) => `#${one.id} ${JSON.stringify(one.value)} of ${one.home} at ${one.at}`)
-    return `#${id} ${field}=${JSON.stringify(value)} of ${home} at ${at}${copiedAt ? ', copied' : ''}, after #${parent?.id} (${JSON.stringify(parent?.value)}); there since: ${names.join(', ')}`
+    return history.slice(history.findIndex((one) => one.id === id) + 1)
   }
 
-  /** It changed nothing in the end, or was empty when there was a first time again. */
+  /** It changed nothing in the end, came back, was agreed on, or was empty when there was a first time again. */
   #isExcused(edit: Edit): boolean {
     const isFirstTime = isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY)
-    return isFirstTime || this.#isNoChange(edit)
-  }
-
-  /** Back to what it was before the other side had heard of anything else. */
-  #isNoChange(edit: Edit): boolean {
-    for (let one = edit.parent; one; one = one.parent) {
-      if (one.value === edit.value) return true
-      if (one.copiedAt !== undefined && (isUnique(one.value) || one.copiedAt < edit.at)) return false
-    }
-    return isEmpty(edit.value)
+    const since = this.#since(edit)
+    return isFirstTime || isNoChange(edit) || isEnteredAgain(edit, since) || isAlike(edit, since[0])
   }
 
   /** Whether its link changed shortly before, or up to `laterMs` after. */
@@ -225,6 +222,13 @@ export class Oracle {
       if (found) return found
     }
     return undefined
+  }
+
+  /** Entered on both sides alike: who replaces the one has seen the other. */
+  #replace(edit: Edit, home: string): void {
+    this.#supersede(edit)
+    const twin = this.holds(this.#counterpartOf(home) ?? home, edit.field)
+    if (twin?.value === edit.value) this.#supersede(twin)
   }
 
   #supersede(edit: Edit): void {

@@ -19,7 +19,7 @@ describe('the background sync under a seeded scheduler', () => {
     assert.deepEqual(unlogged, [], 'S2: edits that nobody can find again')
     assert.ok(wronged.length * EDITS_FOR_ONE_WRONGED <= counts.edits, `S3: ${wronged.length} wronged edits`)
     assert.ok(counts.hours >= HOURS && counts.edits > 200_000, 'there was enough to go wrong')
-    assert.ok(counts.crashes > 500 && counts.unknown > 2_000 && counts.conflicts > 5_000)
+    assert.ok(counts.crashes > 500 && counts.unknown > 1_500 && counts.conflicts > 5_000)
   })
 
   it('plays the same world for the same seed, and another for another', async () => {

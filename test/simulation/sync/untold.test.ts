@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Lab } from './lab.ts'
+import { columnOf, linkedPair, SETTLED_CYCLES, verdictsOf } from './pairs.ts'
+import { NO_TROUBLE } from './wire.ts'
+
+/** Later than what the change log shows late, earlier than what was sent is forgotten. */
+const LATE_MS_MAX = 3_600_000
+const PROOF_OVERDUE_MS = 700_000
+const SAVES_MAX = 20
+
+function toldBy(lab: Lab) {
+  return lab.records.newConflicts().map(({ field, won, lost }) => ({ field, won, lost }))
+}
+
+for (const table of ['lead', 'contact'] as const) {
+  test(`S2 an edit of a ${table} that takes back an unanswered write is told where no stamp proves the write`, async () => {
+    using lab = new Lab({ seed: 2, stamped: false })
+    const { row, person } = await linkedPair(lab, table)
+    lab.humans.editPerson(person.id, 'phone', 'm1')
+    lab.diesHere = (point) => lab.crashes === 0 && point === 'after rows.update'
+    await lab.cycle()
+    assert.equal(columnOf(lab, row, 'telephone1'), 'm1')
+    lab.humans.editRow(row, 'phone', '1-a1')
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'm1', lost: '1-a1' }])
+  })
+}
+
+test('S2 an edit in Marketo that takes back an unanswered write to Dynamics is told when an edit there wins', async () => {
+  using lab = new Lab({ seed: 2, stamped: false })
+  const { row, person } = await linkedPair(lab, 'contact')
+  lab.humans.editPerson(person.id, 'phone', 'm1')
+  lab.diesHere = (point) => lab.crashes === 0 && point === 'after rows.update'
+  await lab.cycle()
+  lab.humans.editPerson(person.id, 'phone', '1-a1')
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycles(SETTLED_CYCLES)
+  assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'd1', lost: '1-a1' }])
+})
+
+test('S2 a write that never landed is made again and tells nothing while nobody touches the row', async () => {
+  using lab = new Lab({ seed: 2, stamped: false })
+  const { row, person } = await linkedPair(lab, 'contact')
+  lab.humans.editPerson(person.id, 'phone', 'm1')
+  lab.diesHere = (point) => lab.crashes === 0 && point === 'before rows.update'
+  await lab.cycles(SETTLED_CYCLES)
+  assert.deepEqual([columnOf(lab, row, 'telephone1'), lab.crashes, toldBy(lab)], ['m1', 1, []])
+})
+
+test('S2 of two edits that writes of ours replaced unseen, the later one comes back and the first is told', async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    using lab = new Lab({ seed })
+    const { row, person } = await linkedPair(lab, 'lead')
+    lab.marketo.values.lateShare = 1
+    lab.marketo.values.lateMsMax = LATE_MS_MAX
+    for (const serial of [1, 2]) {
+      lab.humans.editPerson(person.id, 'phone', `m${serial}`)
+      await lab.wait(1_000)
+      lab.humans.editRow(row, 'phone', `d${serial}`)
+      await lab.cycle()
+    }
+    await lab.wait(LATE_MS_MAX)
+    await lab.cycles(SETTLED_CYCLES)
+    const told = toldBy(lab).sort((one, other) => String(one.lost).localeCompare(String(other.lost)))
+    assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m2', 'm2'], `seed ${seed}`)
+    assert.deepEqual(told, [
+      { field: 'phone', won: 'm2', lost: 'd2' },
+      { field: 'phone', won: 'd1', lost: 'm1' },
+    ])
+  }
+})
+
+test('S2 an edit that comes back is not taken for agreed on when it has arrived in Marketo only', async () => {
+  using lab = new Lab({ seed: 4 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  let writes = 0
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update') {
+      writes += 1
+      if (writes === 1) lab.humans.editPerson(person.id, 'phone', 'm1')
+      if (writes === 2) lab.toMarketo.trouble = { ...NO_TROUBLE, lostAfter: 1 }
+    }
+    if (point === 'before rows.update' && writes === 1) lab.toDynamics.trouble = { ...NO_TROUBLE, busy: 1 }
+    if (point === 'after rows.update') lab.toDynamics.trouble = NO_TROUBLE
+    if (point === 'after syncLeads.update') lab.toMarketo.trouble = NO_TROUBLE
+    return false
+  }
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycles(2 * SETTLED_CYCLES)
+  assert.ok(writes >= 2 && lab.toMarketo.unknown === 1 && lab.toDynamics.busy === 1)
+  assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m1', 'm1'])
+  assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'm1', lost: 'd1' }])
+})
+
+test('a stopped record whose last write is not proven rests until it is not stopped', async () => {
+  using lab = new Lab({ seed: 3 })
+  const { row } = await linkedPair(lab, 'lead')
+  lab.marketo.values.lateShare = 1
+  lab.marketo.values.lateMsMax = LATE_MS_MAX
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycle()
+  lab.dynamics.set('lead', row.id, { new_synctomkto: false })
+  await lab.wait(PROOF_OVERDUE_MS)
+  let saves = 0
+  lab.diesHere = (point) => {
+    if (point === 'after store.save') saves += 1
+    return false
+  }
+  await lab.cycle()
+  assert.ok(saves < SAVES_MAX, `${saves} saves in one cycle`)
+  lab.dynamics.set('lead', row.id, { new_synctomkto: true })
+  await lab.cycles(SETTLED_CYCLES)
+  assert.deepEqual([lab.records.differences(), verdictsOf(lab).unlogged], [[], []])
+})
