@@ -14,7 +14,7 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export function atMost(figure: string, measured: number, target: number, unit: string, note = ''): Figure {
-  const digits = unit === 'MB' || measured >= 100 ? 0 : 2
+  const digits = ['MB', 'calls'].includes(unit) || measured >= 100 ? 0 : 2
   return {
     figure,
     target: `≤ ${target} ${unit}`,
@@ -59,7 +59,16 @@ export function cpuMs(pid: number): number | undefined {
 
 /** Resident memory in MB (10⁶ bytes); undefined where there is no /proc. */
 export function residentMb(pid: number): number | undefined {
-  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readProc(pid, 'status') ?? '')?.[1]
+  return memoryMb(pid, 'VmRSS')
+}
+
+/** The most that it has been so far. */
+export function peakResidentMb(pid: number): number | undefined {
+  return memoryMb(pid, 'VmHWM')
+}
+
+function memoryMb(pid: number, member: 'VmRSS' | 'VmHWM'): number | undefined {
+  const [, kibibytes] = new RegExp(`^${member}:\\s+(\\d+) kB`, 'm').exec(readProc(pid, 'status') ?? '') ?? []
   return kibibytes === undefined ? undefined : (Number(kibibytes) * 1_024) / 1e6
 }
 

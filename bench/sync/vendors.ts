@@ -1,9 +1,5 @@
-import { systemClock } from '../../src/clock.ts'
-import { createLog } from '../../src/log.ts'
-import { createMarketo } from '../../src/marketo/marketo.ts'
-import { defaultSelection } from '../../src/person/selection.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
-import { setUpMarketo } from '../../src/sync/setup.ts'
+import { setUp } from '../set-up.ts'
 import { edit, type Side, seed, stillDifferent } from './crowd.ts'
 import { type Trickle, trickle } from './trickle.ts'
 
@@ -38,17 +34,6 @@ const LIFTED = {
 const sandbox = await startSandbox(process.argv[2] === 'lifted' ? LIFTED : {})
 const environment = { ...sandbox.environment(), ...sandbox.marketoEnvironment() }
 await setUp(environment)
-
-async function setUp({
-  MARKETO_URL: url = '',
-  MARKETO_CLIENT_ID: clientId = '',
-  MARKETO_CLIENT_SECRET: clientSecret = '',
-}: Record<string, string>) {
-  const log = createLog({ level: 'error' })
-  await using marketo = createMarketo({ url, clientId, clientSecret, clock: systemClock, log })
-  const { signal } = new AbortController()
-  await setUpMarketo({ schema: marketo.schema, selection: defaultSelection(), say: () => {} }, { signal })
-}
 
 function count({ marketo, dataverse }: Sandbox): CallCounts {
   const { applicationUser } = dataverse.ids

@@ -94,6 +94,8 @@ export interface ChunkStore {
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void>
   /** Nothing to do before `runAt`: gives the chunk back. */
   rescheduleChunk(chunkId: string, runAt: number): Promise<void>
+  /** Gives a claimed chunk back as if it had not been claimed: nobody has tried anything. */
+  returnChunk(claimed: Chunk): Promise<void>
   readChunk(chunkId: string): Promise<Chunk | undefined>
   /** Newest first, at most `limit`, older than `before` (a chunk's number). */
   listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]>

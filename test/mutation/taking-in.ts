@@ -42,8 +42,8 @@ export const takingIn: readonly Mutant[] = [
     name: 'repair of a replaced edit',
     why: "an edit in Marketo that our write replaced unseen is lost, although Marketo's wins",
     file: 'src/sync/see-changes.ts',
-    text: "if (repair.kind === 'restore') draft.restore",
-    replacement: 'if (false) draft.restore',
+    text: "if (repair.kind === 'restore') {",
+    replacement: 'if (false) {',
     tests: [GUARDS],
   },
   {

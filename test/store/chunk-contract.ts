@@ -179,6 +179,25 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
       assert.deepEqual([chunk?.attempts, chunk?.lastReason], [3, 'http-503'])
     })
 
+    test('a chunk that is given back untouched is due as before, and no try is counted', async ({
+      chunks,
+    }) => {
+      await answering(chunks, 'a')
+      const [first] = await claim(chunks)
+      await chunks.settleCallback('a', { kind: 'again', reason: 'http-503', runAt: NOW + 5_000 }, NOW)
+      assert(first)
+      await chunks.returnChunk(first)
+      assert.equal((await chunks.readChunk('a'))?.attempts, 0)
+      assert.deepEqual(ids(await claim(chunks, NOW + 4_999)), [])
+      assert.deepEqual(ids(await claim(chunks, NOW + 5_000)), ['a'])
+      await chunks.acceptChunk(newChunk('b'))
+      const [stored] = await claim(chunks)
+      assert(stored)
+      await chunks.returnChunk(stored)
+      const [again] = await claim(chunks)
+      assert.deepEqual([again?.chunkId, again?.attempts], ['b', 0])
+    })
+
     test('an accepted callback ends the chunk and erases its secrets', async ({ chunks }) => {
       await answering(chunks, 'a')
       await chunks.settleCallback('a', { kind: 'done' }, NOW + 1)

@@ -110,10 +110,11 @@ export class FlowStepWork implements FlowStep {
   }
 
   /** Put off and claimed anew in one transaction, before the step that put it off had ended: nobody works on it. */
-  async #giveBack({ chunkId }: Chunk): Promise<void> {
-    const { chunks, clock, log } = this.#options
+  async #giveBack(chunk: Chunk): Promise<void> {
+    const { chunks, log } = this.#options
+    const { chunkId } = chunk
     try {
-      await chunks.rescheduleChunk(chunkId, clock.now())
+      await chunks.returnChunk(chunk)
       this.wake()
     } catch (err) {
       log.error({ event: 'chunk-step-failed', chunkId, err }, 'The chunk is taken up when its lease ends')

@@ -22,6 +22,9 @@ export function prepareStatements(db: Database) {
     ),
     releaseAll: db.prepare('update chunk set leased_until = 0 where ended_at is null'),
     reschedule: db.prepare('update chunk set run_at = :runAt, leased_until = 0 where number = :number'),
+    giveBack: db.prepare(
+      'update chunk set leased_until = 0, attempts = attempts - :tries where chunk_id = :chunkId',
+    ),
 
     find: db.prepare('select * from chunk where chunk_id = ?'),
     list: db.prepare('select * from chunk where number < :before order by number desc limit :limit'),

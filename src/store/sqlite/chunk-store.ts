@@ -109,6 +109,11 @@ export class SqliteChunkStore implements ChunkStore {
     )
   }
 
+  returnChunk({ chunkId, state }: Chunk): Promise<void> {
+    const tries = state === 'answering' ? 1 : 0
+    return this.#db.writeUnsynced(() => void this.#sql.giveBack.run({ chunkId, tries }))
+  }
+
   async readChunk(chunkId: string): Promise<Chunk | undefined> {
     const row = this.#sql.find.get(chunkId)
     return row && toChunk(row)

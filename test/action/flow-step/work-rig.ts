@@ -1,0 +1,91 @@
+import { createFlowStepWork } from '../../../src/action/flow-step/flow-step.ts'
+import type { Submission } from '../../../src/action/flow-step/port.ts'
+import { chunkIdOf } from '../../../src/action/flow-step/work.ts'
+import { SqliteJobs } from '../../../src/jobs/sqlite.ts'
+import { createLog } from '../../../src/log.ts'
+import { createCallbackSender } from '../../../src/marketo/callback.ts'
+import { defaultSelection } from '../../../src/person/selection.ts'
+import type { Chunk } from '../../../src/store/chunk-port.ts'
+import { SqliteChunkStore } from '../../../src/store/sqlite/chunk-store.ts'
+import { Database } from '../../../src/store/sqlite/database.ts'
+import { SqliteStore } from '../../../src/store/sqlite/store.ts'
+import { until } from '../../crash/until.ts'
+import { countingRandom, manualClock } from '../../dataverse/manual-clock.ts'
+import { CallbackReceiver } from '../../journeys/callback-receiver.ts'
+import { deriveRecordId } from '../../store/contract.ts'
+
+const PATIENCE_MS = 10_000
+const TOKEN = 't-1'
+
+/** Lets a test in between a chunk's being put off and the end of the step that did it. */
+class ObservedChunks extends SqliteChunkStore {
+  afterPutOff: (() => Promise<void>) | undefined
+
+  override async rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
+    await super.rescheduleChunk(chunkId, runAt)
+    const then = this.afterPutOff
+    this.afterPutOff = undefined
+    await then?.()
+  }
+}
+
+/** The work of the flow step over a real store and a real receiver, by a clock that a test moves. */
+export async function workRig(settings: { callbackGiveUpHours?: number; retentionDays?: number } = {}) {
+  const database = new Database({ path: ':memory:' })
+  const jobs = new SqliteJobs(database)
+  const store = new SqliteStore({ database, jobs, deriveRecordId })
+  const chunks = new ObservedChunks(database)
+  const receiver = await CallbackReceiver.listen()
+  const time = manualClock()
+  const { clock } = time
+  const log = createLog({ level: 'silent' })
+  const ended: string[] = []
+  const work = createFlowStepWork({
+    ...{ store, chunks, clock, log },
+    sender: createCallbackSender({ hosts: ['adobe.io'], allowLoopback: true, clock, log }),
+    selection: defaultSelection(),
+    random: countingRandom(),
+    wakeWorker: () => {},
+    ended: (result) => ended.push(result),
+    settings: {
+      ...{ flowStepDeadlineSeconds: 600, callbackGiveUpHours: 24 },
+      ...{ recoveryIntervalSeconds: 3_600, retentionDays: 90 },
+      ...settings,
+    },
+  })
+  const stopping = new AbortController()
+  const running = work.run(stopping.signal)
+  const chunkId = chunkIdOf(TOKEN)
+  return {
+    ...{ work, chunks, receiver, time, ended, chunkId, stopping: stopping.signal },
+    /** Of nobody, so that its callback is due at once. */
+    submit: (more: Partial<Submission> = {}) =>
+      work.submit({
+        ...{ token: TOKEN, caller: 'tests', callbackUrl: receiver.url, callbackKey: 'key' },
+        ...{ munchkinId: '123-ABC-456', campaign: { id: '7', type: 'trigger' } },
+        ...{ people: [], unreadable: [] },
+        ...more,
+      }),
+    /** The chunk, once it is as expected; undefined once it is forgotten, if that is. */
+    async chunkWhen(isIt: (chunk: Chunk | undefined) => boolean): Promise<Chunk | undefined> {
+      const seen: { chunk?: Chunk | undefined } = {}
+      let isSo = false
+      const look = async () => {
+        seen.chunk = await chunks.readChunk(chunkId)
+        isSo = isIt(seen.chunk)
+      }
+      await until(() => {
+        void look()
+        return isSo
+      }, AbortSignal.timeout(PATIENCE_MS))
+      return seen.chunk
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      work.halt()
+      await running
+      await receiver[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
