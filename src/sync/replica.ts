@@ -1,15 +1,4 @@
-import type { LinkMove, NewConflict, Replica, SentValue, Values } from '../store/sync-port.ts'
-
-/** What one look at a side changes: replicas as they shall be, and what happens to their links. */
-export interface Seen {
-  replica: Replica
-  moves: LinkMove[]
-  conflicts: NewConflict[]
-}
-
-export function seen(replica: Replica, moves: LinkMove[] = [], conflicts: NewConflict[] = []): Seen {
-  return { replica, moves, conflicts }
-}
+import type { NewConflict, Replica, SentValue, Values } from '../store/sync-port.ts'
 
 /** There is something to do now; what failed before gets a fresh start. Live work is never put behind loading. */
 export function touch(replica: Replica, now: number, priority: Replica['priority'] = 0): Replica {

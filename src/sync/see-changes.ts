@@ -4,7 +4,7 @@ import type { SyncSchema } from '../person/sync-schema.ts'
 import { changedValue } from '../person/sync-values.ts'
 import type { NewConflict, Replica, SentValue } from '../store/sync-port.ts'
 import { type Repair, repairOf } from './repair.ts'
-import { type Seen, seen, touch } from './replica.ts'
+import { touch } from './replica.ts'
 
 /** What Marketo writes as the source of a change that came over its REST API. Source: Adobe, "Activities". */
 const API_SOURCE = 'Web service API'
@@ -35,7 +35,11 @@ interface Change {
  * What the change log says of one person, oldest entry first. A chain of old and new values that leads on from
  * what we know is believed; anything else only says that the person is to be read.
  */
-export function seeChanges(replica: Replica, entries: readonly LeadChange[], context: ChangesContext): Seen {
+export function seeChanges(
+  replica: Replica,
+  entries: readonly LeadChange[],
+  context: ChangesContext,
+): { replica: Replica; conflicts: NewConflict[] } {
   const changes = toChanges(replica, entries, context.schema)
   const draft: Draft = { ...replica, values: replica.marketo && { ...replica.marketo }, touched: false }
   const conflicts: NewConflict[] = []
@@ -46,7 +50,7 @@ export function seeChanges(replica: Replica, entries: readonly LeadChange[], con
   const { values, touched, marketo, ...rest } = draft
   const newest = Math.max(replica.marketoSeenAt, ...entries.map(({ at }) => at))
   const after = { ...rest, marketoSeenAt: newest, ...(values && { marketo: values }) }
-  return seen(touched ? touch(after, context.now) : after, [], conflicts)
+  return { replica: touched ? touch(after, context.now) : after, conflicts }
 }
 
 interface Draft extends Replica {
