@@ -67,3 +67,8 @@ export type VendorError = Unauthorized | Rejected | Conflict | Busy | Unavailabl
 export function isVendorError(error: unknown): error is VendorError {
   return [Unauthorized, Rejected, Conflict, Busy, Unavailable].some((one) => error instanceof one)
 }
+
+/** The database of this service does not answer: nothing is promised, and whoever asked may ask again. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}

@@ -56,7 +56,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line', 'type:undici'],
     'retry-after',
   ],
-  store: ['type:jobs', 'node:sqlite'],
+  // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
+  store: ['type:jobs', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
   jobs: ['type:store'],
   sandbox: [],
   abort: ['type:clock'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { compress, expand } from '../../src/store/sqlite/replica-rows.ts'
+import { compress, expand } from '../../src/store/replica-rows.ts'
 
 const value = fc.oneof(
   fc.string(),

@@ -7,9 +7,10 @@ import type {
   ChunkStore,
   NewChunk,
 } from '../chunk-port.ts'
+import { textOf, toChunk, toChunkPerson } from '../chunk-rows.ts'
+import { integer, text } from '../rows.ts'
 import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
-import type { Database, Row } from './database.ts'
-import { integer, optionalInteger, optionalText, text, toOutcome } from './rows.ts'
+import type { Database } from './database.ts'
 
 /** The flow step's part of the embedded driver. Shares the database, and so its transactions, with the others. */
 export class SqliteChunkStore implements ChunkStore {
@@ -64,7 +65,7 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   async readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]> {
-    return this.#sql.readPeople.all({ number: this.#numberOf(chunkId), position, limit }).map(toPerson)
+    return this.#sql.readPeople.all({ number: this.#numberOf(chunkId), position, limit }).map(toChunkPerson)
   }
 
   async countOpen(chunkId: string): Promise<number> {
@@ -148,46 +149,4 @@ export class SqliteChunkStore implements ChunkStore {
     if (row === undefined) throw new Error(`The store has no chunk ${chunkId}`)
     return integer(row, 'number')
   }
-}
-
-function toChunk(row: Row): Chunk {
-  const answeringSince = optionalInteger(row, 'answering_since')
-  const counts = optionalText(row, 'counts')
-  const lastReason = optionalText(row, 'last_reason')
-  const endedAt = optionalInteger(row, 'ended_at')
-  return {
-    number: integer(row, 'number'),
-    chunkId: text(row, 'chunk_id'),
-    state: text(row, 'state') as ChunkState,
-    token: text(row, 'token'),
-    caller: text(row, 'caller'),
-    munchkinId: text(row, 'munchkin_id'),
-    callbackUrl: text(row, 'callback_url'),
-    callbackKey: text(row, 'callback_key'),
-    people: integer(row, 'people'),
-    batch: integer(row, 'batch') === 1,
-    deadline: integer(row, 'deadline'),
-    receivedAt: integer(row, 'received_at'),
-    expanded: integer(row, 'expanded'),
-    attempts: integer(row, 'attempts'),
-    ...(answeringSince !== undefined && { answeringSince }),
-    ...(counts !== undefined && { counts: JSON.parse(counts) as ChunkCounts }),
-    ...(lastReason !== undefined && { lastReason }),
-    ...(endedAt !== undefined && { endedAt }),
-  }
-}
-
-function toPerson(row: Row): ChunkPerson {
-  const requestId = optionalText(row, 'request_id')
-  const outcome = toOutcome(row)
-  return {
-    position: integer(row, 'position'),
-    marketoId: integer(row, 'marketo_id'),
-    ...(requestId !== undefined && { requestId }),
-    ...(outcome && { outcome }),
-  }
-}
-
-function textOf(row: Row | undefined): string {
-  return row === undefined ? '' : text(row, 'text')
 }

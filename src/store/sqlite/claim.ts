@@ -1,6 +1,6 @@
 import type { DeriveRecordId, Identifier, Identity, Link, NewRequest, RecordType } from '../port.ts'
+import { toLink } from '../rows.ts'
 import type { Links } from './links.ts'
-import { toLink } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** Which link a person is: the part of a claim that settles identity. Runs inside a transaction. */

@@ -1,9 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { migrate } from './migrations.ts'
-
-export type Row = Record<string, SQLOutputValue>
 
 interface Pending {
   /** Whether it must outlive a power cut and not only the process. */

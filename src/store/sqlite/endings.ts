@@ -1,7 +1,7 @@
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
-import type { Row } from './database.ts'
+import type { Row } from '../rows.ts'
+import { integer, optionalInteger, optionalText, text } from '../rows.ts'
 import type { Links } from './links.ts'
-import { integer, optionalInteger, optionalText, text } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** What becomes true of a link when a request ends, and what is logged. Runs inside a transaction. */

@@ -1,8 +1,8 @@
 import type { Link } from '../port.ts'
-import type { Failure, FailureSet, NewFailure } from '../sync-port.ts'
-import type { Row } from './database.ts'
+import type { Row } from '../rows.ts'
+import { integer, optionalText, text } from '../rows.ts'
+import type { FailureSet, NewFailure } from '../sync-port.ts'
 import type { Links } from './links.ts'
-import { integer, optionalInteger, optionalText, text } from './rows.ts'
 import type { Statements } from './statements.ts'
 import type { SyncStatements } from './sync-statements.ts'
 
@@ -73,33 +73,4 @@ function nameOfRow(row: Row): string {
     code: text(row, 'code'),
     ...(field !== undefined && { field }),
   })
-}
-
-/** Of a failure joined with its link and replica, if it has them. */
-export function toFailure(row: Row): Failure {
-  const linkId = optionalInteger(row, 'link_id')
-  const field = optionalText(row, 'field')
-  const vendorCode = optionalText(row, 'vendor_code')
-  const vendorRequestId = optionalText(row, 'vendor_request_id')
-  const marketoId = optionalInteger(row, 'marketo_id')
-  const nextAttemptAt = optionalInteger(row, 'due_at')
-  return {
-    failureId: integer(row, 'failure_id'),
-    ...(linkId !== undefined && {
-      linkId,
-      recordType: text(row, 'record_type') as Link['recordType'],
-      recordId: text(row, 'record_id'),
-    }),
-    ...(marketoId !== undefined && { marketoId }),
-    side: text(row, 'side') as Failure['side'],
-    code: text(row, 'code'),
-    ...(field !== undefined && { field }),
-    advice: text(row, 'advice'),
-    ...(vendorCode !== undefined && { vendorCode }),
-    ...(vendorRequestId !== undefined && { vendorRequestId }),
-    firstSeenAt: integer(row, 'first_seen_at'),
-    lastSeenAt: integer(row, 'last_seen_at'),
-    attempts: integer(row, 'attempts'),
-    ...(nextAttemptAt !== undefined && { nextAttemptAt }),
-  }
 }

@@ -1,7 +1,7 @@
 import type { Link } from '../port.ts'
+import { integer } from '../rows.ts'
 import type { LinkMove, NewLink } from '../sync-port.ts'
 import type { Links } from './links.ts'
-import { integer } from './rows.ts'
 import type { Statements } from './statements.ts'
 import type { SyncStatements } from './sync-statements.ts'
 

@@ -1,5 +1,5 @@
 import type { Identifier, Link, RecordType } from '../port.ts'
-import { optionalInteger, toLink } from './rows.ts'
+import { optionalInteger, toLink } from '../rows.ts'
 import type { Statements } from './statements.ts'
 
 /** Links by their names, and two of them becoming one. Runs inside a transaction. */

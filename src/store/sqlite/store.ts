@@ -16,11 +16,12 @@ import type {
   Store,
   Work,
 } from '../port.ts'
+import type { Row } from '../rows.ts'
+import { integer, optionalInteger, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
 import { Claims } from './claim.ts'
-import type { Database, Row } from './database.ts'
+import type { Database } from './database.ts'
 import { Endings } from './endings.ts'
 import { Links } from './links.ts'
-import { integer, optionalInteger, text, toActivity, toAnswer, toLink, toOutcome } from './rows.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
 export interface SqliteStoreOptions {

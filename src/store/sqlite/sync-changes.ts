@@ -1,7 +1,7 @@
+import { toParameters } from '../replica-rows.ts'
 import type { NewReplica, Replica, SyncChange } from '../sync-port.ts'
 import { Failures } from './failures.ts'
 import { LinkMoves, type LinkMovesParts } from './link-moves.ts'
-import { toParameters } from './replica-rows.ts'
 
 /** A replica of the change is not the one that is stored. Thrown inside a transaction, it undoes all of it. */
 export class Stale extends Error {}

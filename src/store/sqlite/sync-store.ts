@@ -1,4 +1,7 @@
 import type { RecordType } from '../port.ts'
+import { toReplica } from '../replica-rows.ts'
+import type { Row } from '../rows.ts'
+import { integer, optionalInteger } from '../rows.ts'
 import type {
   Backlog,
   Conflict,
@@ -8,14 +11,11 @@ import type {
   SyncStore,
   UnsentActivity,
 } from '../sync-port.ts'
-import type { Database, Row } from './database.ts'
-import { toFailure } from './failures.ts'
+import { toBacklog, toConflict, toCursor, toFailure, toUnsentActivity } from '../sync-rows.ts'
+import type { Database } from './database.ts'
 import { Links, recordName } from './links.ts'
-import { toReplica } from './replica-rows.ts'
-import { integer, optionalInteger } from './rows.ts'
 import { prepareStatements as prepareLinkStatements } from './statements.ts'
 import { Stale, SyncChanges } from './sync-changes.ts'
-import { toBacklog, toConflict, toCursor, toUnsentActivity } from './sync-rows.ts'
 import { prepareStatements, type SyncStatements } from './sync-statements.ts'
 
 /** The background sync's half of the embedded driver. Shares the database, and so its transactions, with the other. */

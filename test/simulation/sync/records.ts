@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { MarketoFields } from '../../../src/marketo/people.ts'
-import type { Database, Row as StoredRow } from '../../../src/store/sqlite/database.ts'
+import type { Row as StoredRow } from '../../../src/store/rows.ts'
+import type { Database } from '../../../src/store/sqlite/database.ts'
 import type { SimulatedDynamics } from './dynamics.ts'
 import type { LoggedConflict } from './edits.ts'
 import type { SimulatedMarketo } from './marketo.ts'

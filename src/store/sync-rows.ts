@@ -1,7 +1,6 @@
-import type { LinkState, RecordType } from '../port.ts'
-import type { Backlog, Conflict, Cursor, UnsentActivity } from '../sync-port.ts'
-import type { Row } from './database.ts'
-import { integer, optionalInteger, text } from './rows.ts'
+import type { Link, LinkState, RecordType } from './port.ts'
+import { integer, optionalInteger, optionalText, type Row, text } from './rows.ts'
+import type { Backlog, Conflict, Cursor, Failure, UnsentActivity } from './sync-port.ts'
 
 /** Typed readers of what the background sync keeps beside the replicas. */
 
@@ -46,6 +45,35 @@ export function toUnsentActivity(row: Row): UnsentActivity {
     ...(recordType !== undefined && { recordType }),
     ...(recordId !== undefined && { recordId }),
     ...(campaign?.name !== undefined && { campaign: campaign.name }),
+  }
+}
+
+/** Of a failure joined with its link and replica, if it has them. */
+export function toFailure(row: Row): Failure {
+  const linkId = optionalInteger(row, 'link_id')
+  const field = optionalText(row, 'field')
+  const vendorCode = optionalText(row, 'vendor_code')
+  const vendorRequestId = optionalText(row, 'vendor_request_id')
+  const marketoId = optionalInteger(row, 'marketo_id')
+  const nextAttemptAt = optionalInteger(row, 'due_at')
+  return {
+    failureId: integer(row, 'failure_id'),
+    ...(linkId !== undefined && {
+      linkId,
+      recordType: text(row, 'record_type') as Link['recordType'],
+      recordId: text(row, 'record_id'),
+    }),
+    ...(marketoId !== undefined && { marketoId }),
+    side: text(row, 'side') as Failure['side'],
+    code: text(row, 'code'),
+    ...(field !== undefined && { field }),
+    advice: text(row, 'advice'),
+    ...(vendorCode !== undefined && { vendorCode }),
+    ...(vendorRequestId !== undefined && { vendorRequestId }),
+    firstSeenAt: integer(row, 'first_seen_at'),
+    lastSeenAt: integer(row, 'last_seen_at'),
+    attempts: integer(row, 'attempts'),
+    ...(nextAttemptAt !== undefined && { nextAttemptAt }),
   }
 }
 

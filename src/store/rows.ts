@@ -1,6 +1,7 @@
-import type { SQLOutputValue } from 'node:sqlite'
-import type { Activity, Answer, Link, LinkState, Outcome, RecordType } from '../port.ts'
-import type { Row } from './database.ts'
+import type { Activity, Answer, Link, LinkState, Outcome, RecordType } from './port.ts'
+
+/** A row as either driver gives it: whole numbers as numbers, JSON as text. */
+export type Row = Readonly<Record<string, unknown>>
 
 /** Typed readers of a row: a column of another type is a fault of the store and throws. */
 
@@ -24,7 +25,7 @@ export function optionalInteger(row: Row, column: string): number | undefined {
   return row[column] === null ? undefined : integer(row, column)
 }
 
-function wrongType(column: string, value: SQLOutputValue | undefined): Error {
+function wrongType(column: string, value: unknown): Error {
   return new Error(
     `Column ${column} of the store holds ${value === undefined ? 'nothing' : `a ${typeof value}`}`,
   )

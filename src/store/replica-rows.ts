@@ -1,7 +1,6 @@
-import type { RecordType } from '../port.ts'
-import type { NewConflict, Replica, SentValue, SyncIntent, Values } from '../sync-port.ts'
-import type { Row } from './database.ts'
-import { integer, optionalInteger, optionalText, text } from './rows.ts'
+import type { RecordType } from './port.ts'
+import { integer, optionalInteger, optionalText, type Row, text } from './rows.ts'
+import type { NewConflict, Replica, SentValue, SyncIntent, Values } from './sync-port.ts'
 
 type Value = Values[string]
 /** No value is a list, so an empty one can say that a side lacks a field that the shadow has. */

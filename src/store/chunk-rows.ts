@@ -1,0 +1,46 @@
+import type { Chunk, ChunkCounts, ChunkPerson, ChunkState } from './chunk-port.ts'
+import { integer, optionalInteger, optionalText, type Row, text, toOutcome } from './rows.ts'
+
+/** Typed readers of what is kept of chunks. */
+
+export function toChunk(row: Row): Chunk {
+  const answeringSince = optionalInteger(row, 'answering_since')
+  const counts = optionalText(row, 'counts')
+  const lastReason = optionalText(row, 'last_reason')
+  const endedAt = optionalInteger(row, 'ended_at')
+  return {
+    number: integer(row, 'number'),
+    chunkId: text(row, 'chunk_id'),
+    state: text(row, 'state') as ChunkState,
+    token: text(row, 'token'),
+    caller: text(row, 'caller'),
+    munchkinId: text(row, 'munchkin_id'),
+    callbackUrl: text(row, 'callback_url'),
+    callbackKey: text(row, 'callback_key'),
+    people: integer(row, 'people'),
+    batch: integer(row, 'batch') === 1,
+    deadline: integer(row, 'deadline'),
+    receivedAt: integer(row, 'received_at'),
+    expanded: integer(row, 'expanded'),
+    attempts: integer(row, 'attempts'),
+    ...(answeringSince !== undefined && { answeringSince }),
+    ...(counts !== undefined && { counts: JSON.parse(counts) as ChunkCounts }),
+    ...(lastReason !== undefined && { lastReason }),
+    ...(endedAt !== undefined && { endedAt }),
+  }
+}
+
+export function toChunkPerson(row: Row): ChunkPerson {
+  const requestId = optionalText(row, 'request_id')
+  const outcome = toOutcome(row)
+  return {
+    position: integer(row, 'position'),
+    marketoId: integer(row, 'marketo_id'),
+    ...(requestId !== undefined && { requestId }),
+    ...(outcome && { outcome }),
+  }
+}
+
+export function textOf(row: Row | undefined): string {
+  return row === undefined ? '' : text(row, 'text')
+}

@@ -1,0 +1,148 @@
+import pg from 'pg'
+import type { Clock, Random } from '../../clock.ts'
+import { StoreUnavailable, Unavailable } from '../../errors.ts'
+import { retry } from '../../retry.ts'
+import type { Row } from '../rows.ts'
+import { asLost } from './lost.ts'
+import { type Statement, statement } from './statement.ts'
+
+export interface PostgresOptions {
+  /** postgres://user:password@host:port/database, with what node-postgres knows as query, such as sslmode. */
+  url: string
+  /** Connections of this process, at most. */
+  poolMax: number
+  clock: Clock
+  random: Random
+  /** Told of a connection that broke while nobody used it: a fact for the log, no fault. */
+  lost: (error: Error) => void
+}
+
+/** A connection must be there, and a statement answered, within these; a lost one is tried again for so long. */
+const CONNECT_TIMEOUT_MS = 3_000
+const STATEMENT_TIMEOUT_MS = 30_000
+const RETRY_FOR_MS = 8_000
+const RETRY_BACKOFF = { baseMs: 50, maxMs: 1_000 }
+const PING_TIMEOUT_MS = 2_000
+/** A process that is stopped in the middle of sending a transaction must not hold its locks. */
+const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'"
+
+/** Whole numbers of the store are times and counts, far below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.INT8
+      ? Number
+      : pg.types.getTypeParser(oid, format === 'binary' ? format : 'text'),
+}
+
+/**
+ * Statements on a pool of connections. No transaction is open across a round trip and nothing is kept in a session,
+ * so a pooler in transaction mode may stand in between. What is sent may be sent twice: every verb is idempotent.
+ */
+export class Postgres {
+  readonly #options: PostgresOptions
+  readonly #pool: pg.Pool
+  readonly #closing = new AbortController()
+
+  constructor(options: PostgresOptions) {
+    this.#options = options
+    this.#pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.poolMax,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true,
+      application_name: 'sync-person-to-microsoft',
+      // All statements of a burst are on the wire before the first answer.
+      pipeline: true,
+      types,
+    } as pg.PoolConfig)
+    this.#pool.on('error', options.lost)
+    // Of one that is in use, the statement under way tells its owner.
+    this.#pool.on('connect', (client) => client.on('error', () => {}))
+  }
+
+  /** One statement, in a transaction of its own. */
+  query(sql: string, parameters?: Readonly<Record<string, unknown>>): Promise<Row[]> {
+    return this.run(statement(sql, parameters))
+  }
+
+  run(one: Statement): Promise<Row[]> {
+    return this.#again((client) => send(client, one))
+  }
+
+  /** One transaction in one burst. Gives the rows of each statement. */
+  transaction(statements: readonly Statement[]): Promise<Row[][]> {
+    return this.#again((client) => burst(client, statements))
+  }
+
+  /** Throws when the database does not answer at once. */
+  async ping(): Promise<void> {
+    const client = await this.#pool.connect()
+    let broken = false
+    try {
+      await client.query({ text: 'select 1', query_timeout: PING_TIMEOUT_MS } as pg.QueryConfig)
+    } catch (error) {
+      broken = true
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+
+  /** What is under way is answered first. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new StoreUnavailable('The store is closed'))
+    await this.#pool.end()
+  }
+
+  async #again<T>(run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const { clock, random } = this.#options
+    const { signal } = this.#closing
+    signal.throwIfAborted()
+    const deadline = clock.now() + RETRY_FOR_MS
+    try {
+      return await retry(() => this.#once(run), { backoff: RETRY_BACKOFF, deadline, signal, clock, random })
+    } catch (error) {
+      if (error instanceof Unavailable) throw new StoreUnavailable(error.message, { cause: error.cause })
+      throw error
+    }
+  }
+
+  async #once<T>(run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient
+    try {
+      client = await this.#pool.connect()
+    } catch (error) {
+      throw asLost(error)
+    }
+    let lost = true
+    try {
+      const result = await run(client)
+      lost = false
+      return result
+    } catch (error) {
+      const named = asLost(error)
+      lost = named instanceof Unavailable
+      throw named
+    } finally {
+      client.release(lost)
+    }
+  }
+}
+
+async function send(client: pg.PoolClient, { text, values }: Statement): Promise<Row[]> {
+  const { rows } = await client.query<Record<string, unknown>>(text, [...values])
+  return rows
+}
+
+/** The first error is the cause; those after it only say that the transaction is over. */
+async function burst(client: pg.PoolClient, statements: readonly Statement[]): Promise<Row[][]> {
+  const begun = client.query(BEGIN)
+  const sent = statements.map((one) => send(client, one))
+  const ended = client.query('commit')
+  const results = await Promise.allSettled([begun, ...sent, ended])
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
+  return Promise.all(sent)
+}

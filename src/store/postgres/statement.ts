@@ -1,0 +1,34 @@
+/** One statement as it goes over the wire. */
+export interface Statement {
+  text: string
+  values: readonly unknown[]
+}
+
+interface Positional {
+  text: string
+  names: readonly string[]
+}
+
+const known = new Map<string, Positional>()
+
+/** The store writes `:name`, as SQLite does; PostgreSQL's protocol counts `$1`. */
+export function statement(sql: string, parameters: Readonly<Record<string, unknown>> = {}): Statement {
+  const { text, names } = known.get(sql) ?? translate(sql)
+  return { text, values: names.map((name) => parameterOf(name, parameters)) }
+}
+
+function translate(sql: string): Positional {
+  const names: string[] = []
+  const text = sql.replace(/(?<!:):([a-zA-Z]\w*)/g, (_, name: string) => {
+    if (!names.includes(name)) names.push(name)
+    return `$${names.indexOf(name) + 1}`
+  })
+  const positional = { text, names }
+  known.set(sql, positional)
+  return positional
+}
+
+function parameterOf(name: string, parameters: Readonly<Record<string, unknown>>): unknown {
+  if (!Object.hasOwn(parameters, name)) throw new Error(`The statement has no value for :${name}`)
+  return parameters[name]
+}

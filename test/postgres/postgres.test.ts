@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { systemClock, systemRandom } from '../../src/clock.ts'
+import { StoreUnavailable } from '../../src/errors.ts'
+import { migrate } from '../../src/store/postgres/migrations.ts'
+import { Postgres } from '../../src/store/postgres/postgres.ts'
+import { statement } from '../../src/store/postgres/statement.ts'
+import { startCluster, withoutPostgres } from './cluster.ts'
+import { sharedCluster } from './shared-cluster.ts'
+
+const COUNT = statement('select count(*) as links from link')
+const ADD = statement(
+  `insert into link (state, canonical_key, record_type, record_id, generation, created_at)
+   values ('claimed', :key, 'lead', 'r', 0, 0)`,
+  { key: 'email:a@x' },
+)
+
+function connect(url: string, lost: (error: Error) => void = () => {}): Postgres {
+  return new Postgres({ url, poolMax: 3, clock: systemClock, random: systemRandom, lost })
+}
+
+async function empty() {
+  const cluster = await sharedCluster()
+  const postgres = connect(await cluster.createDatabase())
+  await migrate(postgres)
+  return { postgres, [Symbol.asyncDispose]: () => postgres.close() }
+}
+
+describe('statements on PostgreSQL', { skip: withoutPostgres }, () => {
+  it('takes parameters by name, and whole numbers come back as numbers', async () => {
+    await using under = await empty()
+    const sql = 'select :at::bigint as at, :word as word, :at::bigint + 1 as later'
+    const rows = await under.postgres.query(sql, { at: 1_700_000_000_000, word: 'ett' })
+    assert.deepEqual(rows, [{ at: 1_700_000_000_000, word: 'ett', later: 1_700_000_000_001 }])
+    assert.throws(() => statement('select :at', { now: 1 }), /no value for :at/)
+  })
+
+  it('does all of a transaction or nothing, and names the first error', async () => {
+    await using under = await empty()
+    const broken = under.postgres.transaction([ADD, { text: 'select 1 / 0', values: [] }, ADD])
+    await assert.rejects(broken, /division by zero/)
+    assert.deepEqual(await under.postgres.run(COUNT), [{ links: 0 }])
+    assert.deepEqual(await under.postgres.transaction([ADD, COUNT]), [[], [{ links: 1 }]])
+  })
+
+  it('is brought up to date by one of several that start together', async () => {
+    const cluster = await sharedCluster()
+    const url = await cluster.createDatabase()
+    const replicas = [connect(url), connect(url), connect(url)]
+    const schemas = await Promise.all(replicas.map(migrate))
+    assert.equal(new Set(schemas).size, 1)
+    await Promise.all(replicas.map((one) => one.close()))
+  })
+
+  it('goes on by itself when its connections are cut or the server restarts', async () => {
+    await using cluster = await startCluster()
+    const postgres = connect(await cluster.createDatabase())
+    await migrate(postgres)
+    await postgres.run(ADD)
+    await cluster.cutConnections()
+    assert.deepEqual(await postgres.run(COUNT), [{ links: 1 }])
+    await cluster.restart()
+    assert.deepEqual(await postgres.run(COUNT), [{ links: 1 }])
+    await postgres.close()
+  })
+
+  it('says that the store is away when the server does not come back, and at once when it is only asked', async () => {
+    await using cluster = await startCluster()
+    const postgres = connect(await cluster.createDatabase())
+    await postgres.ping()
+    await cluster.stop()
+    await assert.rejects(postgres.ping())
+    await assert.rejects(postgres.run({ text: 'select 1', values: [] }), StoreUnavailable)
+    await postgres.close()
+  })
+})
