@@ -12,6 +12,7 @@ import {
   readInteger,
   readOrigin,
 } from './setting.ts'
+import { readStore, STORE_VARIABLES, type StoreConfig } from './store-config.ts'
 
 /** Whole numbers with their bounds; the name carries the unit where the meaning needs one. */
 const NUMBERS = {
@@ -31,6 +32,7 @@ const NUMBERS = {
   GIVE_UP_AFTER_HOURS: { default: 72, min: 1, max: 8_760 },
   RETENTION_DAYS: { default: 90, min: 1, max: 3_650 },
   SHUTDOWN_GRACE_MS: { default: 20_000, min: 0, max: 600_000 },
+  SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: 600_000 },
   REST_BODY_BYTES: { default: 65_536, min: 1_024, max: 16_777_216 },
   WEBHOOK_BODY_BYTES: { default: 1_048_576, min: 1_024, max: 16_777_216 },
 } as const
@@ -41,8 +43,7 @@ export const VARIABLES = [
   'PORT',
   'PUBLIC_URL',
   'API_KEYS',
-  'DATABASE_URL',
-  'DATA_DIR',
+  ...STORE_VARIABLES,
   'DATAVERSE_URL',
   'ENTRA_AUTHORITY',
   'ENTRA_TENANT_ID',
@@ -69,6 +70,7 @@ export const VARIABLES = [
   'RECOVERY_INTERVAL_SECONDS',
   'GIVE_UP_AFTER_HOURS',
   'RETENTION_DAYS',
+  'SHUTDOWN_DELAY_MS',
   'SHUTDOWN_GRACE_MS',
   'REST_BODY_BYTES',
   'WEBHOOK_BODY_BYTES',
@@ -89,7 +91,7 @@ export interface Config extends FlowStepConfig {
   port: number
   publicUrl?: string
   apiKeys: readonly { name: string; secret: string }[]
-  store: { kind: 'sqlite'; directory: string }
+  store: StoreConfig
   dataverseUrl: string
   entra: EntraConfig
   /** Absent: Marketo cannot be asked. */
@@ -108,6 +110,8 @@ export interface Config extends FlowStepConfig {
   recoveryIntervalSeconds: number
   giveUpAfterHours: number
   retentionDays: number
+  /** From SIGTERM until it stops listening: a load balancer sees that it is not ready. */
+  shutdownDelayMs: number
   shutdownGraceMs: number
   restBodyBytes: number
   webhookBodyBytes: number
@@ -116,7 +120,8 @@ export interface Config extends FlowStepConfig {
 }
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
-const OUR_PREFIX = /^(?:ENTRA|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|FLOW_STEP|CALLBACK|BATCH)_?/
+const OUR_PREFIX =
+  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -177,6 +182,7 @@ export function toConfig(
     recoveryIntervalSeconds: number('RECOVERY_INTERVAL_SECONDS'),
     giveUpAfterHours: number('GIVE_UP_AFTER_HOURS'),
     retentionDays: number('RETENTION_DAYS'),
+    shutdownDelayMs: number('SHUTDOWN_DELAY_MS'),
     shutdownGraceMs: number('SHUTDOWN_GRACE_MS'),
     restBodyBytes: number('REST_BODY_BYTES'),
     webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
@@ -229,15 +235,6 @@ function readDataverseUrl(text: string | undefined, problems: Problems): string 
     'DATAVERSE_URL is missing: the origin of your organisation, such as https://contoso.crm.dynamics.com.',
   )
   return ''
-}
-
-function readStore(values: RawConfig['values'], problems: Problems): Config['store'] {
-  if (values.DATABASE_URL !== undefined) {
-    problems.push(
-      'DATABASE_URL is set, but PostgreSQL comes with a later version: remove it, and set DATA_DIR to a directory for SQLite.',
-    )
-  }
-  return { kind: 'sqlite', directory: values.DATA_DIR ?? './data' }
 }
 
 function readFields(file: NamedFile | undefined, problems: Problems): Config['fields'] {

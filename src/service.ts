@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
@@ -19,18 +18,14 @@ import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import type { Jobs } from './jobs/port.ts'
-import { SqliteJobs } from './jobs/sqlite.ts'
 import { createLog } from './log.ts'
 import { createMarketo, type Marketo } from './marketo/marketo.ts'
 import type { MarketoSettings } from './marketo/settings.ts'
 import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
+import { openStorage } from './storage.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
-import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
-import { Database } from './store/sqlite/database.ts'
-import { SqliteStore } from './store/sqlite/store.ts'
-import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
 import { syncSchemas } from './sync/door-schemas.ts'
 import type { SyncSettings } from './sync/settings.ts'
@@ -78,11 +73,8 @@ export async function createService(
   const dataverse = buildDataverse(parts)
   const marketo = buildMarketo(parts)
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
-  const database = new Database({ path: join(config.store.directory, 'sync-person.sqlite') })
-  const jobs = new SqliteJobs(database)
-  const store = new SqliteStore({ database, jobs, deriveRecordId })
-  const syncStore = new SqliteSyncStore(database)
-  const chunks = new SqliteChunkStore(database)
+  const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log })
+  const { store, syncStore, chunks, jobs } = storage
   const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
   const action = buildAction(parts, stores)
   const stopping = new AbortController()
@@ -100,6 +92,7 @@ export async function createService(
   let closed: Promise<void> | undefined
   const shutDown = async () => {
     stopping.abort()
+    await clock.sleep(config.shutdownDelayMs)
     const grace = new AbortController()
     const calm = Promise.all([app.close(), working, action.attempts.drain()])
     await Promise.race([calm, clock.sleep(config.shutdownGraceMs, grace.signal).catch(() => {})])
@@ -108,7 +101,7 @@ export async function createService(
     flowStep.halt()
     await Promise.all([dataverse.close(), marketo?.close()])
     await calm
-    await store[Symbol.asyncDispose]()
+    await storage[Symbol.asyncDispose]()
     log.info({ event: 'stopped' })
   }
   const close = () => {
@@ -116,7 +109,7 @@ export async function createService(
     return closed
   }
   const start = async () => {
-    await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
+    await storage.recover()
     const { signal } = stopping
     await sync.check(signal)
     working = Promise.all([action.worker.run(signal), flowStep.run(signal), sync.run(signal)])

@@ -67,6 +67,7 @@ test('the required variables alone give a configuration of defaults', () => {
     recoveryIntervalSeconds: 5,
     giveUpAfterHours: 72,
     retentionDays: 90,
+    shutdownDelayMs: 0,
     shutdownGraceMs: 20_000,
     restBodyBytes: 65_536,
     webhookBodyBytes: 1_048_576,
@@ -107,6 +108,7 @@ test('every variable arrives where it belongs', () => {
     RECOVERY_INTERVAL_SECONDS: '1',
     GIVE_UP_AFTER_HOURS: '2',
     RETENTION_DAYS: '3',
+    SHUTDOWN_DELAY_MS: '10',
     SHUTDOWN_GRACE_MS: '0',
     REST_BODY_BYTES: '2048',
     WEBHOOK_BODY_BYTES: '4096',
@@ -147,6 +149,7 @@ test('every variable arrives where it belongs', () => {
     recoveryIntervalSeconds: 1,
     giveUpAfterHours: 2,
     retentionDays: 3,
+    shutdownDelayMs: 10,
     shutdownGraceMs: 0,
     restBodyBytes: 2048,
     webhookBodyBytes: 4096,
@@ -203,7 +206,8 @@ test('a user name and password are accepted with a warning', () => {
 
 const MISSING_FILE = join(directory, 'nowhere')
 const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
-  ['PostgreSQL', { DATABASE_URL: 'postgres://x' }, /^DATABASE_URL .*later version/],
+  ['PostgreSQL', { DATABASE_URL: 'postgres://x' }, /^DATABASE_URL .*such as postgres:/],
+  ['another database', { DATABASE_URL: 'mysql://x/y' }, /^DATABASE_URL .*PostgreSQL/],
   ['a port beyond the last', { PORT: '65536' }, /^PORT .* 0 to 65535/],
   ['a port that is no number', { PORT: '0x50' }, /^PORT /],
   ['a REST deadline over its maximum', { REST_DEADLINE_MS: '60001' }, /^REST_DEADLINE_MS .* 60000/],

@@ -10,7 +10,8 @@ import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'service'],
   setup: ['clock', 'config', 'log', 'marketo', 'person', 'sync'],
-  config: ['entra-config', 'flow-step-config', 'log', 'marketo-config', 'setting'],
+  config: ['entra-config', 'flow-step-config', 'log', 'marketo-config', 'setting', 'store-config'],
+  'store-config': ['setting'],
   'flow-step-config': ['setting'],
   'marketo-config': ['setting'],
   'entra-config': ['setting', 'type:config', 'type:dataverse'],
@@ -28,8 +29,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:fastify',
       'type:pino',
     ],
-    ...['action', 'dataverse', 'http', 'jobs', 'marketo', 'person', 'store', 'sync'],
+    ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'type:store', 'sync'],
   ],
+  storage: ['type:clock', 'jobs', 'type:pino', 'store', 'type:store-config'],
   http: [
     'type:clock',
     'errors',

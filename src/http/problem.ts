@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { Busy, Conflict, Rejected, Unauthorized, Unavailable } from '../errors.ts'
+import { Busy, Conflict, Rejected, StoreUnavailable, Unauthorized, Unavailable } from '../errors.ts'
 import { MalformedJson } from '../json.ts'
 import { type Problem, Refusal } from '../problem.ts'
 import { refusalOf } from './validation.ts'
@@ -19,6 +19,9 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [status: number, code: 
   ],
   FST_ERR_MAX_PARAM_LENGTH: [414, 'url-too-long', 'A part of the path is too long.'],
 }
+
+/** Told to callers while the database is away. */
+const STORE_RETRY_MS = 5_000
 
 interface Answer {
   status: number
@@ -46,6 +49,10 @@ export function answerFor(error: unknown): Answer {
   }
   if (error instanceof Unavailable) {
     return { status: 503, code: 'vendor-unavailable', detail: 'There is no usable answer now.' }
+  }
+  if (error instanceof StoreUnavailable) {
+    const detail = 'The database of this service does not answer. Nothing was stored; send it again.'
+    return { status: 503, code: 'store-unavailable', detail, retryAfterMs: STORE_RETRY_MS }
   }
   if (error instanceof Unauthorized) {
     const detail =

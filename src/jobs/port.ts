@@ -31,3 +31,15 @@ export interface JobsInTransaction {
   enqueue(job: NewJob, now: number): void
   complete(requestId: string): void
 }
+
+/** A statement that the store sends along inside its own transaction. */
+export interface JobStatement {
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** PostgreSQL: neither makes a round trip, and what they give may be sent twice. */
+export interface JobStatements {
+  enqueue(job: { requestId: string; lane: JobLane; held: boolean }): Promise<JobStatement>
+  complete(requestId: string): Promise<JobStatement>
+}

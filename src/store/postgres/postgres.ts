@@ -70,6 +70,25 @@ export class Postgres {
     return this.#again((client) => send(client, one))
   }
 
+  /**
+   * A text of another library with `$1` parameters; without any it may hold several statements. Sent once: whether
+   * it may be repeated is that library's to say.
+   */
+  async execute(text: string, values?: readonly unknown[]): Promise<{ rows: Row[] }> {
+    this.#closing.signal.throwIfAborted()
+    const client = await this.#pool.connect()
+    let broken = true
+    try {
+      const result: pg.QueryResult<Record<string, unknown>> | pg.QueryResult<Record<string, unknown>>[] =
+        await client.query(text, values && [...values])
+      broken = false
+      return { rows: [result].flat().flatMap(({ rows }) => rows) }
+    } finally {
+      // One that failed in the middle of a transaction of its own must not serve anybody else.
+      client.release(broken)
+    }
+  }
+
   /** One transaction in one burst. Gives the rows of each statement. */
   transaction(statements: readonly Statement[]): Promise<Row[][]> {
     return this.#again((client) => burst(client, statements))

@@ -1,0 +1,234 @@
+import type { JobStatements } from '../../jobs/port.ts'
+import type {
+  Acceptance,
+  Activity,
+  Answer,
+  DeriveRecordId,
+  Identifier,
+  Identity,
+  IntentResult,
+  Link,
+  NewRequest,
+  Outcome,
+  RecordType,
+  RequestState,
+  Settlement,
+  Store,
+  Work,
+} from '../port.ts'
+import { integer, type Row, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
+import type { Postgres } from './postgres.ts'
+import { withRecordIds } from './record-ids.ts'
+import { statement } from './statement.ts'
+
+export interface PostgresStoreOptions {
+  postgres: Postgres
+  /** The schema of this version's functions: `migrate` gives it. */
+  functions: string
+  jobs: JobStatements
+  deriveRecordId: DeriveRecordId
+}
+
+/** What a verb's function gives: rows of tables as JSON. */
+interface Claimed {
+  kind: 'accepted' | 'seen' | 'mismatch'
+  link: Row
+  leased: boolean
+  row: Row
+}
+
+/** The driver for several processes: each verb is one function of the database, and one round trip. */
+export class PostgresStore implements Store {
+  readonly #options: PostgresStoreOptions
+
+  constructor(options: PostgresStoreOptions) {
+    this.#options = options
+  }
+
+  async acceptRequest(request: NewRequest): Promise<Acceptance> {
+    const { jobs, deriveRecordId } = this.#options
+    const { requestId, recordType, canonicalKey, payload, now, batch } = request
+    const unattended = batch || request.unattended === true
+    const job = await jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended })
+    const sent = JSON.stringify({
+      ...request,
+      unattended,
+      key: request.idempotency?.key,
+      bodyHash: request.idempotency?.bodyHash,
+      campaign: request.campaign && JSON.stringify(request.campaign),
+    })
+    const claimed = await withRecordIds(deriveRecordId, { recordType, canonicalKey, generation: 0 }, (ids) =>
+      this.#call<Claimed>('accept_request(:sent, :ids, :sql, :job)', {
+        sent,
+        ids,
+        sql: job.text,
+        job: job.values[0],
+      }),
+    )
+    switch (claimed.kind) {
+      case 'mismatch':
+        return { kind: 'mismatch' }
+      case 'seen':
+        return { kind: 'seen', requestId: text(claimed.row, 'request_id'), ...stateOf(claimed.row) }
+      case 'accepted': {
+        const { link, leased } = claimed
+        return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link: toLink(link), leased } }
+      }
+      default:
+        return claimed.kind satisfies never
+    }
+  }
+
+  async takeUp(requestId: string, leaseUntil: number, now: number): Promise<Work | undefined> {
+    const taken = await this.#call<Claimed | null>('take_up(:requestId, :leaseUntil, :now)', {
+      requestId,
+      leaseUntil,
+      now,
+    })
+    if (taken === null) return undefined
+    const { row, link, leased } = taken
+    const outcome = toOutcome(row)
+    return {
+      requestId,
+      payload: text(row, 'payload'),
+      acceptedAt: integer(row, 'accepted_at'),
+      link: toLink(link),
+      leased,
+      ...(outcome && { outcome }),
+    }
+  }
+
+  async release(requestId: string): Promise<void> {
+    const sql = 'update link set lease_owner = null, lease_until = 0 where lease_owner = :requestId'
+    await this.#options.postgres.query(sql, { requestId })
+  }
+
+  async identify(requestId: string, person: Identity, payload: string): Promise<void> {
+    await withRecordIds(this.#options.deriveRecordId, undefined, (ids) =>
+      this.#call('identify_person(:requestId, :person, :payload, :ids)', {
+        requestId,
+        person: JSON.stringify(person),
+        payload,
+        ids,
+      }),
+    )
+  }
+
+  async storeIntent(
+    requestId: string,
+    recordId: string,
+    columns: string,
+    now: number,
+  ): Promise<IntentResult> {
+    const stored = await this.#call<{ columns: string; resumed: boolean } | null>(
+      'store_intent(:requestId, :recordId, :columns, :now)',
+      { requestId, recordId, columns, now },
+    )
+    return stored === null ? { kind: 'moved' } : { kind: 'stored', ...stored }
+  }
+
+  async settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome> {
+    const job = await this.#options.jobs.complete(requestId)
+    const [queue, jobs] = job.values
+    const outcome = await this.#call<string>(
+      'settle_request(:requestId, :settlement, :now, :sql, :queue, :jobs)',
+      { requestId, settlement: JSON.stringify(settlement), now, sql: job.text, queue, jobs },
+    )
+    return JSON.parse(outcome) as Outcome
+  }
+
+  async confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
+    await withRecordIds(this.#options.deriveRecordId, undefined, (ids) =>
+      this.#call('confirm_deleted(:requestId, :recordId, :recordType, :ids)', {
+        requestId,
+        recordId,
+        recordType,
+        ids,
+      }),
+    )
+  }
+
+  async recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer> {
+    const { functions, postgres } = this.#options
+    const [row] = await postgres.query(
+      `select * from ${functions}.record_answer(:requestId, :status, :body, :queued, :now)`,
+      { requestId, ...answer, queued, now },
+    )
+    return (row && toAnswer(row)) ?? answer
+  }
+
+  async readRequest(requestId: string): Promise<RequestState | undefined> {
+    const [row] = await this.#options.postgres.query('select * from request where request_id = :requestId', {
+      requestId,
+    })
+    return row && { requestId, acceptedAt: integer(row, 'accepted_at'), ...stateOf(row) }
+  }
+
+  async readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined> {
+    const rows = await this.#options.postgres.query(
+      `select link.*, name.kind, name.value
+         from identifier join link using (link_id) join identifier as name using (link_id)
+        where identifier.kind = 'marketo' and identifier.value = :value
+        order by name.kind collate "C", name.value collate "C"`,
+      { value: String(marketoId) },
+    )
+    const [first] = rows
+    const identifiers = rows.map((row) => ({
+      kind: text(row, 'kind') as Identifier['kind'],
+      value: text(row, 'value'),
+    }))
+    return first && { link: toLink(first), identifiers }
+  }
+
+  async readActivities(
+    marketoId: number,
+    limit: number,
+    before = Number.MAX_SAFE_INTEGER,
+  ): Promise<Activity[]> {
+    const rows = await this.#options.postgres.query(
+      `select * from activity
+        where (marketo_id = :marketoId
+               or (marketo_id is null
+                   and link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
+          and activity_id < :before
+        order by activity_id desc limit :limit`,
+      { marketoId, value: String(marketoId), limit, before },
+    )
+    return rows.map(toActivity)
+  }
+
+  async prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {
+    const { postgres } = this.#options
+    const [requests, activities] = await postgres.transaction([
+      statement(PRUNE_REQUESTS, { before, limit }),
+      statement(PRUNE_ACTIVITIES, { before, limit }),
+    ])
+    return { requests: requests?.length ?? 0, activities: activities?.length ?? 0 }
+  }
+
+  ping(): Promise<void> {
+    return this.#options.postgres.ping()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#options.postgres.close()
+  }
+
+  /** What one function of ours gives. */
+  async #call<T>(invocation: string, parameters: Readonly<Record<string, unknown>>): Promise<T> {
+    const { functions, postgres } = this.#options
+    const [row] = await postgres.query(`select ${functions}.${invocation} as given`, parameters)
+    return row?.given as T
+  }
+}
+
+const PRUNE_REQUESTS = `delete from request
+  where request_id in (select request_id from request where settled_at < :before limit :limit) returning 1`
+const PRUNE_ACTIVITIES = `delete from activity
+  where activity_id in (select activity_id from activity where at < :before limit :limit) returning 1`
+
+function stateOf(row: Row): { outcome?: Outcome; answer?: Answer } {
+  const outcome = toOutcome(row)
+  const answer = toAnswer(row)
+  return { ...(outcome && { outcome }), ...(answer && { answer }) }
+}
