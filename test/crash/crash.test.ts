@@ -9,7 +9,13 @@ const TIMEOUT_MS = 120_000
 test(`nobody is doubled and nobody lost when the service is killed ${KILLS} times`, async (t) => {
   const seed = Math.floor(Math.random() * 1_000_000)
   t.diagnostic(`seed ${seed}: npm run crash -- --kills ${KILLS} --seed ${seed}`)
-  const options = { kills: KILLS, seed, restWithinMs: 15_000, signal: AbortSignal.timeout(TIMEOUT_MS) }
+  const options = {
+    kills: KILLS,
+    seed,
+    replicas: 1,
+    restWithinMs: 15_000,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }
   const { broken, numbers, directory } = await crash(options)
   t.diagnostic(JSON.stringify(numbers))
   assert.deepEqual(broken, [], `seed ${seed}, data and log in ${directory}`)

@@ -4,16 +4,21 @@ import { join } from 'node:path'
 import { type Call, type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { Draw } from './draw.ts'
 import { Engine } from './engine.ts'
-import { dieAt, killMoment } from './kill.ts'
+import { Fleet } from './fleet.ts'
+import { dieAt, killMoment, sleepAt } from './kill.ts'
 import { Campaign, type CampaignCall, type CrashPerson } from './people.ts'
 import { comeToRest } from './rest.ts'
+import { type Store, startStore } from './store.ts'
 import { bendSomething } from './trouble.ts'
 import { type MadeRow, verdict } from './verdict.ts'
-import { Victim } from './victim.ts'
 
 export interface CrashOptions {
   kills: number
   seed: number
+  /** More than one share a PostgreSQL, which has its troubles too. */
+  replicas: number
+  /** The storm goes on until so many people have been sent. */
+  people?: number
   /** From the last kill until every accepted request must have its outcome. */
   restWithinMs: number
   signal: AbortSignal
@@ -47,30 +52,38 @@ const SETTINGS = {
 export async function crash(options: CrashOptions): Promise<CrashReport> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-crash-'))
   await using sandbox = await startSandbox({ host: HOST, replyDelayMs: REPLY_DELAY_MS })
-  const victim = new Victim({
+  await using store = await startStore(options.replicas, directory)
+  const fleet = new Fleet({
     host: HOST,
-    environment: { ...sandbox.environment(), ...SETTINGS, API_KEYS: `crash:${API_KEY}`, DATA_DIR: directory },
-    logFile: join(directory, 'service.log'),
+    environment: {
+      ...sandbox.environment(),
+      ...SETTINGS,
+      ...store.environment,
+      API_KEYS: `crash:${API_KEY}`,
+    },
+    replicas: options.replicas,
+    directory,
   })
-  victim.start()
+  fleet.start()
   try {
-    const report = await play(options, sandbox, victim)
+    const report = await play(options, sandbox, fleet, store)
     if (report.broken.length === 0) await rm(directory, { recursive: true })
     return { ...report, directory }
   } finally {
-    await victim.kill()
+    await fleet.kill()
   }
 }
 
 async function play(
   options: CrashOptions,
   sandbox: Sandbox,
-  victim: Victim,
+  fleet: Fleet,
+  store: Store,
 ): Promise<Omit<CrashReport, 'directory'>> {
   const { dataverse } = sandbox
-  const engine = new Engine(victim, API_KEY)
+  const engine = new Engine(fleet, API_KEY)
   const started = performance.now()
-  const { people, keyed, bends } = await storm(options, sandbox, victim, engine)
+  const { people, keyed, ...counts } = await storm(options, sandbox, { fleet, store, engine })
 
   const stormOver = performance.now()
   const atRest = await comeToRest(engine, people, Date.now() + options.restWithinMs)
@@ -90,10 +103,11 @@ async function play(
     broken,
     numbers: {
       kills: options.kills,
+      ...counts,
       people: people.length,
       'calls sent': engine.sent,
       'calls without an answer': engine.unanswered,
-      'answers bent by Dynamics': bends,
+      'calls refused while the database was away': engine.refused,
       'calls to Dynamics': dataverse.calls.length,
       'creates sent to Dynamics': dataverse.calls.filter(isCreate).length,
       'records made by us': rows.filter(({ byHand }) => !byHand).length,
@@ -105,25 +119,34 @@ async function play(
   }
 }
 
-/** Campaigns call and the service is killed, both at once, until the last kill. */
-async function storm(options: CrashOptions, sandbox: Sandbox, victim: Victim, engine: Engine) {
+interface Ground {
+  fleet: Fleet
+  store: Store
+  engine: Engine
+}
+
+/** Campaigns call, replicas are killed and stopped, the database has its troubles, all at once, to the last kill. */
+async function storm(options: CrashOptions, { dataverse }: Sandbox, { fleet, store, engine }: Ground) {
   const draw = new Draw(options.seed)
-  const { dataverse } = sandbox
   const campaign = new Campaign(draw, (person) => void dataverse.seed('lead', handWritten(person)))
   const calm = new AbortController()
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
   const keyed: CampaignCall[] = []
   let bends = 0
+  let sleeps = 0
 
   const send = async () => {
-    while (!calm.signal.aborted && !signal.aborted) {
+    while ((!calm.signal.aborted || campaign.people.length < (options.people ?? 0)) && !signal.aborted) {
       const call = campaign.next()
       if (draw.chance(0.2)) {
         bendSomething(dataverse, draw)
         bends += 1
       }
-      await engine.call(call, call.key === undefined && draw.chance(0.5))
+      // Twins: the same call at every replica at once.
+      const twins = fleet.victims.length > 1 && draw.chance(0.3) ? fleet.victims.length : 1
+      const once = call.key === undefined && draw.chance(0.5)
+      await Promise.all(Array.from({ length: twins }, () => engine.call(call, once)))
       if (call.key === undefined) continue
       keyed.push(call)
       if (draw.chance(0.2)) await engine.call(call, false)
@@ -137,17 +160,25 @@ async function storm(options: CrashOptions, sandbox: Sandbox, victim: Victim, en
   ]
   const kill = async () => {
     for (let kills = 0; kills < options.kills; kills += 1) {
-      await dieAt(killMoment(draw, counters), victim, signal)
+      await dieAt(killMoment(draw, counters), fleet.any(draw), signal)
     }
     calm.abort()
+  }
+  const sleep = async () => {
+    while (fleet.victims.length > 1 && !calm.signal.aborted && !signal.aborted) {
+      await sleepAt(killMoment(draw, counters), fleet.any(draw), calm.signal, signal)
+      sleeps += 1
+    }
   }
   const guarded = (work: () => Promise<void>) =>
     work().catch((error: unknown) => {
       failed.abort(error)
       throw error
     })
-  await Promise.all([kill, ...Array.from({ length: SENDERS }, () => send)].map(guarded))
-  return { people: campaign.people, keyed, bends }
+  const troubled = store.trouble(calm.signal)
+  await Promise.all([kill, sleep, ...Array.from({ length: SENDERS }, () => send)].map(guarded))
+  const database = await troubled
+  return { people: campaign.people, keyed, 'answers bent by Dynamics': bends, sleeps, ...database }
 }
 
 function handWritten({ tag, email }: CrashPerson): Record<string, unknown> {

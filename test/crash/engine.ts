@@ -1,11 +1,12 @@
 import type { CampaignCall } from './people.ts'
-import type { Victim } from './victim.ts'
 
 const PATHS = {
   rest: '/v1/flow-actions/sync-person-to-microsoft',
   webhook: '/webhooks/marketo/sync-person-to-microsoft',
 } as const
 const SENDS_MAX = 50
+/** The database is away: whoever asked asks again. */
+const NOT_STORED = '"store-unavailable"'
 
 export interface Answered {
   tag: string
@@ -23,11 +24,14 @@ export class Engine {
   readonly answers: Answered[] = []
   sent = 0
   unanswered = 0
-  readonly #victim: Victim
+  /** Answers that say that nothing was stored. */
+  refused = 0
+  /** Of whoever is called next. */
+  readonly #target: { readonly url: Promise<string> }
   readonly #apiKey: string
 
-  constructor(victim: Victim, apiKey: string) {
-    this.#victim = victim
+  constructor(target: { readonly url: Promise<string> }, apiKey: string) {
+    this.#target = target
     this.#apiKey = apiKey
   }
 
@@ -49,7 +53,7 @@ export class Engine {
 
   /** undefined = 404. */
   async read(path: string): Promise<Record<string, unknown> | undefined> {
-    const response = await fetch(`${await this.#victim.url}${path}`, {
+    const response = await fetch(`${await this.#target.url}${path}`, {
       headers: { 'x-api-key': this.#apiKey },
     })
     const body = (await response.json()) as Record<string, unknown>
@@ -60,7 +64,7 @@ export class Engine {
 
   /** undefined = it was killed before it listened. */
   #address(): Promise<string | undefined> {
-    return this.#victim.url.catch(() => undefined)
+    return this.#target.url.catch(() => undefined)
   }
 
   async #send(url: string, call: CampaignCall): Promise<Answered | undefined> {
@@ -77,6 +81,10 @@ export class Engine {
         body,
       })
       const text = await response.text()
+      if (response.status === 503 && text.includes(NOT_STORED)) {
+        this.refused += 1
+        return undefined
+      }
       const { requestId, outcome, recordId } = JSON.parse(text) as Answered
       return {
         tag,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Draw } from './draw.ts'
 import { until } from './until.ts'
 import type { Victim } from './victim.ts'
@@ -29,4 +30,21 @@ export async function dieAt(
   await until(() => count() >= enough, signal)
   await victim.kill()
   victim.start()
+}
+
+/** Longer than any lease of several replicas: what is held meanwhile is somebody else's afterwards. */
+const SLEEP_MS = 18_000
+
+/** Stops the service at its moment until others have taken over, or until `calm`, and lets it go on. */
+export async function sleepAt(
+  { count, more }: KillMoment,
+  victim: Victim,
+  calm: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const enough = count() + more
+  await until(() => count() >= enough || calm.aborted, signal)
+  victim.pause()
+  await delay(SLEEP_MS, undefined, { signal: AbortSignal.any([calm, signal]) }).catch(() => {})
+  victim.resume()
 }

@@ -2,22 +2,30 @@ import { parseArgs } from 'node:util'
 import { crash } from './crash.ts'
 import { crashSync } from './sync/crash.ts'
 
-/** npm run crash -- [--sync] --kills 100 --seed 1. Exits with 1 when a promise was broken. */
+/** npm run crash -- [--sync] [--replicas 3 --people 10000] --kills 100 --seed 1. Exits with 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     sync: { type: 'boolean', default: false },
+    replicas: { type: 'string', default: '1' },
+    people: { type: 'string', default: '0' },
   },
 })
 const kills = Number(values.kills)
 const seed = Number(values.seed)
-console.log(`killing the service ${kills} times${values.sync ? ' in its cycles' : ''}, seed ${seed}`)
+const replicas = Number(values.replicas)
+const people = Number(values.people)
+console.log(
+  `killing ${replicas > 1 ? `${replicas} replicas` : 'the service'} ${kills} times${values.sync ? ' in its cycles' : ''}, seed ${seed}`,
+)
 const { broken, numbers, directory } = await (values.sync ? crashSync : crash)({
   kills,
   seed,
-  restWithinMs: values.sync ? 60_000 : 15_000,
-  signal: AbortSignal.timeout(120_000 + kills * 10_000),
+  replicas,
+  people,
+  restWithinMs: values.sync || replicas > 1 ? 60_000 : 15_000,
+  signal: AbortSignal.timeout(120_000 + kills * 10_000 + people * 100),
 })
 console.table(numbers)
 for (const promise of broken) console.log(promise)

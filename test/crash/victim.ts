@@ -57,6 +57,15 @@ export class Victim {
     await this.#ended
   }
 
+  /** SIGSTOP: it holds what it holds and does nothing, as on a machine that sleeps. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   #nextLife(): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>()
     this.#born = resolve

@@ -10,7 +10,13 @@ const TIMEOUT_MS = 120_000
 test(`both sides become equal and no edit is lost when the service is killed ${KILLS} times in its cycles`, async (t) => {
   const seed = Math.floor(Math.random() * 1_000_000)
   t.diagnostic(`seed ${seed}: npm run crash -- --sync --kills ${KILLS} --seed ${seed}`)
-  const options = { kills: KILLS, seed, restWithinMs: 30_000, signal: AbortSignal.timeout(TIMEOUT_MS) }
+  const options = {
+    kills: KILLS,
+    seed,
+    replicas: 1,
+    restWithinMs: 30_000,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }
   const { broken, numbers, directory } = await crashSync(options)
   t.diagnostic(JSON.stringify(numbers))
   assert.deepEqual(broken, [], `seed ${seed}, data and log in ${directory}`)

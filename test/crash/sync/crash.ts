@@ -12,9 +12,10 @@ import { setUpMarketo } from '../../../src/sync/setup.ts'
 import type { CrashOptions, CrashReport } from '../crash.ts'
 import { Draw } from '../draw.ts'
 import { Engine } from '../engine.ts'
-import { dieAt, killMoment } from '../kill.ts'
+import { Fleet } from '../fleet.ts'
+import { dieAt, killMoment, sleepAt } from '../kill.ts'
 import type { CampaignCall } from '../people.ts'
-import { Victim } from '../victim.ts'
+import { type Store, startStore } from '../store.ts'
 import type { Evidence } from './evidence.ts'
 import { observer } from './look.ts'
 import { Office } from './office.ts'
@@ -51,19 +52,21 @@ export async function crashSync(options: CrashOptions): Promise<CrashReport> {
   })
   await setUp(sandbox)
   const environment = { ...sandbox.environment(), ...sandbox.marketoEnvironment(), ...SETTINGS }
-  const victim = new Victim({
+  await using store = await startStore(options.replicas, directory)
+  const fleet = new Fleet({
     host: HOST,
     main: MAIN,
-    environment: { ...environment, API_KEYS: `crash:${API_KEY}`, DATA_DIR: directory },
-    logFile: join(directory, 'service.log'),
+    environment: { ...environment, ...store.environment, API_KEYS: `crash:${API_KEY}` },
+    replicas: options.replicas,
+    directory,
   })
-  victim.start()
+  fleet.start()
   try {
-    const report = await play(options, sandbox, victim)
+    const report = await play(options, sandbox, fleet, store)
     if (report.broken.length === 0) await rm(directory, { recursive: true })
     return { ...report, directory }
   } finally {
-    await victim.kill()
+    await fleet.kill()
   }
 }
 
@@ -75,10 +78,10 @@ async function setUp({ marketo: { url, service } }: Sandbox): Promise<void> {
   if (!(await setUpMarketo(options, { signal }))) throw new Error('Marketo could not be set up')
 }
 
-async function play(options: CrashOptions, sandbox: Sandbox, victim: Victim) {
-  const engine = new Engine(victim, API_KEY)
+async function play(options: CrashOptions, sandbox: Sandbox, fleet: Fleet, store: Store) {
+  const engine = new Engine(fleet, API_KEY)
   const started = performance.now()
-  const { office, bends } = await storm(options, sandbox, victim, engine)
+  const { office, bends, ...counts } = await storm(options, sandbox, { fleet, store, engine })
   const stormOver = performance.now()
   const look = observer(sandbox, office, engine)
   const broken = await comeToRest(Date.now() + options.restWithinMs, look, engine)
@@ -94,6 +97,7 @@ async function play(options: CrashOptions, sandbox: Sandbox, victim: Victim) {
     broken,
     numbers: {
       kills: options.kills,
+      ...counts,
       'people and records entered': office.subjects.length,
       'edits by humans': office.edits.length,
       'conflicts in the log': conflicts,
@@ -111,8 +115,7 @@ async function play(options: CrashOptions, sandbox: Sandbox, victim: Victim) {
 async function storm(
   { kills, seed, signal }: CrashOptions,
   sandbox: Sandbox,
-  victim: Victim,
-  engine: Engine,
+  { fleet, store, engine }: { fleet: Fleet; store: Store; engine: Engine },
 ) {
   const draw = new Draw(seed)
   const { dataverse, marketo } = sandbox
@@ -148,13 +151,21 @@ async function storm(
   ]
   const kill = async () => {
     for (let killed = 0; killed < kills; killed += 1) {
-      await dieAt(killMoment(draw, counters), victim, ends)
+      await dieAt(killMoment(draw, counters), fleet.any(draw), ends)
     }
     calm.abort()
   }
-  await Promise.all([guarded(kill()), guarded(work())])
+  let sleeps = 0
+  const sleep = async () => {
+    while (fleet.victims.length > 1 && !calm.signal.aborted && !ends.aborted) {
+      await sleepAt(killMoment(draw, counters), fleet.any(draw), calm.signal, ends)
+      sleeps += 1
+    }
+  }
+  const troubled = store.trouble(calm.signal)
+  await Promise.all([guarded(kill()), guarded(sleep()), guarded(work())])
   await Promise.all(calls)
-  return { office, bends }
+  return { office, bends, sleeps, ...(await troubled) }
 }
 
 /** What is broken at the deadline; nothing as soon as nothing is and nothing waits to be worked off. */
