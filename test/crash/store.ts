@@ -1,4 +1,4 @@
-import { startCluster } from '../postgres/cluster.ts'
+import { Cluster } from '../postgres/cluster.ts'
 import { troubleDatabase } from './database-trouble.ts'
 
 /** What the replicas of a run remember with. */
@@ -17,7 +17,7 @@ export async function startStore(replicas: number, directory: string): Promise<S
       async [Symbol.asyncDispose]() {},
     }
   }
-  const cluster = await startCluster()
+  const cluster = await Cluster.start()
   return {
     environment: { DATABASE_URL: await cluster.createDatabase() },
     trouble: (signal) => troubleDatabase(cluster, signal),

@@ -19,16 +19,15 @@ export const withoutPostgres: string | false =
   programs === undefined && given === undefined
     ? 'no PostgreSQL here: install it (Debian: postgresql), or set TEST_DATABASE_URL'
     : false
+/** The same for tests that start and stop servers. */
+export const withoutServers: string | false =
+  programs === undefined ? 'no PostgreSQL programs here: install them (Debian: postgresql)' : false
 
-export interface Cluster extends AsyncDisposable {
+export interface Databases extends AsyncDisposable {
   /** The URL of an empty database. */
   createDatabase(): Promise<string>
-  /** Stops at once, as a crash does, and starts again. Only of a cluster of our own. */
-  restart(): Promise<void>
-  stop(): Promise<void>
-  start(): Promise<void>
-  /** Ends every connection of the database but the one that asks. */
-  cutConnections(): Promise<number>
+  /** Ends every connection to a test's database. */
+  cutConnections(): Promise<void>
 }
 
 export interface ClusterOptions {
@@ -36,78 +35,121 @@ export interface ClusterOptions {
   fsync?: boolean
 }
 
-/** A server of our own in a folder of its own, or databases on the one that is given. */
-export async function startCluster({ fsync = false }: ClusterOptions = {}): Promise<Cluster> {
-  if (given !== undefined) return onServer(given)
-  const directory = await mkdtemp(join(tmpdir(), 'sync-person-postgres-'))
-  await chmod(directory, 0o777)
-  const data = join(directory, 'data')
-  await asPostgres('initdb', [
-    '-D',
-    data,
-    '-U',
-    'postgres',
-    '-A',
-    'trust',
-    '-E',
-    'UTF8',
-    '--no-sync',
-    '--locale',
-    'C',
-  ])
-  const port = await anyPort()
-  const settings = [
-    ...['-p', String(port), '-k', '', '-c', `listen_addresses=${HOST}`, '-c', 'max_connections=100'],
-    ...['-c', `fsync=${fsync ? 'on' : 'off'}`, '-c', 'shared_buffers=32MB', '-c', 'log_min_messages=fatal'],
-  ]
-  const control = (...words: string[]) => asPostgres('pg_ctl', ['-D', data, '-w', ...words])
-  const start = () => control('start', '-l', join(directory, 'log'), '-o', settings.map(quote).join(' '))
-  const stop = () => control('stop', '-m', 'immediate')
-  await start()
+/** A PostgreSQL server of our own, in a folder of its own. */
+export class Cluster implements Databases {
+  readonly port: number
+  readonly #directory: string
+  readonly #settings: readonly string[]
+  readonly #url: string
+
+  private constructor(directory: string, port: number, { fsync = false }: ClusterOptions) {
+    this.#directory = directory
+    this.port = port
+    this.#settings = [
+      ...['-p', String(port), '-k', '', '-c', `listen_addresses=${HOST}`, '-c', 'max_connections=100'],
+      ...['-c', `fsync=${fsync ? 'on' : 'off'}`, '-c', 'shared_buffers=32MB', '-c', 'log_min_messages=fatal'],
+    ]
+    this.#url = `postgres://postgres@${HOST}:${port}/postgres`
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = await Cluster.#prepare(options)
+    const layout = ['-A', 'trust', '-E', 'UTF8', '--locale', 'C']
+    await asPostgres('initdb', ['-D', cluster.#data, '-U', 'postgres', '--no-sync', ...layout])
+    await cluster.start()
+    return cluster
+  }
+
+  /** A server that follows this one, and without which this one acknowledges nothing from now on. */
+  async standby(options: ClusterOptions = {}): Promise<Cluster> {
+    const standby = await Cluster.#prepare(options)
+    const source = ['-h', HOST, '-p', String(this.port), '-U', 'postgres']
+    await asPostgres('pg_basebackup', [...source, '-D', standby.#data, '-R', '-X', 'stream', '-c', 'fast'])
+    await standby.start()
+    await ask(this.#url, "alter system set synchronous_standby_names = '*'")
+    await ask(this.#url, 'select pg_reload_conf()')
+    return standby
+  }
+
+  static async #prepare(options: ClusterOptions): Promise<Cluster> {
+    const directory = await mkdtemp(join(tmpdir(), 'sync-person-postgres-'))
+    await chmod(directory, 0o777)
+    return new Cluster(directory, await anyPort(), options)
+  }
+
+  get #data(): string {
+    return join(this.#directory, 'data')
+  }
+
+  async start(): Promise<void> {
+    const settings = this.#settings.map((word) => `'${word}'`).join(' ')
+    await this.#control('start', '-l', join(this.#directory, 'log'), '-o', settings)
+  }
+
+  /** At once, as a crash does. */
+  async stop(): Promise<void> {
+    await this.#control('stop', '-m', 'immediate')
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  /** A standby becomes a server that takes writes. */
+  async promote(): Promise<void> {
+    await this.#control('promote')
+    await ask(this.#url, "alter system set synchronous_standby_names = ''")
+    await ask(this.#url, 'select pg_reload_conf()')
+  }
+
+  createDatabase(): Promise<string> {
+    return createDatabase(this.#url)
+  }
+
+  cutConnections(): Promise<void> {
+    return cutConnections(this.#url)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => {})
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #control(...words: string[]): Promise<void> {
+    return asPostgres('pg_ctl', ['-D', this.#data, '-w', ...words])
+  }
+}
+
+/** Databases on a server of our own, or on the one that is given. */
+export async function startDatabases(): Promise<Databases> {
+  if (given === undefined) return Cluster.start()
   return {
-    ...onServer(`postgres://postgres@${HOST}:${port}/postgres`),
-    start,
-    stop,
-    async restart() {
-      await stop()
-      await start()
-    },
-    async [Symbol.asyncDispose]() {
-      await stop().catch(() => {})
-      await rm(directory, { recursive: true, force: true })
-    },
+    createDatabase: () => createDatabase(given),
+    cutConnections: () => cutConnections(given),
+    async [Symbol.asyncDispose]() {},
   }
 }
 
 let databases = 0
 
-function onServer(url: string): Cluster {
-  const ask = async (sql: string) => {
-    const client = new pg.Client({ connectionString: url })
-    client.on('error', () => {})
-    await client.connect()
-    const { rows } = await client.query<Record<string, unknown>>(sql)
-    await client.end()
-    return rows
-  }
-  const refuse = () => Promise.reject(new Error('TEST_DATABASE_URL names a server that the tests do not own'))
-  return {
-    async createDatabase() {
-      databases += 1
-      const name = `test_${process.pid}_${databases}`
-      await ask(`create database ${name}`)
-      return Object.assign(new URL(url), { pathname: `/${name}` }).href
-    },
-    async cutConnections() {
-      const sql =
-        'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname like $$test%$$'
-      return (await ask(sql)).length
-    },
-    restart: refuse,
-    start: refuse,
-    stop: refuse,
-    async [Symbol.asyncDispose]() {},
-  }
+async function createDatabase(url: string): Promise<string> {
+  databases += 1
+  const name = `test_${process.pid}_${databases}`
+  await ask(url, `create database ${name}`)
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+}
+
+async function cutConnections(url: string): Promise<void> {
+  await ask(url, "select pg_terminate_backend(pid) from pg_stat_activity where datname like 'test%'")
+}
+
+async function ask(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  await client.query(sql)
+  await client.end()
 }
 
 /** PostgreSQL refuses to run as root. */
@@ -121,10 +163,6 @@ async function asPostgres(program: string, args: readonly string[]): Promise<voi
   const child = spawn('runuser', ['-u', 'postgres', '--', command, ...args], { stdio: 'ignore', cwd: '/' })
   const code = await new Promise((resolve) => child.once('close', resolve))
   if (code !== 0) throw new Error(`${program} ended with ${code}`)
-}
-
-function quote(word: string): string {
-  return `'${word}'`
 }
 
 /** A port of the system's choice. */

@@ -5,7 +5,7 @@ import { StoreUnavailable } from '../../src/errors.ts'
 import { migrate } from '../../src/store/postgres/migrations.ts'
 import { Postgres } from '../../src/store/postgres/postgres.ts'
 import { statement } from '../../src/store/postgres/statement.ts'
-import { startCluster, withoutPostgres } from './cluster.ts'
+import { Cluster, withoutPostgres, withoutServers } from './cluster.ts'
 import { sharedCluster } from './shared-cluster.ts'
 
 const COUNT = statement('select count(*) as links from link')
@@ -51,9 +51,11 @@ describe('statements on PostgreSQL', { skip: withoutPostgres }, () => {
     assert.equal(new Set(schemas).size, 1)
     await Promise.all(replicas.map((one) => one.close()))
   })
+})
 
+describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
   it('goes on by itself when its connections are cut or the server restarts', async () => {
-    await using cluster = await startCluster()
+    await using cluster = await Cluster.start()
     const postgres = connect(await cluster.createDatabase())
     await migrate(postgres)
     await postgres.run(ADD)
@@ -65,7 +67,7 @@ describe('statements on PostgreSQL', { skip: withoutPostgres }, () => {
   })
 
   it('says that the store is away when the server does not come back, and at once when it is only asked', async () => {
-    await using cluster = await startCluster()
+    await using cluster = await Cluster.start()
     const postgres = connect(await cluster.createDatabase())
     await postgres.ping()
     await cluster.stop()

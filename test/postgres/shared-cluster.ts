@@ -1,11 +1,11 @@
 import { after } from 'node:test'
-import { type Cluster, startCluster } from './cluster.ts'
+import { type Databases, startDatabases } from './cluster.ts'
 
-let shared: Promise<Cluster> | undefined
+let shared: Promise<Databases> | undefined
 
-/** One cluster for all tests of a file, gone when they are over. */
-export function sharedCluster(): Promise<Cluster> {
-  shared ??= startCluster()
+/** One server for all tests of a file, gone when they are over. */
+export function sharedCluster(): Promise<Databases> {
+  shared ??= startDatabases()
   return shared
 }
 
