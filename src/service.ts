@@ -89,6 +89,8 @@ export async function createService(
   const app = await buildApp(parts, stores, running)
 
   let working: Promise<unknown> = Promise.resolve()
+  const drained = new AbortController()
+  let beating: Promise<void> = Promise.resolve()
   let closed: Promise<void> | undefined
   const shutDown = async () => {
     stopping.abort()
@@ -101,6 +103,8 @@ export async function createService(
     flowStep.halt()
     await Promise.all([dataverse.close(), marketo?.close()])
     await calm
+    drained.abort()
+    await beating
     await storage[Symbol.asyncDispose]()
     log.info({ event: 'stopped' })
   }
@@ -112,6 +116,7 @@ export async function createService(
     await storage.recover()
     const { signal } = stopping
     await sync.check(signal)
+    beating = action.heartbeat.run(drained.signal)
     working = Promise.all([action.worker.run(signal), flowStep.run(signal), sync.run(signal)])
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })

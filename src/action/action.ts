@@ -8,6 +8,7 @@ import type { DeriveRecordId, Outcome, Store } from '../store/port.ts'
 import { Attempts } from './attempts.ts'
 import { CompletePerson } from './complete-person.ts'
 import { FlowAction } from './flow-action.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { PrepareRecord } from './prepare-record.ts'
 import { SyncPerson } from './sync-person.ts'
 import { Worker } from './worker.ts'
@@ -45,6 +46,10 @@ const ATTEMPT_BACKOFF = { baseMs: 2_000, maxMs: 300_000 }
 const BATCH_ATTEMPT_MS = 600_000
 /** A lease outlives the attempt that it covers. */
 const LEASE_MARGIN_MS = 15_000
+/** Three beats fit into the time for which a job is held: see jobs/port.ts. */
+const HEARTBEAT_INTERVAL_MS = 3_000
+/** A poisonous job takes others down with it, and they are no poison: hence not fewer. */
+const CRASHES_MAX = 10
 const TWIN_POLL_MS = 100
 const REAL_TIME_CONCURRENCY_MAX = 32
 const PRUNE_INTERVAL_MS = 3_600_000
@@ -75,10 +80,12 @@ export function createAction(options: ActionOptions) {
       backoff: TRY_BACKOFF,
     },
   })
+  const heartbeat = new Heartbeat({ jobs, clock, log, intervalMs: HEARTBEAT_INTERVAL_MS })
   const attempts = new Attempts({
     syncPerson,
     store,
     jobs,
+    heartbeat,
     clock,
     random,
     log,
@@ -95,17 +102,22 @@ export function createAction(options: ActionOptions) {
     jobs,
     clock,
     log,
-    limits: {
-      lanes: {
-        'real-time': { concurrencyMax: REAL_TIME_CONCURRENCY_MAX, leaseMs },
-        batch: { concurrencyMax: settings.batchConcurrencyMax, leaseMs: batchLeaseMs },
-      },
-      intervalMs: settings.recoveryIntervalSeconds * 1_000,
-      retentionMs: settings.retentionDays * 86_400_000,
-      pruneIntervalMs: PRUNE_INTERVAL_MS,
-      prunePageMax: PRUNE_PAGE_MAX,
-    },
+    limits: workerLimits(settings, leaseMs, batchLeaseMs),
   })
   const flowAction = new FlowAction({ store, attempts, worker, clock, leaseMs, twinPollMs: TWIN_POLL_MS })
-  return { attempts, worker, flowAction }
+  return { attempts, heartbeat, worker, flowAction }
+}
+
+function workerLimits(settings: ActionOptions['settings'], leaseMs: number, batchLeaseMs: number) {
+  return {
+    lanes: {
+      'real-time': { concurrencyMax: REAL_TIME_CONCURRENCY_MAX, leaseMs },
+      batch: { concurrencyMax: settings.batchConcurrencyMax, leaseMs: batchLeaseMs },
+    },
+    intervalMs: settings.recoveryIntervalSeconds * 1_000,
+    retentionMs: settings.retentionDays * 86_400_000,
+    pruneIntervalMs: PRUNE_INTERVAL_MS,
+    prunePageMax: PRUNE_PAGE_MAX,
+    crashesMax: CRASHES_MAX,
+  }
 }

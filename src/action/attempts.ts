@@ -4,12 +4,14 @@ import { Busy, Unauthorized, Unavailable } from '../errors.ts'
 import type { JobLane, Jobs } from '../jobs/port.ts'
 import { type Backoff, retryHint, waitMs } from '../retry.ts'
 import type { Outcome, Store, Work } from '../store/port.ts'
+import type { Heartbeat } from './heartbeat.ts'
 import type { SyncPerson } from './sync-person.ts'
 
 export interface AttemptsOptions {
   syncPerson: SyncPerson
   store: Store
   jobs: Jobs
+  heartbeat: Pick<Heartbeat, 'hold'>
   clock: Clock
   random: Random
   log: Logger
@@ -43,6 +45,7 @@ export class Attempts {
   readonly #options: AttemptsOptions
   readonly #running = new Set<Promise<unknown>>()
   readonly #expiries = new Set<AbortController>()
+  #halted = false
 
   constructor(options: AttemptsOptions) {
     this.#options = options
@@ -65,16 +68,27 @@ export class Attempts {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  /** Ends what is under way as unfinished, for a job to take up. */
+  /** Ends what is under way and hands its job back, for another process or the next start. */
   halt(): void {
+    this.#halted = true
     for (const expiry of this.#expiries) expiry.abort(new Unavailable('The service stops'))
   }
 
+  /** Records the request as failed, where nothing better can come of it. */
+  async giveUp(requestId: string, reason: string, advice: string): Promise<Outcome> {
+    const { clock, store, log, settled } = this.#options
+    log.error({ event: 'gave-up', requestId, reason }, 'The request is recorded as failed')
+    const outcome = await store.settle(requestId, { kind: 'failed', code: 'gave-up', advice }, clock.now())
+    settled(outcome)
+    return outcome
+  }
+
   async #attempt(work: Work, options: AttemptOptions): Promise<Outcome | undefined> {
-    const { clock, syncPerson, limits, settled } = this.#options
+    const { clock, syncPerson, heartbeat, limits, settled } = this.#options
     const { attemptsBefore, lane, waitUntil = Number.POSITIVE_INFINITY } = options
     const attemptMs = limits.attemptMs[lane]
     const deadline = Math.min(waitUntil, clock.now() + attemptMs)
+    const release = heartbeat.hold(work.requestId)
     const expiry = new AbortController()
     this.#expiries.add(expiry)
     const finished = new AbortController()
@@ -88,24 +102,26 @@ export class Attempts {
       settled(outcome)
       return outcome
     } catch (error) {
+      release()
       return await this.#later(work, attemptsBefore, error)
     } finally {
+      release()
       finished.abort(FINISHED)
       this.#expiries.delete(expiry)
     }
   }
 
   async #later(work: Work, attemptsBefore: number, error: unknown): Promise<Outcome | undefined> {
-    const { clock, random, store, jobs, limits, log, settled } = this.#options
+    const { clock, random, jobs, limits, log } = this.#options
     const { requestId } = work
     const now = clock.now()
     const reason = reasonOf(error)
     if (now - work.acceptedAt >= limits.giveUpMs) {
-      log.error({ event: 'gave-up', requestId, reason }, 'The request is recorded as failed')
-      const advice = giveUpAdvice(reason)
-      const outcome = await store.settle(requestId, { kind: 'failed', code: 'gave-up', advice }, now)
-      settled(outcome)
-      return outcome
+      return this.giveUp(requestId, reason, tooLateAdvice(reason))
+    }
+    if (this.#halted) {
+      await jobs.handBack([requestId], now)
+      return undefined
     }
     const wait = waitMs(limits.backoff, attemptsBefore + 1, random, retryHint(error) ?? 0)
     const unexpected = reason === 'internal-error'
@@ -120,7 +136,7 @@ export class Attempts {
       },
       'The request is tried again later',
     )
-    await jobs.reschedule(requestId, now + wait, reason)
+    await jobs.reschedule(requestId, now + wait, reason, now)
     return undefined
   }
 }
@@ -131,6 +147,6 @@ function reasonOf(error: unknown): string {
   return error instanceof Unavailable ? 'vendor-unavailable' : 'internal-error'
 }
 
-function giveUpAdvice(reason: string): string {
+function tooLateAdvice(reason: string): string {
   return `Nothing usable was answered in time (${reason}). Mend that, then send the person again: no duplicate can result.`
 }

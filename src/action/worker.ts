@@ -20,13 +20,15 @@ export interface WorkerOptions {
     pruneIntervalMs: number
     /** How much of each kind is forgotten in one transaction. */
     prunePageMax: number
+    /** How many workers may die of a job before nobody takes it any more. */
+    crashesMax: number
   }
 }
 
 export interface LaneLimits {
   /** Requests that the worker finishes at the same time; no lane takes another one's room. */
   concurrencyMax: number
-  /** How long a job is kept from other workers: longer than an attempt. */
+  /** How long others keep away from the link of a job: longer than an attempt. */
   leaseMs: number
 }
 
@@ -75,11 +77,9 @@ export class Worker {
 
   async #claim(lane: JobLane): Promise<number> {
     const { jobs, clock, limits } = this.#options
-    const { concurrencyMax, leaseMs } = limits.lanes[lane]
-    const room = concurrencyMax - this.#active[lane].size
+    const room = limits.lanes[lane].concurrencyMax - this.#active[lane].size
     if (room <= 0) return 0
-    const now = clock.now()
-    const claimed = await jobs.claim(lane, room, now + leaseMs, now)
+    const claimed = await jobs.claim(lane, room, clock.now())
     for (const job of claimed) this.#start(job, lane)
     return claimed.length
   }
@@ -92,14 +92,17 @@ export class Worker {
     this.#active[lane].add(finished)
   }
 
-  async #finish({ requestId, attempts }: Job, lane: JobLane): Promise<void> {
-    const { store, clock, limits, log } = this.#options
+  async #finish({ requestId, attempts: attemptsBefore, crashes }: Job, lane: JobLane): Promise<void> {
+    const { attempts, store, jobs, clock, limits, log } = this.#options
     try {
       const leaseUntil = clock.now() + limits.lanes[lane].leaseMs
       const work = await store.takeUp(requestId, leaseUntil, clock.now())
-      if (work) await this.#options.attempts.run(work, { attemptsBefore: attempts, lane })
+      if (!work || work.outcome) await jobs.drop(requestId)
+      else if (crashes >= limits.crashesMax)
+        await attempts.giveUp(requestId, 'worker-died', diedAdvice(crashes))
+      else await attempts.run(work, { attemptsBefore, lane })
     } catch (err) {
-      log.error({ event: 'job-failed', requestId, err }, 'The job is taken up again when its lease ends')
+      log.error({ event: 'job-failed', requestId, err }, 'The job is taken up again when its hold ends')
     }
   }
 
@@ -119,4 +122,8 @@ export class Worker {
     } while (more)
     if (total.requests + total.activities > 0) log.info({ event: 'pruned', ...total })
   }
+}
+
+function diedAdvice(crashes: number): string {
+  return `The service died ${crashes} times while it worked on this person. Its logs and the system's tell why. Mend that, then send the person again: no duplicate can result.`
 }

@@ -2,8 +2,10 @@
 
 export interface Job {
   requestId: string
-  /** How often it was started before. */
+  /** Attempts that ended without a result. */
   attempts: number
+  /** How often a worker took it and was not heard of again. */
+  crashes: number
 }
 
 /** Real-time work comes before batch work. */
@@ -12,16 +14,25 @@ export type JobLane = 'real-time' | 'batch'
 export interface NewJob {
   requestId: string
   lane: JobLane
-  /** Epoch ms until which its maker works on it and no worker takes it, unless the maker's process is gone. */
-  leasedUntil: number
+  /** Its maker works on it: no worker takes it while the heartbeat lasts. */
+  held: boolean
 }
 
-/** Work on jobs from outside a store transaction. */
+/** How long a job is kept from others after it was claimed, made as held, or told of by a heartbeat. */
+export const HOLD_MS = 10_000
+
+/** Work on jobs from outside a store transaction. `now` is epoch ms; a driver may count by its own clock. */
 export interface Jobs {
-  /** Up to `limit` due jobs of a lane, kept from other workers until `until` (epoch ms). */
-  claim(lane: JobLane, limit: number, until: number, now: number): Promise<Job[]>
+  /** Up to `limit` due jobs of a lane, held. What a worker does not bring to an end comes back when its hold does. */
+  claim(lane: JobLane, limit: number, now: number): Promise<Job[]>
+  /** This process is alive and works on these: they stay held. */
+  heartbeat(requestIds: readonly string[], now: number): Promise<void>
   /** The attempt did not finish the request: again at `runAt`. `reason` is a code, never a person's data. */
-  reschedule(requestId: string, runAt: number, reason: string): Promise<void>
+  reschedule(requestId: string, runAt: number, reason: string, now: number): Promise<void>
+  /** This process stops: another one may begin at once. Neither an attempt nor a crash. */
+  handBack(requestIds: readonly string[], now: number): Promise<void>
+  /** Nothing is left to do: the request is settled or forgotten. */
+  drop(requestId: string): Promise<void>
   /** Requests that wait, and the epoch ms when the oldest one was accepted. */
   backlog(): Promise<{ waiting: number; oldestAt?: number }>
 }

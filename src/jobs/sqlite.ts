@@ -1,5 +1,5 @@
 import type { Database } from '../store/sqlite/database.ts'
-import type { Job, JobLane, Jobs, JobsInTransaction, NewJob } from './port.ts'
+import { HOLD_MS, type Job, type JobLane, type Jobs, type JobsInTransaction, type NewJob } from './port.ts'
 
 const PRIORITY: Readonly<Record<JobLane, number>> = { 'real-time': 0, batch: 1 }
 
@@ -18,7 +18,8 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     return this.#db.write(() => void this.#sql.releaseAll.run())
   }
 
-  enqueue({ requestId, lane, leasedUntil }: NewJob, now: number): void {
+  enqueue({ requestId, lane, held }: NewJob, now: number): void {
+    const leasedUntil = held ? now + HOLD_MS : now
     this.#sql.insert.run({ requestId, priority: PRIORITY[lane], leasedUntil, now })
   }
 
@@ -26,16 +27,33 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     this.#sql.remove.run(requestId)
   }
 
-  claim(lane: JobLane, limit: number, until: number, now: number): Promise<Job[]> {
+  claim(lane: JobLane, limit: number, now: number): Promise<Job[]> {
     return this.#db.writeUnsynced(() =>
-      this.#sql.claim
-        .all({ priority: PRIORITY[lane], limit, until, now })
-        .map((row) => ({ requestId: String(row.request_id), attempts: Number(row.attempts) - 1 })),
+      this.#sql.claim.all({ priority: PRIORITY[lane], limit, until: now + HOLD_MS, now }).map((row) => ({
+        requestId: String(row.request_id),
+        attempts: Number(row.attempts),
+        crashes: Number(row.crashes) - 1,
+      })),
+    )
+  }
+
+  heartbeat(requestIds: readonly string[], now: number): Promise<void> {
+    const until = now + HOLD_MS
+    return this.#db.writeUnsynced(
+      () => void this.#sql.hold.run({ requestIds: JSON.stringify(requestIds), until }),
     )
   }
 
   reschedule(requestId: string, runAt: number, reason: string): Promise<void> {
     return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ requestId, runAt, reason }))
+  }
+
+  handBack(requestIds: readonly string[]): Promise<void> {
+    return this.#db.writeUnsynced(() => void this.#sql.handBack.run(JSON.stringify(requestIds)))
+  }
+
+  drop(requestId: string): Promise<void> {
+    return this.#db.writeUnsynced(() => this.complete(requestId))
   }
 
   async backlog(): Promise<{ waiting: number; oldestAt?: number }> {
@@ -45,6 +63,7 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
   }
 }
 
+/** A claim counts as a crash until its worker says how it ended. */
 function prepareStatements(db: Database) {
   return {
     insert: db.prepare(
@@ -54,14 +73,24 @@ function prepareStatements(db: Database) {
     releaseAll: db.prepare('update job set leased_until = 0'),
     remove: db.prepare('delete from job where request_id = ?'),
     claim: db.prepare(
-      `update job set leased_until = :until, attempts = attempts + 1
+      `update job set leased_until = :until, crashes = crashes + 1
         where request_id in (select request_id from job
                               where priority = :priority and run_at <= :now and leased_until <= :now
                               order by run_at limit :limit)
-       returning request_id, attempts`,
+       returning request_id, attempts, crashes`,
+    ),
+    hold: db.prepare(
+      `update job set leased_until = max(leased_until, :until)
+        where request_id in (select value from json_each(:requestIds))`,
     ),
     reschedule: db.prepare(
-      'update job set run_at = :runAt, leased_until = 0, last_reason = :reason where request_id = :requestId',
+      `update job set run_at = :runAt, leased_until = 0, attempts = attempts + 1,
+              crashes = max(crashes - 1, 0), last_reason = :reason
+        where request_id = :requestId`,
+    ),
+    handBack: db.prepare(
+      `update job set leased_until = 0, crashes = max(crashes - 1, 0)
+        where request_id in (select value from json_each(?))`,
     ),
     backlog: db.prepare('select count(*) as waiting, min(created_at) as oldest_at from job'),
   }

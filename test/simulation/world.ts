@@ -4,6 +4,7 @@ import { webhookAnswer } from '../../src/action/answer.ts'
 import { Attempts } from '../../src/action/attempts.ts'
 import { CompletePerson } from '../../src/action/complete-person.ts'
 import { FlowAction, type FlowActionCall } from '../../src/action/flow-action.ts'
+import { Heartbeat } from '../../src/action/heartbeat.ts'
 import { PrepareRecord } from '../../src/action/prepare-record.ts'
 import { SyncPerson } from '../../src/action/sync-person.ts'
 import { Worker } from '../../src/action/worker.ts'
@@ -47,6 +48,7 @@ const LEASE_MS = 60_000
 const ATTEMPT_MS = 45_000
 const DEADLINE_MS = 25_000
 const TICK_MS = 15_000
+const HEARTBEAT_MS = 3_000
 const TWIN_POLL_MS = 1_000
 const LINK_TRUST_MS = 60_000
 const RETRY_AFTER_MS = 90_000
@@ -159,8 +161,10 @@ export class World {
       },
     })
     const shared = { store, jobs, clock, log: silent }
+    const heartbeat = new Heartbeat({ ...shared, intervalMs: HEARTBEAT_MS })
     const attempts = new Attempts({
       ...shared,
+      heartbeat,
       syncPerson,
       random,
       settled: () => {},
@@ -180,6 +184,7 @@ export class World {
         retentionMs: 0,
         pruneIntervalMs: 0,
         prunePageMax: 1,
+        crashesMax: Number.MAX_SAFE_INTEGER,
       },
     })
     const flowAction = new FlowAction({
@@ -191,11 +196,15 @@ export class World {
       twinPollMs: TWIN_POLL_MS,
     })
     this.#replicas[index] = Object.assign(owner, { flowAction, worker })
-    const tick = () => {
-      worker.tick().catch(() => {})
-      scheduler.at(TICK_MS, tick, owner)
+    const every = (ms: number, tick: () => Promise<unknown>) => {
+      const run = () => {
+        tick().catch(() => {})
+        scheduler.at(ms, run, owner)
+      }
+      scheduler.at(scheduler.between(1, ms), run, owner)
     }
-    scheduler.at(scheduler.between(1, TICK_MS), tick, owner)
+    every(TICK_MS, () => worker.tick())
+    every(HEARTBEAT_MS, () => heartbeat.tick())
   }
 
   #storeFor(owner: Process): Store {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
-import type { JobLane, Jobs } from '../../src/jobs/port.ts'
+import type { Jobs } from '../../src/jobs/port.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
 import type {
   Acceptance,
@@ -24,8 +25,6 @@ const NOW = 1_000_000
 const LEASE_UNTIL = NOW + 60_000
 const SETTLE = { kind: 'linked', recordType: 'lead', provenAt: NOW } as const
 
-let requests = 0
-
 /** What a door, or Marketo, knows of a person. */
 function identity({ marketoId, email }: { marketoId?: number; email?: string }): Identity {
   const identifiers: Identifier[] = []
@@ -42,10 +41,9 @@ export function newRequest(
   who: { marketoId?: number; email?: string },
   more: Partial<NewRequest> = {},
 ): NewRequest {
-  requests += 1
   return {
     ...identity(who),
-    requestId: `request-${requests}`,
+    requestId: randomUUID(),
     door: 'rest',
     caller: 'tests',
     recordType: 'lead',
@@ -417,7 +415,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal(leased, false)
       const [{ door, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
       assert.deepEqual([door, outcome, of], ['flow-step', 'queued', campaign])
-      assert.deepEqual(await jobs.claim('real-time', 9, NOW + 1, NOW), [{ requestId, attempts: 0 }])
+      assert.deepEqual(await jobs.claim('real-time', 9, NOW), [{ requestId, attempts: 0, crashes: 0 }])
     })
 
     test('what is settled and old is forgotten; links and open requests stay', async ({ store }) => {
@@ -442,46 +440,31 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     })
   })
 
-  describe(`jobs on ${name}`, () => {
-    const claimAll = (jobs: Jobs, now: number) => jobs.claim('real-time', 10, now + 1_000, now)
-
-    test("a request's job is its maker's until the lease ends, and gone when it is settled", async ({
-      store,
-      jobs,
-    }) => {
-      const { requestId } = await accept(store, newRequest({ email: 'a@x' }))
-      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL - 1), [])
-      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL), [{ requestId, attempts: 0 }])
-      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL), [], 'it is leased again')
-      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
-      assert.deepEqual(await claimAll(jobs, LEASE_UNTIL * 2), [])
+  describe(`the store on ${name}: jobs`, () => {
+    test('a request is made with its job in its lane, and settled with it', async ({ store, jobs }) => {
+      const lanes = [{ batch: false, unattended: true }, { batch: true }] as const
+      for (const [index, lane] of (['real-time', 'batch'] as const).entries()) {
+        const { requestId } = await accept(store, newRequest({ marketoId: index }, lanes[index]))
+        assert.deepEqual(await jobs.claim(lane, 9, NOW), [{ requestId, attempts: 0, crashes: 0 }])
+        await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      }
       assert.deepEqual(await jobs.backlog(), { waiting: 0 })
     })
 
-    test('a rescheduled job comes back at its time and counts its attempts', async ({ store, jobs }) => {
-      const { requestId } = await accept(store, newRequest({ email: 'a@x' }, { unattended: true }))
-      await claimAll(jobs, NOW)
-      await jobs.reschedule(requestId, NOW + 5_000, 'vendor-busy')
-      assert.deepEqual(await claimAll(jobs, NOW + 4_999), [])
-      assert.deepEqual(await claimAll(jobs, NOW + 5_000), [{ requestId, attempts: 1 }])
+    test("a request that its door works on has a job that is the door's", async ({ store, jobs }) => {
+      await accept(store, newRequest({ email: 'a@x' }))
+      assert.deepEqual(await jobs.claim('real-time', 9, NOW), [])
+      assert.equal((await jobs.backlog()).waiting, 1)
     })
 
-    test('a lane gives its own work only, older before newer, up to the limit', async ({ store, jobs }) => {
-      const accepted: string[] = []
-      for (const [email, batch, now] of [
-        ['a@x', true, NOW + 1],
-        ['b@x', true, NOW],
-        ['c@x', false, NOW + 2],
-      ] as const) {
-        const work = await accept(store, newRequest({ email }, { batch, now, leaseUntil: now }))
-        accepted.push(work.requestId)
-      }
-      const taken = async (lane: JobLane) =>
-        (await jobs.claim(lane, 1, NOW + 1_000, NOW + 10)).map(({ requestId }) => requestId)
-      assert.deepEqual(await taken('real-time'), [accepted[2]])
-      assert.deepEqual(await taken('real-time'), [])
-      assert.deepEqual(await taken('batch'), [accepted[1]])
-      assert.deepEqual(await jobs.backlog(), { waiting: 3, oldestAt: NOW })
+    test('a request that was seen before, or is refused, leaves no job', async ({ store, jobs }) => {
+      const keyed = (bodyHash: string) =>
+        newRequest({ email: 'a@x' }, { idempotency: { key: 'k', bodyHash } })
+      const { requestId } = await accept(store, keyed('h'))
+      for (const bodyHash of ['h', 'other']) await store.acceptRequest(keyed(bodyHash))
+      assert.equal((await jobs.backlog()).waiting, 1)
+      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(await jobs.backlog(), { waiting: 0 })
     })
   })
 }

@@ -189,6 +189,7 @@ const migrations: readonly string[] = [
      outcome text,
      primary key (number, position)
    ) strict, without rowid;`,
+  'alter table job add column crashes integer not null default 0',
 ]
 
 export function migrate(db: DatabaseSync): void {

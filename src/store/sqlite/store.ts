@@ -208,8 +208,7 @@ export class SqliteStore implements Store {
       campaign: request.campaign ? JSON.stringify(request.campaign) : null,
       now,
     })
-    const leasedUntil = unattended ? now : leaseUntil
-    this.#jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', leasedUntil }, now)
+    this.#jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended }, now)
     if (unattended) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
     const leased = !unattended && this.#takeLease(link, requestId, leaseUntil, now)
     return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link, leased } }
