@@ -60,7 +60,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
   store: ['type:jobs', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
-  jobs: ['type:store'],
+  // On PostgreSQL pg-boss keeps them, on the store's connections.
+  jobs: ['type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
   clock: [],

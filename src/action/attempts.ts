@@ -98,14 +98,12 @@ export class Attempts {
     )
     try {
       const attempt = { signal: expiry.signal, deadline, ...(lane === 'batch' && BEHIND_OTHERS) }
-      const outcome = await syncPerson.finish(work, attempt)
+      const outcome = await syncPerson.finish(work, attempt).finally(release)
       settled(outcome)
       return outcome
     } catch (error) {
-      release()
       return await this.#later(work, attemptsBefore, error)
     } finally {
-      release()
       finished.abort(FINISHED)
       this.#expiries.delete(expiry)
     }

@@ -51,6 +51,6 @@ export interface JobStatement {
 
 /** PostgreSQL: neither makes a round trip, and what they give may be sent twice. */
 export interface JobStatements {
-  enqueue(job: { requestId: string; lane: JobLane; held: boolean }): Promise<JobStatement>
+  enqueue(job: NewJob): Promise<JobStatement>
   complete(requestId: string): Promise<JobStatement>
 }

@@ -94,6 +94,11 @@ export class Postgres {
     return this.#again((client) => burst(client, statements))
   }
 
+  /** Statements in one message, which may bring a transaction of their own. Gives the rows of all of them. */
+  script(text: string): Promise<Row[]> {
+    return this.#again((client) => sendScript(client, text))
+  }
+
   /** Throws when the database does not answer at once. */
   async ping(): Promise<void> {
     const client = await this.#pool.connect()
@@ -153,6 +158,17 @@ export class Postgres {
 async function send(client: pg.PoolClient, { text, values }: Statement): Promise<Row[]> {
   const { rows } = await client.query<Record<string, unknown>>(text, [...values])
   return rows
+}
+
+/** Where it breaks off, its transaction is left open: the connection is not handed on like that. */
+async function sendScript(client: pg.PoolClient, text: string): Promise<Row[]> {
+  try {
+    const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(text)
+    return [result].flat().flatMap(({ rows }) => rows)
+  } catch (error) {
+    await client.query('rollback').catch(() => {})
+    throw error
+  }
 }
 
 /** The first error is the cause; those after it only say that the transaction is over. */

@@ -1,0 +1,40 @@
+import { HOLD_MS } from './port.ts'
+
+/**
+ * What pg-boss has no verb for: a verb of its own would move one job at a time, count a job that was handed back as
+ * one whose worker died, or make a job anew that has ended meanwhile. Its functions and columns are as its own
+ * statements use them. Source: pg-boss 12.35.0, src/plans.ts (touchJobs, updateJob, restoreJobs).
+ */
+
+export const SCHEMA = 'sync_person_jobs'
+export const QUEUE = 'requests'
+export const HOLD_SECONDS = HOLD_MS / 1_000
+
+const NOW = `${SCHEMA}.job_now()`
+/** Claimed jobs are kept by their heartbeat, those that a door works on by the time before which none is claimed. */
+export const HOLD = `
+  update ${SCHEMA}.job
+     set heartbeat_on = case state when 'active' then ${NOW} else heartbeat_on end,
+         start_after = case state when 'active' then start_after
+                       else greatest(start_after, ${NOW} + interval '${HOLD_SECONDS} seconds') end
+   where name = '${QUEUE}' and id = any(:requestIds::uuid[])`
+
+/** Without a start the next claim does not count this one as a crash: see fetchNextJob and restoreJobs. */
+const PUT_BACK = `update ${SCHEMA}.job set state = 'created', started_on = null, heartbeat_on = null`
+
+export const HAND_BACK = `
+  ${PUT_BACK}, start_after = ${NOW}
+   where name = '${QUEUE}' and id = any(:requestIds::uuid[])`
+
+export const RESCHEDULE = `
+  ${PUT_BACK},
+         start_after = ${NOW} + :waitMs::bigint * interval '1 millisecond',
+         data = jsonb_build_object('attempts', coalesce((data ->> 'attempts')::bigint, 0) + 1),
+         output = jsonb_build_object('reason', :reason::text)
+   where name = '${QUEUE}' and id = :requestId::uuid`
+
+/** pg-boss keeps the time at which a job was made, whatever happens to it. */
+export const BACKLOG = `
+  select count(*) as waiting, floor(extract(epoch from min(created_on)) * 1000)::bigint as oldest_at
+    from ${SCHEMA}.job
+   where name = '${QUEUE}'`
