@@ -5,7 +5,7 @@ import { SqliteJobs } from '../../../src/jobs/sqlite.ts'
 import { createLog } from '../../../src/log.ts'
 import { createCallbackSender } from '../../../src/marketo/callback.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
-import type { Chunk } from '../../../src/store/chunk-port.ts'
+import type { CallbackResult, Chunk } from '../../../src/store/chunk-port.ts'
 import { SqliteChunkStore } from '../../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../../src/store/sqlite/database.ts'
 import { SqliteStore } from '../../../src/store/sqlite/store.ts'
@@ -20,12 +20,19 @@ const TOKEN = 't-1'
 /** Lets a test in between a chunk's being put off and the end of the step that did it. */
 class ObservedChunks extends SqliteChunkStore {
   afterPutOff: (() => Promise<void>) | undefined
+  /** Tries of callbacks that are settled. */
+  settledTries = 0
 
   override async rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
     await super.rescheduleChunk(chunkId, runAt)
     const then = this.afterPutOff
     this.afterPutOff = undefined
     await then?.()
+  }
+
+  override async settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {
+    await super.settleCallback(chunkId, result, now)
+    this.settledTries += 1
   }
 }
 
