@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
+import type { Readable } from 'node:stream'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { untilAborted } from './abort.ts'
 
@@ -8,7 +9,8 @@ export interface WireRequest {
   path: string
   method: 'GET' | 'POST'
   headers: Record<string, string>
-  body?: string
+  /** Of a stream the headers give the length. */
+  body?: string | Readable
 }
 
 export interface WireReply {

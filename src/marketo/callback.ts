@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { causeCode, type Log } from '../event-log.ts'
@@ -12,8 +13,8 @@ export interface Callback {
   key: string
   /** For x-callback-token: the other side takes it once. */
   token: string
-  /** JSON. */
-  body: string
+  /** JSON, in parts. */
+  body: readonly string[]
 }
 
 /** `reason` is a code: `http-<status>` or one of CallbackTrouble. */
@@ -127,7 +128,15 @@ type Allowed = Extract<CallbackAddress, { kind: 'allowed' }>
 
 function toWire({ origin, path }: Allowed, { key, token, body }: Callback): WireRequest {
   const headers = { 'x-api-key': key, 'x-callback-token': token, 'content-type': 'application/json' }
-  return { origin, path, method: 'POST', headers, body }
+  const request = { origin, path, method: 'POST', headers } as const
+  const [only = '', ...others] = body
+  if (others.length === 0) return { ...request, body: only }
+  const bytes = body.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
+  return {
+    ...request,
+    headers: { ...headers, 'content-length': String(bytes) },
+    body: Readable.from(body),
+  }
 }
 
 function resultOf(status: number, waitMs: number | undefined): CallbackResult {

@@ -17,14 +17,23 @@ export interface NewChunk {
   callbackUrl: string
   /** Key for the callback's x-api-key. Erased with the token. */
   callbackKey: string
-  /** The call's people and their context; erased once every person is a request of its own. */
-  body: string
   people: number
   /** Batch campaigns stay behind trigger campaigns. */
   batch: boolean
   /** Epoch ms until which the callback waits for people who are not final. */
   deadline: number
+  /** The call's people in order; each page is erased once all of its people are requests of their own. Read once. */
+  pages: Iterable<ChunkPage>
   now: number
+}
+
+export interface ChunkPage {
+  /** Of its first person in the chunk. */
+  position: number
+  /** How many people it has. */
+  items: number
+  /** What its writer alone understands. */
+  body: string
 }
 
 /** `stored`: not all people are requests yet · `working` · `answering`: the callback is due · `done` · `failed`. */
@@ -33,13 +42,13 @@ export type ChunkState = 'stored' | 'working' | 'answering' | 'done' | 'failed'
 /** How many people the callback reports with each outcome. */
 export type ChunkCounts = Readonly<Record<Outcome['outcome'] | 'queued', number>>
 
-/** Without `body` and callback, which are long. */
-export interface Chunk extends Omit<NewChunk, 'now' | 'body'> {
+/** Without pages and callback, which are long. */
+export interface Chunk extends Omit<NewChunk, 'now' | 'pages'> {
   /** Rises in the order in which chunks came. */
   number: number
   state: ChunkState
   receivedAt: number
-  /** People of `body` that are requests by now, counted from its beginning. */
+  /** People who are requests by now, counted from the chunk's beginning. */
   expanded: number
   /** Callbacks that were started since the callback was fixed, or sent again by hand. */
   attempts: number
@@ -75,21 +84,21 @@ export interface ChunkStore {
    * until `leaseUntil`. Claiming one that is `answering` counts as a try, so that a crash leaves its trace.
    */
   claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]>
-  /** '' once every person is a request. */
-  readBody(chunkId: string): Promise<string>
+  /** The page with the person at `position`; undefined once all of its people are requests. */
+  readPage(chunkId: string, position: number): Promise<ChunkPage | undefined>
   /**
    * People from the first one that was not recorded on: they became these requests, or were refused at the door.
-   * After the last one the chunk is `working` and its body erased.
+   * After the last one of the chunk it is `working`.
    */
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void>
   /** People from `position` on, at most `limit`, with what became of them. None once the callback is fixed. */
   readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]>
   /** Recorded people who are not final. */
   countOpen(chunkId: string): Promise<number>
-  /** The callback's bytes for all tries, durable on return. The first ones win; the chunk is `answering`. */
-  fixCallback(chunkId: string, callback: string, counts: ChunkCounts, now: number): Promise<void>
-  /** The fixed bytes; '' before they are fixed, and once they were accepted. */
-  readCallback(chunkId: string): Promise<string>
+  /** The callback's text for all tries, in parts, durable on return. The first one wins; the chunk is `answering`. */
+  fixCallback(chunkId: string, callback: readonly string[], counts: ChunkCounts, now: number): Promise<void>
+  /** The fixed parts; none before they are fixed, and once they were accepted. */
+  readCallback(chunkId: string): Promise<string[]>
   /** Ends one try. `failed` is final unless somebody sends it again. Durable on return. */
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void>
   /** Nothing to do before `runAt`: gives the chunk back. */

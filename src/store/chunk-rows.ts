@@ -1,4 +1,4 @@
-import type { Chunk, ChunkCounts, ChunkPerson, ChunkState } from './chunk-port.ts'
+import type { Chunk, ChunkCounts, ChunkPage, ChunkPerson, ChunkState } from './chunk-port.ts'
 import { integer, optionalInteger, optionalText, type Row, text, toOutcome } from './rows.ts'
 
 /** Typed readers of what is kept of chunks. */
@@ -41,6 +41,6 @@ export function toChunkPerson(row: Row): ChunkPerson {
   }
 }
 
-export function textOf(row: Row | undefined): string {
-  return row === undefined ? '' : text(row, 'text')
+export function toChunkPage(row: Row): ChunkPage {
+  return { position: integer(row, 'position'), items: integer(row, 'items'), body: text(row, 'body') }
 }

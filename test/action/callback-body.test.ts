@@ -9,8 +9,8 @@ const WRITTEN = { microsoftRecordId: RECORD.recordId, microsoftType: 'Lead' }
 
 function itemFor(outcome: Outcome | undefined) {
   const body = new CallbackBody('123-ABC-456')
-  body.add({ position: 0, marketoId: 7, ...(outcome && { outcome }) })
-  const { munchkinId, objectData } = JSON.parse(String(body))
+  body.add([{ position: 0, marketoId: 7, ...(outcome && { outcome }) }])
+  const { munchkinId, objectData } = JSON.parse(body.parts.join(''))
   assert.equal(munchkinId, '123-ABC-456')
   return objectData[0]
 }
@@ -65,9 +65,24 @@ test('who is not final is queued, which is no failure', () => {
 test('people are counted by outcome', () => {
   const body = new CallbackBody('m')
   for (const outcome of ['created', 'created', 'exists', 'failed', undefined] as const) {
-    body.add({ position: 0, marketoId: 1, ...(outcome && { outcome: { outcome } }) })
+    body.add([{ position: 0, marketoId: 1, ...(outcome && { outcome: { outcome } }) }])
   }
   assert.deepEqual(body.counts, { created: 2, exists: 1, queued: 1, failed: 1 })
+})
+
+test('the parts of the callback together are one text, however many people each page has', () => {
+  for (const pages of [[], [0], [3], [2, 0, 1], [1, 1, 1]]) {
+    const body = new CallbackBody('m')
+    const ids = pages.map((people, page) =>
+      Array.from({ length: people }, (_, index) => 10 * page + index + 1),
+    )
+    for (const page of ids) body.add(page.map((marketoId) => ({ position: 0, marketoId })))
+    const { objectData } = JSON.parse(body.parts.join(''))
+    assert.deepEqual(
+      objectData.map(({ leadData }: { leadData: { id: number } }) => leadData.id),
+      ids.flat(),
+    )
+  }
 })
 
 test("long values are cut to Marketo's limits", () => {

@@ -26,6 +26,8 @@ export class CallbackReceiver implements AsyncDisposable {
   cutsAfterTaking = 0
   readonly #taken = new Set<string>()
   readonly #server = createServer((request, response) => {
+    // Who is killed while it sends has sent nothing.
+    const left = () => {}
     void read(request).then((body) => {
       const status = this.#judge(String(request.headers['x-callback-token']))
       const cut = status === 202 && this.cutsAfterTaking > 0
@@ -38,7 +40,7 @@ export class CallbackReceiver implements AsyncDisposable {
       })
       if (status === 0 || cut) return void request.socket.destroy()
       response.writeHead(status).end()
-    })
+    }, left)
   })
 
   static async listen(): Promise<CallbackReceiver> {

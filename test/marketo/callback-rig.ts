@@ -29,7 +29,7 @@ export function callbackRig(
   })
   const send = (callback: Partial<Callback>, signal = new AbortController().signal) =>
     sender.send(
-      { url: 'https://x.adobe.io/', key: 'key-1', token: 'token-1', body: '{}', ...callback },
+      { url: 'https://x.adobe.io/', key: 'key-1', token: 'token-1', body: ['{}'], ...callback },
       signal,
     )
   return { sender, send, lookedUp, lines }

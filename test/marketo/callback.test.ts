@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import test from 'node:test'
 import { systemClock } from '../../src/clock.ts'
 import type { CallbackResult } from '../../src/marketo/callback.ts'
@@ -26,6 +28,28 @@ test('a callback is one POST of the body with the key and the token of the call'
     [headers['x-api-key'], headers['x-callback-token'], headers['content-type']],
     ['key-1', 'token-1', 'application/json'],
   )
+})
+
+test('a body in parts is sent as one of their length', async () => {
+  const parts = ['["', 'ä'.repeat(3_000_000), '"]']
+  const bytes = Buffer.byteLength(parts.join(''))
+  await using server = await scriptedServer(answered(202))
+  const rig = callbackRig({ allowLoopback: true })
+  assert.equal((await rig.send({ url: server.origin, body: parts })).kind, 'accepted')
+  const [{ headers, body } = assert.fail()] = server.seen
+  assert.deepEqual([headers['content-length'], headers['transfer-encoding']], [String(bytes), undefined])
+  assert.equal(body, parts.join(''))
+})
+
+test('who answers before it has read the body is heard', async () => {
+  const server = createServer((_request, response) => response.writeHead(503).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const body = Array.from({ length: 40 }, () => 'x'.repeat(250_000))
+  const result = await callbackRig({ allowLoopback: true }).send({ url: `http://127.0.0.1:${port}/`, body })
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  assert.deepEqual(result, { kind: 'again', reason: 'http-503' })
 })
 
 const soon = () => new Date(systemClock.now() + 90_000).toUTCString()
@@ -229,7 +253,7 @@ test('who aborts is told again at once', async () => {
 })
 
 test('no event holds the address, the key, the token or the body', async () => {
-  const secrets = { key: 'k-secret', token: 't-secret', body: '{"b-secret":1}' }
+  const secrets = { key: 'k-secret', token: 't-secret', body: ['{"b-secret":', '1}'] }
   await using server = await scriptedServer(
     (response, { path }) => void response.writeHead(path.includes('ok') ? 200 : 500).end(),
   )

@@ -14,6 +14,12 @@ const LEASE = NOW + 60_000
 const NO_COUNTS = { created: 0, exists: 0, queued: 0, failed: 0 }
 const FAILED = { kind: 'failed', code: 'c', advice: 'a' } as const
 
+/** Of one person each. */
+const PAGES = [
+  { position: 0, items: 1, body: 'context\none' },
+  { position: 1, items: 1, body: 'context\ntwo' },
+]
+
 export function newChunk(chunkId: string, more: Partial<NewChunk> = {}): NewChunk {
   return {
     chunkId,
@@ -22,7 +28,7 @@ export function newChunk(chunkId: string, more: Partial<NewChunk> = {}): NewChun
     munchkinId: '123-ABC-456',
     callbackUrl: 'https://callback.adobe.io/x',
     callbackKey: `key of ${chunkId}`,
-    body: 'context\none\ntwo',
+    pages: PAGES,
     people: 2,
     batch: false,
     deadline: NOW + 600_000,
@@ -52,15 +58,15 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
   async function answering(chunks: ChunkStore, chunkId: string): Promise<void> {
     await chunks.acceptChunk(newChunk(chunkId))
     await chunks.recordPeople(chunkId, [refused(0), refused(1)])
-    await chunks.fixCallback(chunkId, 'bytes', { ...NO_COUNTS, failed: 2 }, NOW)
+    await chunks.fixCallback(chunkId, ['by', 'tes'], { ...NO_COUNTS, failed: 2 }, NOW)
   }
 
   describe(`chunks on ${name}`, () => {
     test('a chunk is taken once, however often it comes', async ({ chunks }) => {
       assert.equal(await chunks.acceptChunk(newChunk('a')), 'accepted')
-      assert.equal(await chunks.acceptChunk(newChunk('a', { body: 'other', people: 9 })), 'seen')
-      assert.equal(await chunks.readBody('a'), 'context\none\ntwo')
-      const { body, now, ...given } = newChunk('a')
+      assert.equal(await chunks.acceptChunk(newChunk('a', { pages: [], people: 9 })), 'seen')
+      assert.deepEqual([await chunks.readPage('a', 0), await chunks.readPage('a', 1)], PAGES)
+      const { pages, now, ...given } = newChunk('a')
       assert.deepEqual(await chunks.readChunk('a'), {
         ...given,
         number: 1,
@@ -97,20 +103,32 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
       assert.deepEqual(ids(await claim(chunks, NOW + 9, true)), ['batch'])
     })
 
-    test('people are recorded page by page; after the last one the body is gone', async ({ chunks }) => {
+    test('people are recorded page by page, and a page whose people are recorded is gone', async ({
+      chunks,
+    }) => {
       await chunks.acceptChunk(newChunk('a'))
       await chunks.recordPeople('a', [refused(0)])
       assert.deepEqual(
         [(await chunks.readChunk('a'))?.state, (await chunks.readChunk('a'))?.expanded],
         ['stored', 1],
       )
-      assert.notEqual(await chunks.readBody('a'), '')
+      assert.deepEqual([await chunks.readPage('a', 0), await chunks.readPage('a', 1)], [undefined, PAGES[1]])
       await chunks.recordPeople('a', [refused(1)])
       assert.equal((await chunks.readChunk('a'))?.state, 'working')
-      assert.equal(await chunks.readBody('a'), '')
+      assert.equal(await chunks.readPage('a', 1), undefined)
       assert.deepEqual(await chunks.readPeople('a', 0, 9), [refused(0), refused(1)])
       assert.deepEqual(await chunks.readPeople('a', 1, 9), [refused(1)])
       assert.deepEqual(await chunks.readPeople('a', 0, 1), [refused(0)])
+    })
+
+    test('a page with people who are not recorded stays, and gives each of them', async ({ chunks }) => {
+      const page = { position: 0, items: 3, body: 'context\none\ntwo\nthree' }
+      await chunks.acceptChunk(newChunk('a', { pages: [page], people: 3 }))
+      await chunks.recordPeople('a', [refused(0), refused(1)])
+      assert.deepEqual(await chunks.readPage('a', 2), page)
+      assert.equal(await chunks.readPage('a', 3), undefined)
+      await chunks.recordPeople('a', [refused(0)])
+      assert.equal((await chunks.readChunk('a'))?.expanded, 2, 'recording again takes nothing back')
     })
 
     test('a chunk without people has nothing to wait for', async ({ chunks }) => {
@@ -150,11 +168,11 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
 
     test("a callback's bytes are fixed once, and only when all people are recorded", async ({ chunks }) => {
       await chunks.acceptChunk(newChunk('a'))
-      await chunks.fixCallback('a', 'too early', NO_COUNTS, NOW)
+      await chunks.fixCallback('a', ['too early'], NO_COUNTS, NOW)
       assert.equal((await chunks.readChunk('a'))?.state, 'stored')
       await answering(chunks, 'b')
-      await chunks.fixCallback('b', 'other', NO_COUNTS, NOW + 1)
-      assert.equal(await chunks.readCallback('b'), 'bytes')
+      await chunks.fixCallback('b', ['other'], NO_COUNTS, NOW + 1)
+      assert.deepEqual(await chunks.readCallback('b'), ['by', 'tes'])
       const { state, counts, answeringSince, attempts } = (await chunks.readChunk('b')) ?? {}
       assert.deepEqual(
         [state, counts, answeringSince, attempts],
@@ -204,7 +222,7 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
       const chunk = await chunks.readChunk('a')
       const { state, endedAt, token, callbackKey } = chunk ?? {}
       assert.deepEqual([state, endedAt, token, callbackKey], ['done', NOW + 1, '', ''])
-      assert.equal(await chunks.readCallback('a'), '')
+      assert.deepEqual(await chunks.readCallback('a'), [])
       assert.deepEqual(await claim(chunks, LEASE), [])
       assert.equal(await chunks.acceptChunk(newChunk('a')), 'seen')
       await chunks.settleCallback('a', { kind: 'failed', reason: 'late' }, NOW + 2)
@@ -224,7 +242,7 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
         [chunk?.state, chunk?.attempts, chunk?.answeringSince, chunk?.endedAt, chunk?.token],
         ['answering', 2, NOW + 5, undefined, 'token of a'],
       )
-      assert.equal(await chunks.readCallback('a'), 'bytes')
+      assert.deepEqual(await chunks.readCallback('a'), ['by', 'tes'])
       assert.equal(await chunks.resendCallback('none', NOW), false)
     })
 

@@ -36,11 +36,11 @@ export class AnswerChunk {
     const body = new CallbackBody(munchkinId)
     for (let position = 0; position < people; position += limits.pageMax) {
       const page = await chunks.readPeople(chunkId, position, limits.pageMax)
-      for (const person of page) body.add(person)
+      body.add(page)
       // Others get their turn between two pages.
       await clock.sleep(0)
     }
-    await chunks.fixCallback(chunkId, body.toString(), body.counts, clock.now())
+    await chunks.fixCallback(chunkId, body.parts, body.counts, clock.now())
   }
 
   /**

@@ -17,28 +17,32 @@ const TEXT_BYTES_MAX = 2_000
 const QUEUED_ADVICE =
   'The person is stored and will be finished; the activity log of this service and the background sync show the result.'
 
-/** Collects the people of one chunk, page by page. */
+/** Collects the people of one chunk, page by page, into a text of as many parts. */
 export class CallbackBody {
+  readonly #parts: string[] = []
   readonly #munchkinId: string
-  readonly #items: string[] = []
   readonly #counts: Record<keyof ChunkCounts, number> = { created: 0, exists: 0, queued: 0, failed: 0 }
 
   constructor(munchkinId: string) {
     this.#munchkinId = munchkinId
   }
 
-  add({ marketoId, outcome }: ChunkPerson): void {
-    this.#counts[outcome?.outcome ?? 'queued'] += 1
-    this.#items.push(JSON.stringify(toItem(marketoId, outcome)))
+  add(people: readonly ChunkPerson[]): void {
+    if (people.length === 0) return
+    for (const { outcome } of people) this.#counts[outcome?.outcome ?? 'queued'] += 1
+    const items = people.map(({ marketoId, outcome }) => JSON.stringify(toItem(marketoId, outcome)))
+    this.#parts.push(items.join(','))
   }
 
   get counts(): ChunkCounts {
     return this.#counts
   }
 
-  /** The bytes. */
-  toString(): string {
-    return `{"munchkinId":${JSON.stringify(this.#munchkinId)},"objectData":[${this.#items.join(',')}]}`
+  /** Together they are the bytes. */
+  get parts(): readonly string[] {
+    const [first = '', ...others] = this.#parts
+    const parts = [`{"munchkinId":${JSON.stringify(this.#munchkinId)},"objectData":[${first}`, ...others]
+    return parts.map((part, index) => `${part}${index < parts.length - 1 ? ',' : ']}'}`)
   }
 }
 

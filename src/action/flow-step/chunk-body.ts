@@ -1,62 +1,54 @@
+import type { ChunkPage } from '../../store/chunk-port.ts'
 import type { Campaign } from '../../store/port.ts'
-import type { Submission, SubmittedPerson } from './port.ts'
+import type { Choices, ItemRefusal, Submission, SubmittedPerson } from './port.ts'
+import { isRecordType, SYNC_AS_UNKNOWN } from './read-item.ts'
 
 /** One item of the chunk, in Marketo's order: somebody to send, or why nobody can be made of it. */
-export type ChunkItem =
-  | { person: SubmittedPerson }
-  | { refused: { id: number; code: string; advice: string } }
+export type ChunkItem = { person: SubmittedPerson } | { refused: ItemRefusal }
+
+/** The first line of each page. */
+interface Head {
+  campaign: Campaign
+  choices: Choices
+}
 
 /**
- * A submission as lines of JSON: its campaign, then one for each item. So a page of people is read without
- * parsing megabytes at once. An item without an id is left out: a callback cannot name it.
+ * A submission as pages, each of them lines of JSON: what everybody has in common, then one for each item. So neither
+ * taking a chunk nor reading it needs room for all of its people at once.
  */
-export function writeChunkBody(submission: Submission): { body: string; items: number } {
-  const { program, people, unreadable } = submission
-  const campaign: Campaign = { ...submission.campaign, ...(program && { program }) }
-  const lines = [JSON.stringify(campaign)]
-  const refusals = new Map(unreadable.map(({ position, ...rest }) => [position, rest]))
-  const rest = people[Symbol.iterator]()
-  for (let position = 0; position < people.length + refusals.size; position += 1) {
-    const refusal = refusals.get(position)
-    if (!refusal) {
-      const { value: person } = rest.next()
-      if (person) lines.push(JSON.stringify({ person } satisfies ChunkItem))
-    } else if (refusal.id !== undefined) {
-      const { id, code, advice } = refusal
-      lines.push(JSON.stringify({ refused: { id, code, advice } } satisfies ChunkItem))
-    }
-  }
-  return { body: lines.join('\n'), items: lines.length - 1 }
+export function* chunkPages({ crowd, campaign, program, choices }: Submission): Generator<ChunkPage> {
+  const head = JSON.stringify({
+    campaign: { ...campaign, ...(program && { program }) },
+    choices,
+  } satisfies Head)
+  for (const { lines, ...page } of crowd.pages) yield { ...page, body: `${head}\n${lines}` }
 }
 
-export function readCampaign(body: string): Campaign {
-  return JSON.parse(lineAt(body, 0).line) as Campaign
-}
-
-/** Pages of at most `pageMax` items, from item number `from` on. Nothing is parsed before its page is asked for. */
-export function* readChunkPages(
-  body: string,
+/** Parts of at most `partMax` items, from item number `from` of the chunk on. */
+export function* readChunkPage(
+  { position: start, body }: ChunkPage,
   from: number,
-  pageMax: number,
-): Generator<{ position: number; items: ChunkItem[] }> {
-  let at = lineAt(body, 0).next
-  for (let skipped = 0; skipped < from && at < body.length; skipped += 1) at = lineAt(body, at).next
-  let position = from
-  while (at < body.length) {
-    const items: ChunkItem[] = []
-    while (items.length < pageMax && at < body.length) {
-      const { line, next } = lineAt(body, at)
-      items.push(JSON.parse(line) as ChunkItem)
-      at = next
-    }
-    yield { position, items }
-    position += items.length
+  partMax: number,
+): Generator<{ campaign: Campaign; position: number; items: ChunkItem[] }> {
+  const [head = '', ...lines] = body.split('\n')
+  const { campaign, choices } = JSON.parse(head) as Head
+  for (let position = from; position < start + lines.length; position += partMax) {
+    const part = lines.slice(position - start, position - start + partMax)
+    yield { campaign, position, items: part.map((line) => withChoices(JSON.parse(line), choices)) }
   }
 }
 
-/** The line that begins at `start`, and where the next one does. */
-function lineAt(body: string, start: number): { line: string; next: number } {
-  const found = body.indexOf('\n', start)
-  const end = found < 0 ? body.length : found
-  return { line: body.slice(start, end), next: end + 1 }
+function withChoices(item: ChunkItem, { syncAs, assignTo }: Choices): ChunkItem {
+  if ('refused' in item) return item
+  const { person } = item
+  if (person.syncAs === undefined && syncAs !== undefined && !isRecordType(syncAs)) {
+    return { refused: { id: person.id, ...SYNC_AS_UNKNOWN } }
+  }
+  return {
+    person: {
+      ...(isRecordType(syncAs) && { syncAs }),
+      ...(assignTo !== undefined && { assignTo }),
+      ...person,
+    },
+  }
 }

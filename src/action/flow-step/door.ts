@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { withDeadline } from '../../abort.ts'
 import type { Clock } from '../../clock.ts'
@@ -5,10 +6,11 @@ import type { Users } from '../../dataverse/users.ts'
 import type { CallbackSender } from '../../marketo/callback.ts'
 import type { FieldSelection } from '../../person/selection.ts'
 import { Refusal } from '../../problem.ts'
-import { membersOf, textOf } from './members.ts'
+import { membersOf, parseLeniently, textOf } from './members.ts'
 import { choicesOf } from './picklist.ts'
 import type { FlowStep } from './port.ts'
-import { parseChunk, readSubmission } from './read-submission.ts'
+import { type ReceivedChunk, readSubmission } from './read-submission.ts'
+import { receiveChunk } from './receive-chunk.ts'
 import { serviceDefinition, wireNames } from './service-definition.ts'
 import { readStatus, type StatusCheck } from './status.ts'
 
@@ -32,24 +34,45 @@ export interface FlowStepDoorOptions {
   stopping: AbortSignal
 }
 
+/** The document of these doors is their own, in the version that Marketo reads. */
+const schema = { hide: true }
+
 /** What Marketo calls with its key. Source: Adobe, "Self-Service Flow Steps" (service provider interface 1.0.0). */
 export function flowStepDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
-  const { flowStep, sender, users, selection, checks, clock, timeoutMs, stopping } = options
+  const { selection, checks, clock, timeoutMs, stopping } = options
   const definition = JSON.stringify(serviceDefinition(selection))
-  const names = wireNames(selection)
-  // The document of these doors is their own, in the version that Marketo reads.
-  const schema = { hide: true }
 
   return async (scope) => {
-    // The call is JSON whatever it calls itself, and too large for the strict reader.
-    scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    await scope.register(chunkDoor(options))
+    await scope.register(picklistDoor(options))
 
-    scope.post(
+    scope.get('/flow-step/getServiceDefinition', { schema }, async (_request, reply) =>
+      reply.type('application/json; charset=utf-8').send(definition),
+    )
+
+    scope.get('/flow-step/status', { schema }, async () =>
+      readStatus({ checks, deprecatedOn: options.deprecatedOn, timeoutMs, clock, stopping }),
+    )
+  }
+}
+
+function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
+  const { flowStep, sender, callerOf, bodyLimitBytes } = options
+  const names = wireNames(options.selection)
+
+  return async (scope) => {
+    // The call is JSON whatever it calls itself, and too large to be held as a whole.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', async (_request: unknown, message: IncomingMessage) =>
+      receiveChunk(message, names, bodyLimitBytes),
+    )
+
+    scope.post<{ Body: ReceivedChunk | undefined }>(
       '/flow-step/submitAsyncAction',
-      { schema, bodyLimit: options.bodyLimitBytes },
+      { schema },
       async (request, reply) => {
-        const submission = readSubmission(jsonOf(request), options.callerOf(request), names, options)
+        if (!request.body) throw new Refusal(400, 'empty-body', 'The body is empty.')
+        const submission = readSubmission(request.body, callerOf(request), options)
         const refusal = sender.refuse(submission.callbackUrl)
         if (refusal !== undefined) {
           throw new Refusal(400, 'callback-refused', refusal, {
@@ -58,32 +81,26 @@ export function flowStepDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
           })
         }
         const status = await flowStep.submit(submission)
-        return reply.code(201).send({
-          status,
-          people: submission.people.length,
-          unreadable: submission.unreadable.length,
-        })
+        const { people, unreadable } = submission.crowd
+        return reply.code(201).send({ status, people, unreadable })
       },
     )
+  }
+}
 
-    scope.get('/flow-step/getServiceDefinition', { schema }, async (_request, reply) =>
-      reply.type('application/json; charset=utf-8').send(definition),
+function picklistDoor({ users, clock, timeoutMs, stopping }: FlowStepDoorOptions): FastifyPluginAsync {
+  return async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
+      parseLeniently(body),
     )
 
-    scope.post('/flow-step/getPicklist', { schema }, async (request) => {
-      const name = textOf(membersOf(jsonOf(request))?.name) ?? ''
+    scope.post('/flow-step/getPicklist', { schema }, async ({ body }) => {
+      const name = textOf(membersOf(body)?.name) ?? ''
       const choices = await withDeadline(clock, timeoutMs, stopping, (signal) =>
         choicesOf(name, users, { signal }),
       )
       return { choices }
     })
-
-    scope.get('/flow-step/status', { schema }, async () =>
-      readStatus({ checks, deprecatedOn: options.deprecatedOn, timeoutMs, clock, stopping }),
-    )
   }
-}
-
-function jsonOf({ body }: FastifyRequest): unknown {
-  return parseChunk(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
 }

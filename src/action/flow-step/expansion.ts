@@ -5,7 +5,7 @@ import type { FieldSelection } from '../../person/selection.ts'
 import type { Chunk, ChunkPerson, ChunkStore } from '../../store/chunk-port.ts'
 import type { Campaign, NewRequest, Outcome, Store } from '../../store/port.ts'
 import { writePayload } from '../payload.ts'
-import { type ChunkItem, readCampaign, readChunkPages } from './chunk-body.ts'
+import { type ChunkItem, readChunkPage } from './chunk-body.ts'
 import type { SubmittedPerson } from './port.ts'
 
 export interface ExpansionOptions {
@@ -23,7 +23,7 @@ export interface ExpansionOptions {
 /** Makes every person of a chunk a request of their own. Repeating any part of it changes nothing. */
 export class Expansion {
   readonly #options: ExpansionOptions
-  /** Batch chunks are megabytes: one after the other is in memory. */
+  /** One batch chunk after the other: a page of one holds the event loop. */
   #batchTurn: Promise<void> = Promise.resolve()
 
   constructor(options: ExpansionOptions) {
@@ -41,19 +41,20 @@ export class Expansion {
   async #expand(chunk: Chunk, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const { chunks, pageMax, wakeWorker } = this.#options
-    const { chunkId, expanded, batch } = chunk
-    const body = await chunks.readBody(chunkId)
-    if (chunk.people === 0) return chunks.recordPeople(chunkId, [])
-    const campaign = readCampaign(body)
-    for (const { position, items } of readChunkPages(
-      body,
-      expanded,
-      batch ? pageMax.batch : pageMax.trigger,
-    )) {
-      if (signal.aborted) return
-      const people = items.map((item, index) => this.#accept(chunk, campaign, item, position + index))
-      await chunks.recordPeople(chunkId, await Promise.all(people))
-      wakeWorker()
+    const { chunkId, batch, people } = chunk
+    if (people === 0) return chunks.recordPeople(chunkId, [])
+    let expanded = chunk.expanded
+    while (expanded < people) {
+      const page = await chunks.readPage(chunkId, expanded)
+      if (!page) throw new Error(`The store has no person ${expanded} of chunk ${chunkId}`)
+      for (const part of readChunkPage(page, expanded, batch ? pageMax.batch : pageMax.trigger)) {
+        if (signal.aborted) return
+        const { campaign, position, items } = part
+        const accepted = items.map((item, index) => this.#accept(chunk, campaign, item, position + index))
+        await chunks.recordPeople(chunkId, await Promise.all(accepted))
+        wakeWorker()
+      }
+      expanded = page.position + page.items
     }
   }
 

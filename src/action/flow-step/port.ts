@@ -13,6 +13,28 @@ export interface SubmittedPerson {
   trigger?: string
 }
 
+/** What counts for everybody who has none of their own. Not checked. */
+export interface Choices {
+  syncAs?: string
+  assignTo?: string
+}
+
+/** Why an item is no person. */
+export interface ItemRefusal {
+  id: number
+  code: string
+  advice: string
+}
+
+/** Everybody of a chunk whom a callback can name, in Marketo's order; 10,000 of them need no more room than their texts. */
+export interface Crowd {
+  /** Items of a page are lines, see chunk-body.ts. `position` counts from the chunk's first item with an id. */
+  pages: readonly { position: number; items: number; lines: string }[]
+  people: number
+  /** No person (no usable id, another objectType). */
+  unreadable: number
+}
+
 export interface Submission {
   token: string
   caller: string
@@ -21,9 +43,8 @@ export interface Submission {
   munchkinId: string
   campaign: { id: string; name?: string; type: 'trigger' | 'batch' }
   program?: { id: string; name?: string }
-  people: readonly SubmittedPerson[]
-  /** Items that are no person (no usable id, another objectType): answered as failed, by their index. */
-  unreadable: readonly { position: number; id?: number; code: string; advice: string }[]
+  choices: Choices
+  crowd: Crowd
 }
 
 export interface FlowStep {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { Chunk, ChunkStore } from '../../store/chunk-port.ts'
 import type { Advance } from './advance.ts'
-import { writeChunkBody } from './chunk-body.ts'
+import { chunkPages } from './chunk-body.ts'
 import type { FlowStep, Submission } from './port.ts'
 
 export interface FlowStepWorkOptions {
@@ -49,13 +49,15 @@ export class FlowStepWork implements FlowStep {
 
   async submit(submission: Submission): Promise<'accepted' | 'seen'> {
     const { chunks, clock, limits, log } = this.#options
-    const { token, caller, munchkinId, callbackUrl, callbackKey, campaign } = submission
+    const { token, caller, munchkinId, callbackUrl, callbackKey, campaign, crowd } = submission
     const chunkId = chunkIdOf(token)
-    const { body, items: people } = writeChunkBody(submission)
+    const last = crowd.pages.at(-1)
+    const people = last ? last.position + last.items : 0
+    const pages = chunkPages(submission)
     const now = clock.now()
     const batch = campaign.type === 'batch'
     const deadline = now + limits.deadlineMs
-    const made = { chunkId, token, caller, munchkinId, callbackUrl, callbackKey, body, people, batch }
+    const made = { chunkId, token, caller, munchkinId, callbackUrl, callbackKey, pages, people, batch }
     const acceptance = await chunks.acceptChunk({ ...made, deadline, now })
     log.info({ event: `chunk-${acceptance}`, chunkId, people, batch, caller })
     this.wake()

@@ -11,7 +11,9 @@ export function prepareStatements(db: Database) {
        values (:chunkId, :token, :caller, :munchkinId, :callbackUrl, :callbackKey, :people, :batch, :deadline, :now, :now)
        on conflict (chunk_id) do nothing returning number`,
     ),
-    insertText: db.prepare('insert into chunk_text (number, body) values (:number, :body)'),
+    insertPage: db.prepare(
+      'insert into chunk_page (number, position, items, body) values (:number, :position, :items, :body)',
+    ),
 
     claim: db.prepare(
       `update chunk set leased_until = :leaseUntil, attempts = attempts + (state = 'answering')
@@ -32,20 +34,23 @@ export function prepareStatements(db: Database) {
       'select * from chunk where state = :state and number < :before order by number desc limit :limit',
     ),
     count: db.prepare('select state, count(*) as chunks from chunk group by state'),
-    readBody: db.prepare('select body as text from chunk_text where number = ?'),
-    readCallback: db.prepare('select callback as text from chunk_text where number = ?'),
+    readPage: db.prepare(
+      `select position, items, body from chunk_page
+        where number = :number and position <= :position order by position desc limit 1`,
+    ),
+    readCallback: db.prepare('select body from callback_part where number = ? order by position'),
 
     insertPerson: db.prepare(
       `insert into chunk_person (number, position, marketo_id, request_id, outcome)
        values (:number, :position, :marketoId, :requestId, :outcome) on conflict do nothing`,
     ),
     expand: db.prepare(
-      `update chunk set expanded = :expanded, state = case when :expanded < people then state else 'working' end
+      `update chunk set expanded = max(expanded, :expanded), state = case when :expanded < people then state else 'working' end
         where number = :number and state = 'stored'`,
     ),
-    eraseBody: db.prepare(
-      `update chunk_text set body = ''
-        where number = :number and number in (select number from chunk where state <> 'stored')`,
+    erasePages: db.prepare(
+      `delete from chunk_page
+        where number = :number and position + items <= (select expanded from chunk where number = :number)`,
     ),
     readPeople: db.prepare(
       `select position, chunk_person.marketo_id, request_id, coalesce(chunk_person.outcome, request.outcome) as outcome
@@ -57,21 +62,20 @@ export function prepareStatements(db: Database) {
         where number = ? and chunk_person.outcome is null and settled_at is null`,
     ),
 
-    fixCallback: db.prepare(
-      `update chunk_text set callback = :callback
-        where number = :number and number in (select number from chunk where state = 'working')`,
+    insertPart: db.prepare(
+      'insert into callback_part (number, position, body) values (:number, :position, :body)',
     ),
     dropPeople: db.prepare('delete from chunk_person where number = ?'),
     startAnswering: db.prepare(
       `update chunk set state = 'answering', counts = :counts, answering_since = :now, attempts = 0,
                         run_at = :now, leased_until = 0
-        where number = :number`,
+        where number = :number and state = 'working'`,
     ),
     answered: db.prepare(
       `update chunk set state = 'done', token = '', callback_key = '', last_reason = null, ended_at = :now
         where number = :number and state = 'answering'`,
     ),
-    eraseCallback: db.prepare("update chunk_text set callback = '' where number = ?"),
+    eraseCallback: db.prepare('delete from callback_part where number = ?'),
     answerAgain: db.prepare(
       `update chunk set last_reason = :reason, run_at = :runAt, leased_until = 0
         where number = :number and state = 'answering'`,

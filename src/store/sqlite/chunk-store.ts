@@ -2,12 +2,13 @@ import type {
   CallbackResult,
   Chunk,
   ChunkCounts,
+  ChunkPage,
   ChunkPerson,
   ChunkState,
   ChunkStore,
   NewChunk,
 } from '../chunk-port.ts'
-import { textOf, toChunk, toChunkPerson } from '../chunk-rows.ts'
+import { toChunk, toChunkPage, toChunkPerson } from '../chunk-rows.ts'
 import { integer, text } from '../rows.ts'
 import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
 import type { Database } from './database.ts'
@@ -27,11 +28,12 @@ export class SqliteChunkStore implements ChunkStore {
     return this.#db.write(() => void this.#sql.releaseAll.run())
   }
 
-  acceptChunk({ body, batch, ...chunk }: NewChunk): Promise<'accepted' | 'seen'> {
+  acceptChunk({ pages, batch, ...chunk }: NewChunk): Promise<'accepted' | 'seen'> {
     return this.#db.write(() => {
       const row = this.#sql.insertChunk.get({ ...chunk, batch: batch ? 1 : 0 })
       if (row === undefined) return 'seen'
-      this.#sql.insertText.run({ number: integer(row, 'number'), body })
+      const number = integer(row, 'number')
+      for (const page of pages) this.#sql.insertPage.run({ number, ...page })
       return 'accepted'
     })
   }
@@ -42,8 +44,10 @@ export class SqliteChunkStore implements ChunkStore {
     )
   }
 
-  async readBody(chunkId: string): Promise<string> {
-    return textOf(this.#sql.readBody.get(this.#numberOf(chunkId)))
+  async readPage(chunkId: string, position: number): Promise<ChunkPage | undefined> {
+    const row = this.#sql.readPage.get({ number: this.#numberOf(chunkId), position })
+    const page = row && toChunkPage(row)
+    return page && position < page.position + page.items ? page : undefined
   }
 
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void> {
@@ -60,7 +64,7 @@ export class SqliteChunkStore implements ChunkStore {
       }
       const last = people.at(-1)
       this.#sql.expand.run({ number, expanded: last ? last.position + 1 : 0 })
-      this.#sql.eraseBody.run({ number })
+      this.#sql.erasePages.run({ number })
     })
   }
 
@@ -72,17 +76,18 @@ export class SqliteChunkStore implements ChunkStore {
     return Number(this.#sql.countOpen.get(this.#numberOf(chunkId))?.people)
   }
 
-  fixCallback(chunkId: string, callback: string, counts: ChunkCounts, now: number): Promise<void> {
+  fixCallback(chunkId: string, callback: readonly string[], counts: ChunkCounts, now: number): Promise<void> {
     return this.#db.write(() => {
       const number = this.#numberOf(chunkId)
-      if (this.#sql.fixCallback.run({ number, callback }).changes === 0) return
+      const started = this.#sql.startAnswering.run({ number, counts: JSON.stringify(counts), now })
+      if (started.changes === 0) return
+      for (const [position, body] of callback.entries()) this.#sql.insertPart.run({ number, position, body })
       this.#sql.dropPeople.run(number)
-      this.#sql.startAnswering.run({ number, counts: JSON.stringify(counts), now })
     })
   }
 
-  async readCallback(chunkId: string): Promise<string> {
-    return textOf(this.#sql.readCallback.get(this.#numberOf(chunkId)))
+  async readCallback(chunkId: string): Promise<string[]> {
+    return this.#sql.readCallback.all(this.#numberOf(chunkId)).map((row) => text(row, 'body'))
   }
 
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {

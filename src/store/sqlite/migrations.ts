@@ -175,10 +175,19 @@ const migrations: readonly string[] = [
    create index chunk_by_state on chunk (state, number);
    create index chunk_ended on chunk (ended_at) where ended_at is not null;
 
-   create table chunk_text (
-     number integer primary key references chunk on delete cascade,
+   create table chunk_page (
+     number integer not null references chunk on delete cascade,
+     position integer not null,
+     items integer not null,
      body text not null,
-     callback text not null default ''
+     primary key (number, position)
+   ) strict;
+
+   create table callback_part (
+     number integer not null references chunk on delete cascade,
+     position integer not null,
+     body text not null,
+     primary key (number, position)
    ) strict;
 
    create table chunk_person (

@@ -70,7 +70,7 @@ export async function workRig(settings: { callbackGiveUpHours?: number; retentio
       work.submit({
         ...{ token: TOKEN, caller: 'tests', callbackUrl: receiver.url, callbackKey: 'key' },
         ...{ munchkinId: '123-ABC-456', campaign: { id: '7', type: 'trigger' } },
-        ...{ people: [], unreadable: [] },
+        ...{ choices: {}, crowd: { pages: [], people: 0, unreadable: 0 } },
         ...more,
       }),
     /** The chunk, once it is as expected; undefined once it is forgotten, if that is. */

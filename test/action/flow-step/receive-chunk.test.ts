@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { receiveChunk } from '../../../src/action/flow-step/receive-chunk.ts'
+import { MalformedJson } from '../../../src/json.ts'
+import { Refusal } from '../../../src/problem.ts'
+
+const NAMES = new Map([['note', 'note']])
+const LIMIT_BYTES = 1_000_000
+
+/** The chunk, its bytes arriving in pieces of so many. */
+function receive(json: string | Uint8Array, pieceBytes = 1_000, limitBytes = LIMIT_BYTES, headers = {}) {
+  const bytes = Buffer.from(json)
+  // One room for all pieces, as a socket may have it.
+  const room = Buffer.alloc(pieceBytes)
+  async function* pieces() {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      yield room.subarray(0, bytes.copy(room, 0, at, at + pieceBytes))
+    }
+  }
+  return receiveChunk(Object.assign(pieces(), { headers }), NAMES, limitBytes)
+}
+
+const linesOf = ({ crowd }: Awaited<ReturnType<typeof receive>>) =>
+  crowd.pages.flatMap(({ lines }) => lines.split('\n')).map((line) => JSON.parse(line))
+
+const person = (id: number, note: unknown) => ({ objectContext: { id, note } })
+
+test('what arrives is what was sent, wherever the bytes are cut', async () => {
+  const notes = fc.array(fc.string({ unit: 'binary' }), { maxLength: 6 })
+  const rest = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue())
+  const indent = fc.constantFrom(0, 1)
+  const size = fc.integer({ min: 1, max: 40 })
+  await fc.assert(
+    fc.asyncProperty(rest, notes, rest, indent, size, async (before, texts, after, blanks, pieceBytes) => {
+      const objectData = texts.map((note, index) => person(index + 1, note))
+      const chunk = { ...before, objectData, ...after }
+      if (chunk.objectData !== objectData) return
+      const received = await receive(JSON.stringify(chunk, undefined, blanks), pieceBytes)
+      assert.deepEqual(
+        received.body,
+        JSON.parse(JSON.stringify({ ...chunk, objectData: texts.map(() => 0) })),
+      )
+      assert.deepEqual(
+        linesOf(received),
+        texts.map((note, index) => ({ person: { id: index + 1, fields: { note } } })),
+      )
+    }),
+  )
+})
+
+const LISTS: readonly [string, string, readonly number[]][] = [
+  ['nobody', '{"objectData":[ ]}', []],
+  ['no list', '{"objectData":{"objectData":[{"objectContext":{"id":1}}]}}', []],
+  ['lists of the same name deeper down', '{"a":{"objectData":[1]},"b":[{"objectData":[2]}]}', []],
+  ['the name as a value', '{"a":"objectData","b":[{"objectContext":{"id":1}}]}', []],
+  ['its name escaped', '{"object\\u0044ata" : [{"objectContext":{"id":1}}]}', [1]],
+  ['items that are no objects', '{"objectData":[null,"a,]",[1,[2]],-1.5,{"objectContext":{"id":1}}]}', [1]],
+  [
+    'two lists, of which the last one counts',
+    '{"objectData":[{"objectContext":{"id":1}}],"objectData":[{"objectContext":{"id":2}}]}',
+    [2],
+  ],
+  ['a list that is taken back', '{"objectData":[{"objectContext":{"id":1}}],"objectData":null}', []],
+  ['a member that comes twice', '{"objectData":[{"objectContext":{"id":1,"id":2}}],"a":1,"a":2}', [2]],
+  ['a byte order mark', '\ufeff{"objectData":[{"objectContext":{"id":1}}]}', [1]],
+]
+for (const [what, json, ids] of LISTS) {
+  test(`a chunk with ${what} is read`, async () => {
+    for (const pieceBytes of [1, 7, 1_000]) {
+      const received = await receive(json, pieceBytes)
+      assert.deepEqual(
+        linesOf(received).map(({ person }) => person.id),
+        ids,
+      )
+    }
+  })
+}
+
+const MALFORMED: readonly [string, string, string, RegExp][] = [
+  ['nothing', '', 'empty-body', /empty/],
+  ['no JSON', '{"a":\n x}', 'malformed-json', /line 2,/],
+  ['an item that is no JSON', '{"objectData":[{},{"a" 1}]}', 'malformed-json', /Item 2 of "objectData"/],
+  ['an item without its end', '{"objectData":[{"a":1', 'malformed-json', /./],
+  ['brackets that do not fit', '{"objectData":[{"a":[1}]}', 'malformed-json', /./],
+  ['a list that ends as an object', '{"objectData":[1}', 'malformed-json', /./],
+  ['two commas', '{"objectData":[1,,2]}', 'malformed-json', /./],
+  ['a comma at the end', '{"objectData":[1,]}', 'malformed-json', /./],
+  ['something after its end', '{"objectData":[{\n}]}\n}', 'malformed-json', /line 3,/],
+]
+for (const [what, json, code, sentence] of MALFORMED) {
+  test(`a chunk with ${what} is refused with its place`, async () => {
+    for (const pieceBytes of [1, 1_000]) {
+      await assert.rejects(receive(json, pieceBytes), (error) => {
+        assert(error instanceof MalformedJson || error instanceof Refusal)
+        assert.equal(error.code, code)
+        assert.match(error.message, sentence)
+        return true
+      })
+    }
+  })
+}
+
+for (const [where, json] of [
+  ['an item', '{"objectData":["?"]}'],
+  ['the rest', '{"a":"?"}'],
+]) {
+  test(`bytes that are no UTF-8 in ${where} are refused`, async () => {
+    const bytes = Buffer.from(json ?? '').map((byte) => (byte === 0x3f ? 0xff : byte))
+    await assert.rejects(receive(bytes), { code: 'not-utf8' })
+  })
+}
+
+test('more bytes than allowed are refused, whether they were announced or not', async () => {
+  const json = JSON.stringify({ objectData: [person(1, 'x'.repeat(100))] })
+  await assert.rejects(receive(json, 10, 50), { status: 413 })
+  await assert.rejects(receive('{}', 10, 50, { 'content-length': '51' }), { status: 413 })
+  await receive('{}', 10, 50, { 'content-length': '50' })
+})
+
+test('who stops sending is refused, and it is nobody’s fault here', async () => {
+  async function* cutOff() {
+    yield Buffer.from('{"objectData":[')
+    throw new Error('aborted')
+  }
+  await assert.rejects(receiveChunk(Object.assign(cutOff(), { headers: {} }), NAMES, 100), { status: 400 })
+})
