@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
+import packageLock from '../package-lock.json' with { type: 'json' }
 import { startSandbox } from '../src/sandbox/index.ts'
 import { startService } from './service.ts'
 
@@ -106,7 +107,11 @@ test('the image holds the service and nothing of the sandbox, the tests or the t
   assert.deepEqual(top, ['node_modules', 'package-lock.json', 'package.json', 'src'])
   assert(!(await readdir(join(image, 'src'))).includes('sandbox'))
   const installed = new Set(await readdir(join(image, 'node_modules')))
-  const tools = Object.keys({ ...packageJson.devDependencies, ...packageJson.optionalDependencies })
+  // A tool that a dependency needs as well is no tool alone.
+  const tools = Object.entries(packageLock.packages)
+    .filter(([, of]) => ('dev' in of && of.dev) || ('optional' in of && of.optional))
+    .map(([path]) => path.replace('node_modules/', ''))
+  for (const name of ['typescript', '@biomejs/biome']) assert(tools.includes(name), name)
   assert.deepEqual(
     tools.filter((name) => installed.has(name)),
     [],

@@ -1,74 +1,12 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { flowStepDoor } from '../../../src/action/flow-step/door.ts'
-import { flowStepOpenDoor } from '../../../src/action/flow-step/open-door.ts'
-import type { Submission } from '../../../src/action/flow-step/port.ts'
+import { test } from 'node:test'
 import { serviceDefinition } from '../../../src/action/flow-step/service-definition.ts'
-import { systemClock } from '../../../src/clock.ts'
 import type { Users } from '../../../src/dataverse/users.ts'
 import { Unavailable } from '../../../src/errors.ts'
-import { API_KEY_NAME } from '../../../src/http/auth.ts'
-import { createCallbackSender } from '../../../src/marketo/callback.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
 import { openRoom } from '../../dataverse/room.ts'
-import { createEdge, WITH_KEY } from '../../http/edge.ts'
 import { conforms } from './conforms.ts'
-
-const nobody: Users = { list: async () => [] }
-
-/** The doors alone. The work behind them is a list of what it was given: journeys have the real one. */
-async function openDoors(t: TestContext, users: Users = nobody, publicUrl?: string) {
-  const submissions: Submission[] = []
-  const log = { debug() {}, warn() {} }
-  const hosts = ['adobe.io']
-  const door = flowStepDoor({
-    flowStep: {
-      submit: async (submission) => {
-        const seen = submissions.some(({ token }) => token === submission.token)
-        submissions.push(submission)
-        return seen ? 'seen' : 'accepted'
-      },
-    },
-    sender: createCallbackSender({ hosts, allowLoopback: false, clock: systemClock, log }),
-    users,
-    selection: defaultSelection(),
-    checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: works.' }) }],
-    callerOf: (request) => request.getDecorator<string>(API_KEY_NAME),
-    bodyLimitBytes: 12 * 1_024 * 1_024,
-    peopleMax: 10_000,
-    timeoutMs: 1_000,
-    clock: systemClock,
-    stopping: new AbortController().signal,
-  })
-  const openDoors = [flowStepOpenDoor({ version: '1.2.3', publicUrl })]
-  const edge = await createEdge(t, { doors: [door], openDoors })
-  const post = (path: string, payload: string | object, headers: Record<string, string> = {}) =>
-    edge.app.inject({
-      method: 'POST',
-      url: `/flow-step/${path}`,
-      headers: { 'content-type': 'application/json', ...WITH_KEY, ...headers },
-      payload,
-    })
-  const get = (path: string, headers: Record<string, string> = WITH_KEY) =>
-    edge.app.inject({ url: `/flow-step/${path}`, headers })
-  return { ...edge, submissions, post, get }
-}
-
-function chunkOf(people: number) {
-  return {
-    token: 'secret-token',
-    apiCallBackKey: 'secret-key',
-    campaignId: 2044,
-    callbackUrl: 'https://callback.adobe.io/cfa/secret-path',
-    context: { subscription: { munchkinId: '123-ABC-456' }, admin: {}, campaign: {}, program: {} },
-    objectData: Array.from({ length: people }, (_, index) => ({
-      objectType: 'lead' as const,
-      objectContext: { id: index + 1, email: `person${index}@example.com`, mktoPersonNotes: 'x'.repeat(800) },
-      flowStepContext: { syncAs: 'lead', assignTo: '' },
-      triggeringContext: {},
-    })),
-  }
-}
+import { chunkOf, nobody, openDoors } from './doors-rig.ts'
 
 test('a chunk is answered with 201 once the work has it, and again when its token was seen', async (t) => {
   const { post, submissions, log } = await openDoors(t)
