@@ -1,3 +1,4 @@
+import { Rejected } from '../errors.ts'
 import { parseObject } from '../shape.ts'
 import type { BatchPart } from './batch.ts'
 import type { SeenRow } from './changes.ts'
@@ -41,13 +42,22 @@ export function createRows(room: { client: Client; limiter: Limiter; settings: D
   }
 }
 
+const NO_ROW = {
+  code: 'row-unreadable',
+  advice:
+    'Open the record in Dynamics; if it looks right there, report it to Microsoft with the id in the log.',
+}
+
 function rowIn(reply: Reply | undefined, ref: RecordRef): SeenRow | undefined {
   if (reply === undefined) throw new RangeError('fewer replies than parts')
   const error = errorOf(judge(reply), reply, 0)
   if (error !== undefined) throw error
   // `judge` lets no other 404 pass than the one that names a missing row.
   if (reply.status === 404) return undefined
-  const row = reply.status === 200 ? seenRow(parseObject(reply.body), ref.table) : undefined
-  if (row?.id !== guidLiteral(ref.id)) throw unavailable(reply, 'a row is not readable')
+  const body = reply.status === 200 ? parseObject(reply.body) : undefined
+  if (body === undefined) throw unavailable(reply, 'a row is not readable')
+  const row = seenRow(body, ref.table)
+  if (row === undefined) throw new Rejected('Dataverse answers with something that is no row', NO_ROW)
+  if (row.id !== guidLiteral(ref.id)) throw unavailable(reply, 'another row than was asked for')
   return row
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { ChangePage, SeenRow } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
+import { Rejected } from '../errors.ts'
 import type { RecordType } from '../person/person.ts'
 import type { LinkMove, NewConflict, NewReplica, Replica, SyncStore } from '../store/sync-port.ts'
 import { chunks, saveComputed } from './pages.ts'
@@ -21,11 +22,14 @@ import type { PullContext } from './stream.ts'
 
 export interface RowIntakeOptions {
   recordType: RecordType
-  rows: Rows
+  rows: Pick<Rows, 'readRows'>
   store: SyncStore
   clock: Clock
   settings: SyncSettings
 }
+
+/** More rows of one page that Dynamics refuses are no fault of single rows. */
+const MENDED_SINGLY_MAX = 20
 
 type Known = Omit<RowsContext, 'ownerOf'>
 
@@ -102,8 +106,7 @@ export class RowIntake {
     const ours = page.deletedIds.filter((id) => ownerOf(recordType, id) !== undefined)
     const doubtful = page.unreadable.flatMap(({ id }) => id ?? [])
     const known = await this.#readRows(recordType, ours, context)
-    // A row that cannot be read this way either must not keep the others waiting.
-    const mended = await this.#readRows(recordType, doubtful, context).catch(() => new Map<string, SeenRow>())
+    const mended = await this.#mend(doubtful, context)
     const found = new Map([...known, ...mended])
     if (found.size === 0) return page
     const rows = new Map([...page.rows, ...found.values()].map((row) => [row.id, row]))
@@ -112,6 +115,22 @@ export class RowIntake {
       rows: [...rows.values()],
       deletedIds: page.deletedIds.filter((id) => !found.has(id)),
       unreadable: page.unreadable.filter(({ id }) => id === undefined || !found.has(id)),
+    }
+  }
+
+  /**
+   * Rows that a page told unreadably. One that cannot be read by its id either must not keep the others waiting; when
+   * Dynamics is away or busy, the whole page is read again later.
+   */
+  async #mend(ids: readonly string[], context: PullContext): Promise<Map<string, SeenRow>> {
+    try {
+      return await this.#readRows(this.#options.recordType, ids, context)
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      const mended = new Map<string, SeenRow>()
+      if (ids.length === 1 || ids.length > MENDED_SINGLY_MAX) return mended
+      for (const id of ids) for (const [key, row] of await this.#mend([id], context)) mended.set(key, row)
+      return mended
     }
   }
 

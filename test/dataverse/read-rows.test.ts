@@ -61,9 +61,9 @@ const bad: [string, PartAnswer, Thrown][] = [
   ['is HTML', { status: 200, body: '<html>' }, Unavailable],
   ['is cut off', { status: 200, body: '{"leadid":"0b1d' }, Unavailable],
   ['is empty', { status: 204 }, Unavailable],
-  ['has no etag', { status: 200, body: { leadid: guid(1) } }, Unavailable],
+  ['has no etag', { status: 200, body: { leadid: guid(1) } }, Rejected],
   ["is somebody else's row", rowOf({ path: `leads(${guid(3)})`, body: '' }), Unavailable],
-  ['is a row of the other table', rowOf({ path: `contacts(${guid(1)})`, body: '' }), Unavailable],
+  ['is a row of the other table', rowOf({ path: `contacts(${guid(1)})`, body: '' }), Rejected],
 ]
 
 for (const [name, answer, thrown] of bad) {

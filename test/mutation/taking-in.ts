@@ -55,6 +55,14 @@ export const takingIn: readonly Mutant[] = [
     tests: [GUARDS],
   },
   {
+    name: 'page with doubts while Dynamics is busy',
+    why: 'rows that a page told unreadably are passed over for good because Dynamics asked to wait',
+    file: 'src/sync/row-intake.ts',
+    text: 'if (!(error instanceof Rejected)) throw error',
+    replacement: '',
+    tests: ['test/sync/row-intake.test.ts'],
+  },
+  {
     name: 'proof of a deletion by absence',
     why: 'a row that a page leaves out is taken for deleted',
     file: 'src/sync/dynamics-stream.ts',
