@@ -44,3 +44,25 @@ export function toChunkPerson(row: Row): ChunkPerson {
 export function toChunkPage(row: Row): ChunkPage {
   return { position: integer(row, 'position'), items: integer(row, 'items'), body: text(row, 'body') }
 }
+
+export function toChunkCounts(rows: readonly Row[]): Readonly<Record<ChunkState, number>> {
+  const counts = { stored: 0, working: 0, answering: 0, done: 0, failed: 0 }
+  for (const row of rows) counts[text(row, 'state') as ChunkState] = integer(row, 'chunks')
+  return counts
+}
+
+/** The columns of a person, as named parameters. */
+export function personParameters({ position, marketoId, requestId, outcome }: ChunkPerson) {
+  return {
+    position,
+    marketoId,
+    requestId: requestId ?? null,
+    outcome: outcome ? JSON.stringify(outcome) : null,
+  }
+}
+
+/** How far the chunk is expanded once these are recorded. */
+export function expandedBy(people: readonly ChunkPerson[]): number {
+  const last = people.at(-1)
+  return last ? last.position + 1 : 0
+}

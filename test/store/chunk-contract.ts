@@ -112,6 +112,7 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
         [(await chunks.readChunk('a'))?.state, (await chunks.readChunk('a'))?.expanded],
         ['stored', 1],
       )
+      assert.equal(await chunks.acceptChunk(newChunk('a')), 'seen', 'and brings no page back')
       assert.deepEqual([await chunks.readPage('a', 0), await chunks.readPage('a', 1)], [undefined, PAGES[1]])
       await chunks.recordPeople('a', [refused(1)])
       assert.equal((await chunks.readChunk('a'))?.state, 'working')
@@ -157,13 +158,14 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
     })
 
     test('recording people again changes nothing', async ({ chunks }) => {
-      await chunks.acceptChunk(newChunk('a'))
-      for (let times = 0; times < 2; times += 1) await chunks.recordPeople('a', [refused(0)])
-      await chunks.recordPeople('a', [refused(1)])
+      await chunks.acceptChunk(newChunk('a', { people: 3 }))
+      const expanded = async () => (await chunks.readChunk('a'))?.expanded
+      for (const position of [0, 0, 1, 0]) await chunks.recordPeople('a', [refused(position)])
+      assert.equal(await expanded(), 2)
+      await chunks.recordPeople('a', [refused(2)])
       await chunks.recordPeople('a', [refused(0)])
-      const { state, expanded } = (await chunks.readChunk('a')) ?? {}
-      assert.deepEqual([state, expanded], ['working', 2])
-      assert.equal((await chunks.readPeople('a', 0, 9)).length, 2)
+      assert.deepEqual([await expanded(), (await chunks.readChunk('a'))?.state], [3, 'working'])
+      assert.equal((await chunks.readPeople('a', 0, 9)).length, 3)
     })
 
     test("a callback's bytes are fixed once, and only when all people are recorded", async ({ chunks }) => {
@@ -228,6 +230,27 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
       await chunks.settleCallback('a', { kind: 'failed', reason: 'late' }, NOW + 2)
       assert.equal((await chunks.readChunk('a'))?.state, 'done')
       assert.equal(await chunks.resendCallback('a', NOW), false)
+    })
+
+    test('a yes of Marketo that arrives late is believed, though the callback was given up', async ({
+      chunks,
+    }) => {
+      await answering(chunks, 'a')
+      await chunks.settleCallback('a', { kind: 'failed', reason: 'http-403' }, NOW + 1)
+      await chunks.settleCallback('a', { kind: 'again', reason: 'http-503', runAt: NOW }, NOW + 2)
+      assert.equal((await chunks.readChunk('a'))?.state, 'failed')
+      await chunks.settleCallback('a', { kind: 'done' }, NOW + 3)
+      const { state, endedAt, token, callbackKey, lastReason } = (await chunks.readChunk('a')) ?? {}
+      assert.deepEqual([state, endedAt, token, callbackKey, lastReason], ['done', NOW + 3, '', '', undefined])
+      assert.deepEqual(await chunks.readCallback('a'), [])
+    })
+
+    test('people who are recorded late, when all were, come back to nothing', async ({ chunks }) => {
+      await answering(chunks, 'a')
+      await chunks.recordPeople('a', [refused(0)])
+      assert.deepEqual(await chunks.readPeople('a', 0, 9), [])
+      const { state, expanded } = (await chunks.readChunk('a')) ?? {}
+      assert.deepEqual([state, expanded], ['answering', 2])
     })
 
     test('a failed callback stays until somebody sends it again, with the same bytes', async ({ chunks }) => {

@@ -8,7 +8,14 @@ import type {
   ChunkStore,
   NewChunk,
 } from '../chunk-port.ts'
-import { toChunk, toChunkPage, toChunkPerson } from '../chunk-rows.ts'
+import {
+  expandedBy,
+  personParameters,
+  toChunk,
+  toChunkCounts,
+  toChunkPage,
+  toChunkPerson,
+} from '../chunk-rows.ts'
 import { integer, text } from '../rows.ts'
 import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
 import type { Database } from './database.ts'
@@ -45,63 +52,52 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   async readPage(chunkId: string, position: number): Promise<ChunkPage | undefined> {
-    const row = this.#sql.readPage.get({ number: this.#numberOf(chunkId), position })
-    const page = row && toChunkPage(row)
-    return page && position < page.position + page.items ? page : undefined
+    const row = this.#sql.readPage.get({ chunkId, position })
+    return row && toChunkPage(row)
   }
 
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void> {
     return this.#db.writeUnsynced(() => {
-      const number = this.#numberOf(chunkId)
-      for (const { position, marketoId, requestId, outcome } of people) {
-        this.#sql.insertPerson.run({
-          number,
-          position,
-          marketoId,
-          requestId: requestId ?? null,
-          outcome: outcome ? JSON.stringify(outcome) : null,
-        })
-      }
-      const last = people.at(-1)
-      this.#sql.expand.run({ number, expanded: last ? last.position + 1 : 0 })
-      this.#sql.erasePages.run({ number })
+      for (const person of people) this.#sql.insertPerson.run({ chunkId, ...personParameters(person) })
+      this.#sql.expand.run({ chunkId, expanded: expandedBy(people) })
+      this.#sql.erasePages.run({ chunkId })
     })
   }
 
   async readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]> {
-    return this.#sql.readPeople.all({ number: this.#numberOf(chunkId), position, limit }).map(toChunkPerson)
+    return this.#sql.readPeople.all({ chunkId, position, limit }).map(toChunkPerson)
   }
 
   async countOpen(chunkId: string): Promise<number> {
-    return Number(this.#sql.countOpen.get(this.#numberOf(chunkId))?.people)
+    return Number(this.#sql.countOpen.get({ chunkId })?.people)
   }
 
   fixCallback(chunkId: string, callback: readonly string[], counts: ChunkCounts, now: number): Promise<void> {
     return this.#db.write(() => {
-      const number = this.#numberOf(chunkId)
-      const started = this.#sql.startAnswering.run({ number, counts: JSON.stringify(counts), now })
-      if (started.changes === 0) return
+      const row = this.#sql.startAnswering.get({ chunkId, counts: JSON.stringify(counts), now })
+      if (row === undefined) return
+      const number = integer(row, 'number')
       for (const [position, body] of callback.entries()) this.#sql.insertPart.run({ number, position, body })
-      this.#sql.dropPeople.run(number)
+      this.#sql.dropPeople.run({ number })
     })
   }
 
   async readCallback(chunkId: string): Promise<string[]> {
-    return this.#sql.readCallback.all(this.#numberOf(chunkId)).map((row) => text(row, 'body'))
+    return this.#sql.readCallback.all({ chunkId }).map((row) => text(row, 'body'))
   }
 
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {
     return this.#db.write(() => {
-      const number = this.#numberOf(chunkId)
       switch (result.kind) {
         case 'done':
-          if (this.#sql.answered.run({ number, now }).changes === 1) this.#sql.eraseCallback.run(number)
+          this.#sql.answered.run({ chunkId, now })
+          this.#sql.eraseCallback.run({ chunkId })
           return
         case 'failed':
-          this.#sql.giveUp.run({ number, reason: result.reason, now })
+          this.#sql.giveUp.run({ chunkId, reason: result.reason, now })
           return
         case 'again':
-          this.#sql.answerAgain.run({ number, reason: result.reason, runAt: result.runAt })
+          this.#sql.answerAgain.run({ chunkId, reason: result.reason, runAt: result.runAt })
           return
         default:
           result satisfies never
@@ -110,9 +106,7 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
-    return this.#db.writeUnsynced(
-      () => void this.#sql.reschedule.run({ number: this.#numberOf(chunkId), runAt }),
-    )
+    return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ chunkId, runAt }))
   }
 
   returnChunk({ chunkId, state }: Chunk): Promise<void> {
@@ -121,7 +115,7 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   async readChunk(chunkId: string): Promise<Chunk | undefined> {
-    const row = this.#sql.find.get(chunkId)
+    const row = this.#sql.find.get({ chunkId })
     return row && toChunk(row)
   }
 
@@ -134,24 +128,14 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   async countChunks(): Promise<Readonly<Record<ChunkState, number>>> {
-    const counts = { stored: 0, working: 0, answering: 0, done: 0, failed: 0 }
-    for (const row of this.#sql.count.all()) {
-      counts[text(row, 'state') as ChunkState] = integer(row, 'chunks')
-    }
-    return counts
+    return toChunkCounts(this.#sql.count.all())
   }
 
   resendCallback(chunkId: string, now: number): Promise<boolean> {
-    return this.#db.write(() => this.#sql.resend.run({ chunkId, now }).changes === 1)
+    return this.#db.write(() => this.#sql.resend.get({ chunkId, now }) !== undefined)
   }
 
   pruneChunks(before: number, limit: number): Promise<number> {
-    return this.#db.writeUnsynced(() => Number(this.#sql.prune.run({ before, limit }).changes))
-  }
-
-  #numberOf(chunkId: string): number {
-    const row = this.#sql.find.get(chunkId)
-    if (row === undefined) throw new Error(`The store has no chunk ${chunkId}`)
-    return integer(row, 'number')
+    return this.#db.writeUnsynced(() => this.#sql.prune.all({ before, limit }).length)
   }
 }

@@ -160,10 +160,19 @@ create index chunk_due on chunk (batch, run_at) where ended_at is null;
 create index chunk_by_state on chunk (state, number);
 create index chunk_ended on chunk (ended_at) where ended_at is not null;
 
-create table chunk_text (
-  number bigint primary key references chunk on delete cascade,
+create table chunk_page (
+  number bigint not null references chunk on delete cascade,
+  position bigint not null,
+  items bigint not null,
   body text not null,
-  callback text not null default ''
+  primary key (number, position)
+);
+
+create table callback_part (
+  number bigint not null references chunk on delete cascade,
+  position bigint not null,
+  body text not null,
+  primary key (number, position)
 );
 
 create table chunk_person (
