@@ -3,6 +3,9 @@ import type { Outcome } from './port.ts'
 /**
  * Chunks of people that Marketo hands over in one call (Self-Service Flow Steps) and wants one answer for.
  * Every verb is one whole transaction. A chunk is named by `chunkId`: the token is a secret and names nothing.
+ *
+ * A lease keeps others away who would do the same; what two do at the same time comes to what one would have done.
+ * Leases are given as durations: where several processes share a database its clock ends them, else `now` does.
  */
 
 export interface NewChunk {
@@ -76,14 +79,24 @@ export type CallbackResult =
   | { kind: 'failed'; reason: string }
   | { kind: 'again'; reason: string; runAt: number }
 
+export interface WantedChunks {
+  /** Chunks of batch campaigns, or those of trigger campaigns. */
+  batch: boolean
+  limit: number
+  /** Ids of those that are being worked on already. */
+  except: readonly string[]
+}
+
 export interface ChunkStore {
   /** `seen`: the chunk is known; nothing was stored. Durable on return. */
   acceptChunk(chunk: NewChunk): Promise<'accepted' | 'seen'>
   /**
-   * Chunks of trigger or of batch campaigns with something to do by now, oldest first, kept from other workers
-   * until `leaseUntil`. Claiming one that is `answering` counts as a try, so that a crash leaves its trace.
+   * Chunks with something to do by now, oldest first, kept from other workers for `leaseMs`. Claiming one that is
+   * `answering` counts as a try, so that a crash leaves its trace.
    */
-  claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]>
+  claimChunks(wanted: WantedChunks, leaseMs: number, now: number): Promise<Chunk[]>
+  /** Keeps claimed chunks for another `leaseMs` from now; those that were given back since stay as they are. */
+  holdChunks(chunkIds: readonly string[], leaseMs: number, now: number): Promise<void>
   /** The page with the person at `position`; undefined once all of its people are requests. */
   readPage(chunkId: string, position: number): Promise<ChunkPage | undefined>
   /**
@@ -101,11 +114,8 @@ export interface ChunkStore {
   readCallback(chunkId: string): Promise<string[]>
   /** Ends one try. `failed` is final unless somebody sends it again. Durable on return. */
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void>
-  /** Nothing to do before `runAt`: gives the chunk back. */
+  /** Gives the chunk back, with nothing to do before `runAt`. */
   rescheduleChunk(chunkId: string, runAt: number): Promise<void>
-  /** Gives a claimed chunk back as if it had not been claimed: nobody has tried anything. */
-  returnChunk(claimed: Chunk): Promise<void>
-  readChunk(chunkId: string): Promise<Chunk | undefined>
   /** Newest first, at most `limit`, older than `before` (a chunk's number). */
   listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]>
   countChunks(): Promise<Readonly<Record<ChunkState, number>>>

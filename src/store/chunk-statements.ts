@@ -10,9 +10,7 @@ export const CHUNK_SQL = {
     on conflict (chunk_id) do nothing returning number`,
 
   reschedule: 'update chunk set run_at = :runAt, leased_until = 0 where chunk_id = :chunkId',
-  giveBack: 'update chunk set leased_until = 0, attempts = attempts - :tries where chunk_id = :chunkId',
 
-  find: 'select * from chunk where chunk_id = :chunkId',
   list: 'select * from chunk where number < :before order by number desc limit :limit',
   listByState:
     'select * from chunk where state = :state and number < :before order by number desc limit :limit',

@@ -6,7 +6,7 @@ export interface ReceivedCallback {
   token: string
   key: string
   body: string
-  /** The status that it was answered with; 0 = the connection was cut. */
+  /** The status that it was answered with; 0 = the connection was cut, -1 = nothing was said. */
   status: number
 }
 
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 10
 /** Marketo's end of a flow step's callbacks: takes a token once, 404 from then on, as its interface says. */
 export class CallbackReceiver implements AsyncDisposable {
   readonly received: ReceivedCallback[] = []
-  /** Answers of coming callbacks, before the token is looked at; 0 cuts the connection. Then 202. */
+  /** Answers of coming callbacks, before the token is looked at; 0 cuts the connection, -1 says nothing. Then 202. */
   answers: number[] = []
   /** Takes the token, and cuts the connection before it says so. */
   cutsAfterTaking = 0
@@ -39,7 +39,7 @@ export class CallbackReceiver implements AsyncDisposable {
         status,
       })
       if (status === 0 || cut) return void request.socket.destroy()
-      response.writeHead(status).end()
+      if (status > 0) response.writeHead(status).end()
     }, left)
   })
 

@@ -33,6 +33,11 @@ export async function openPostgres() {
     functions,
     store: new PostgresStore({ postgres, functions, jobs: noJobs, deriveRecordId }),
     chunks: new PostgresChunkStore(postgres),
+    async pass(ms: number) {
+      await postgres.query('update chunk set leased_until = leased_until - :ms where leased_until > 0', {
+        ms,
+      })
+    },
     [Symbol.asyncDispose]: () => postgres.close(),
   }
 }

@@ -13,11 +13,19 @@ import { accept, create, deriveRecordId, newRequest, storeContract } from './con
 import { linkMovesContract } from './link-moves-contract.ts'
 import { replicaOf, syncContract } from './sync-contract.ts'
 
+const WANTED = { batch: false, limit: 1, except: [] }
+
 function openAt(path: string) {
   const database = new Database({ path })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
-  return { jobs, store, sync: new SqliteSyncStore(database), chunks: new SqliteChunkStore(database) }
+  return {
+    jobs,
+    store,
+    sync: new SqliteSyncStore(database),
+    chunks: new SqliteChunkStore(database),
+    pass: async () => {},
+  }
 }
 
 async function openIn(directory: string) {
@@ -74,13 +82,13 @@ describe('the SQLite file', () => {
     await using directory = await temporaryDirectory()
     const first = await openIn(directory.path)
     await first.chunks.acceptChunk(newChunk('a'))
-    const [claimed] = await first.chunks.claimChunks(false, 1, 2_000_000, 1_000_000)
+    const [claimed] = await first.chunks.claimChunks(WANTED, 1_000_000, 1_000_000)
     await first.store[Symbol.asyncDispose]()
 
     const second = await openIn(directory.path)
-    assert.deepEqual(await second.chunks.claimChunks(false, 1, 2_000_000, 1_000_000), [])
+    assert.deepEqual(await second.chunks.claimChunks(WANTED, 1_000_000, 1_000_000), [])
     await second.chunks.releaseAll()
-    assert.deepEqual(await second.chunks.claimChunks(false, 1, 2_000_000, 1_000_000), [claimed])
+    assert.deepEqual(await second.chunks.claimChunks(WANTED, 1_000_000, 1_000_000), [claimed])
     await second.store[Symbol.asyncDispose]()
   })
 

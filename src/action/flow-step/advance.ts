@@ -21,15 +21,15 @@ export class Advance {
   }
 
   /**
-   * Gives when the chunk is due again (epoch ms); undefined when it ended or was left as it is. A chunk is left
-   * between two pages when `stopping` aborts, and in the middle of a callback when `halting` does.
+   * Gives when the chunk is due again (epoch ms); undefined when it ended. A chunk is given back between two pages
+   * when `stopping` aborts, and in the middle of a callback when `halting` does.
    */
   async step(chunk: Chunk, stopping: AbortSignal, halting: AbortSignal): Promise<number | undefined> {
     const { expansion, answers, clock } = this.#options
     switch (chunk.state) {
       case 'stored':
         await expansion.expand(chunk, stopping)
-        return stopping.aborted ? undefined : this.#again(chunk, clock.now())
+        return this.#again(chunk, clock.now())
       case 'working':
         return this.#look(chunk)
       case 'answering':

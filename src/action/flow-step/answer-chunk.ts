@@ -53,10 +53,14 @@ export class AnswerChunk {
     const { chunkId, attempts, people, counts, receivedAt } = chunk
     const { callbackUrl: url, callbackKey: key, token } = chunk
     const body = await chunks.readCallback(chunkId)
+    // Another who took the chunk over has had Marketo's yes: nothing is left to send.
+    if (body.length === 0) return undefined
     const result = this.#resultOf(chunk, await sender.send({ url, key, token, body }, halting))
-    // The service stops: the next start sends again.
-    if (halting.aborted && result.kind === 'again') return undefined
     const now = clock.now()
+    if (halting.aborted && result.kind === 'again') {
+      await chunks.rescheduleChunk(chunkId, now)
+      return now
+    }
     await chunks.settleCallback(chunkId, result, now)
     switch (result.kind) {
       case 'done':

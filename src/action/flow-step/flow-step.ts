@@ -34,8 +34,9 @@ export interface FlowStepOptions {
 /** Waits between the tries of a callback. */
 const CALLBACK_BACKOFF = { baseMs: 2_000, maxMs: 300_000 }
 const CHUNK_CONCURRENCY_MAX = 16
-/** A callback has a minute; a batch chunk waits for its turn besides, and is not started twice in one process. */
-const CHUNK_LEASE_MS = 180_000
+/** A lease ends so long after its process died; while that lives it holds on, twice missed is not yet too late. */
+const CHUNK_LEASE_MS = 15_000
+const CHUNK_HOLD_INTERVAL_MS = 4_000
 /** 10,000 people are asked for every second, ten almost at once. */
 const LOOK_MS = { min: 50, perOpenPerson: 0.5, max: 1_000 }
 /** Each trigger chunk may add such a page to the same transaction; of batch chunks only one does. */
@@ -68,6 +69,7 @@ export function createFlowStepWork(options: FlowStepOptions): FlowStepWork {
       deadlineMs: settings.flowStepDeadlineSeconds * 1_000,
       concurrencyMax: CHUNK_CONCURRENCY_MAX,
       leaseMs: CHUNK_LEASE_MS,
+      holdIntervalMs: CHUNK_HOLD_INTERVAL_MS,
       intervalMs: settings.recoveryIntervalSeconds * 1_000,
       retentionMs: settings.retentionDays * 86_400_000,
       pruneIntervalMs: PRUNE_INTERVAL_MS,

@@ -16,8 +16,10 @@ export interface FlowStepWorkOptions {
     deadlineMs: number
     /** Chunks of trigger, and as many of batch campaigns, that are worked on at the same time. */
     concurrencyMax: number
-    /** How long a chunk is kept from other workers: longer than any step. */
+    /** How long a chunk is kept from other workers when nobody holds on to it any more. */
     leaseMs: number
+    /** How often it holds on to the chunks that are being worked on. */
+    holdIntervalMs: number
     /** How often it looks for due chunks when nobody wakes it. */
     intervalMs: number
     /** How long chunks that ended are kept. */
@@ -80,6 +82,8 @@ export class FlowStepWork implements FlowStep {
   /** Ticks until the signal aborts, then waits for what it has started. */
   async run(stopping: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
+    const over = new AbortController()
+    const holding = this.#holdOn(over.signal)
     while (!stopping.aborted) {
       this.#wake = new AbortController()
       try {
@@ -91,9 +95,11 @@ export class FlowStepWork implements FlowStep {
       await clock.sleep(this.#pauseMs(), AbortSignal.any([stopping, this.#wake.signal])).catch(() => {})
     }
     await Promise.all([...this.#active.values()].map(({ finished }) => finished))
+    over.abort()
+    await holding
   }
 
-  /** Ends callbacks that are under way; the next start sends them again. */
+  /** Ends callbacks that are under way; they are given back, and sent again by whoever takes them up. */
   halt(): void {
     this.#halting.abort(new Error('the service stops'))
   }
@@ -103,23 +109,25 @@ export class FlowStepWork implements FlowStep {
     const busy = [...this.#active.values()].filter((one) => one.batch === batch).length
     const room = limits.concurrencyMax - busy
     if (room <= 0) return
-    const now = clock.now()
-    for (const chunk of await chunks.claimChunks(batch, room, now + limits.leaseMs, now)) {
-      const active = this.#active.get(chunk.chunkId)
-      if (active) void active.finished.then(() => this.#giveBack(chunk))
-      else this.#start(chunk, stopping)
+    // One that was put off, and whose step has not quite ended, waits for its end.
+    const wanted = { batch, limit: room, except: [...this.#active.keys()] }
+    for (const chunk of await chunks.claimChunks(wanted, limits.leaseMs, clock.now())) {
+      this.#start(chunk, stopping)
     }
   }
 
-  /** Put off and claimed anew in one transaction, before the step that put it off had ended: nobody works on it. */
-  async #giveBack(chunk: Chunk): Promise<void> {
-    const { chunks, log } = this.#options
-    const { chunkId } = chunk
-    try {
-      await chunks.returnChunk(chunk)
-      this.wake()
-    } catch (err) {
-      log.error({ event: 'chunk-step-failed', chunkId, err }, 'The chunk is taken up when its lease ends')
+  /** Keeps what is being worked on from others; when this process dies nobody does, and its leases end. */
+  async #holdOn(over: AbortSignal): Promise<void> {
+    const { chunks, clock, limits, log } = this.#options
+    while (!over.aborted) {
+      await clock.sleep(limits.holdIntervalMs, over).catch(() => {})
+      const chunkIds = [...this.#active.keys()]
+      if (chunkIds.length === 0) continue
+      try {
+        await chunks.holdChunks(chunkIds, limits.leaseMs, clock.now())
+      } catch (err) {
+        log.error({ event: 'chunks-not-held', err }, 'Others may take up what is being worked on here')
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import type {
   ChunkState,
   ChunkStore,
   NewChunk,
+  WantedChunks,
 } from '../chunk-port.ts'
 import {
   expandedBy,
@@ -31,18 +32,24 @@ const ACCEPT = `
   select number from added`
 /** Statements after it in a transaction see what whoever held the chunk before has left. */
 const HOLD = 'select number from chunk where chunk_id = :chunkId for update'
+/** Epoch ms by the clock that all replicas share. */
+const CLOCK = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
 const CLAIM = `
   with due as materialized (
     select number from chunk
-     where ended_at is null and batch = :batch and run_at <= :now and leased_until <= :now
+     where ended_at is null and batch = :batch and run_at <= :now and leased_until <= ${CLOCK}
+       and chunk_id <> all(:except::text[])
      order by run_at limit :limit for update skip locked
   ), claimed as (
-    update chunk set leased_until = :leaseUntil,
+    update chunk set leased_until = ${CLOCK} + :leaseMs,
                      attempts = attempts + case state when 'answering' then 1 else 0 end
       from due where chunk.number = due.number
     returning chunk.*
   )
   select * from claimed order by run_at`
+const HOLD_ON = `
+  update chunk set leased_until = ${CLOCK} + :leaseMs
+   where chunk_id = any(:chunkIds::text[]) and leased_until > 0 and ended_at is null`
 const INSERT_PEOPLE = `
   insert into chunk_person (number, position, marketo_id, request_id, outcome)
   select number, person.position, "marketoId", "requestId", outcome
@@ -75,9 +82,13 @@ export class PostgresChunkStore implements ChunkStore {
     return added === undefined ? 'seen' : 'accepted'
   }
 
-  async claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]> {
-    const rows = await this.#postgres.query(CLAIM, { batch: batch ? 1 : 0, limit, leaseUntil, now })
-    return rows.map(toChunk)
+  async claimChunks({ batch, limit, except }: WantedChunks, leaseMs: number, now: number): Promise<Chunk[]> {
+    const wanted = { batch: batch ? 1 : 0, limit, except }
+    return (await this.#postgres.query(CLAIM, { ...wanted, leaseMs, now })).map(toChunk)
+  }
+
+  async holdChunks(chunkIds: readonly string[], leaseMs: number): Promise<void> {
+    await this.#postgres.query(HOLD_ON, { chunkIds, leaseMs })
   }
 
   async readPage(chunkId: string, position: number): Promise<ChunkPage | undefined> {
@@ -141,15 +152,6 @@ export class PostgresChunkStore implements ChunkStore {
 
   async rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
     await this.#postgres.query(CHUNK_SQL.reschedule, { chunkId, runAt })
-  }
-
-  async returnChunk({ chunkId, state }: Chunk): Promise<void> {
-    await this.#postgres.query(CHUNK_SQL.giveBack, { chunkId, tries: state === 'answering' ? 1 : 0 })
-  }
-
-  async readChunk(chunkId: string): Promise<Chunk | undefined> {
-    const row = await this.#row(CHUNK_SQL.find, { chunkId })
-    return row && toChunk(row)
   }
 
   async listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]> {

@@ -12,11 +12,16 @@ export function prepareStatements(db: Database) {
       'insert into chunk_page (number, position, items, body) values (:number, :position, :items, :body)',
     ),
     claim: db.prepare(
-      `update chunk set leased_until = :leaseUntil, attempts = attempts + (state = 'answering')
+      `update chunk set leased_until = :now + :leaseMs, attempts = attempts + (state = 'answering')
         where number in (select number from chunk
                           where ended_at is null and batch = :batch and run_at <= :now and leased_until <= :now
+                            and chunk_id not in (select value from json_each(:except))
                           order by run_at limit :limit)
        returning *`,
+    ),
+    hold: db.prepare(
+      `update chunk set leased_until = :now + :leaseMs
+        where chunk_id in (select value from json_each(:chunkIds)) and leased_until > 0 and ended_at is null`,
     ),
     releaseAll: db.prepare('update chunk set leased_until = 0 where ended_at is null'),
     insertPerson: db.prepare(

@@ -7,6 +7,7 @@ import type {
   ChunkState,
   ChunkStore,
   NewChunk,
+  WantedChunks,
 } from '../chunk-port.ts'
 import {
   expandedBy,
@@ -45,9 +46,14 @@ export class SqliteChunkStore implements ChunkStore {
     })
   }
 
-  claimChunks(batch: boolean, limit: number, leaseUntil: number, now: number): Promise<Chunk[]> {
-    return this.#db.writeUnsynced(() =>
-      this.#sql.claim.all({ batch: batch ? 1 : 0, limit, leaseUntil, now }).map(toChunk),
+  claimChunks({ batch, limit, except }: WantedChunks, leaseMs: number, now: number): Promise<Chunk[]> {
+    const wanted = { batch: batch ? 1 : 0, limit, except: JSON.stringify(except) }
+    return this.#db.writeUnsynced(() => this.#sql.claim.all({ ...wanted, leaseMs, now }).map(toChunk))
+  }
+
+  holdChunks(chunkIds: readonly string[], leaseMs: number, now: number): Promise<void> {
+    return this.#db.writeUnsynced(
+      () => void this.#sql.hold.run({ chunkIds: JSON.stringify(chunkIds), leaseMs, now }),
     )
   }
 
@@ -107,16 +113,6 @@ export class SqliteChunkStore implements ChunkStore {
 
   rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
     return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ chunkId, runAt }))
-  }
-
-  returnChunk({ chunkId, state }: Chunk): Promise<void> {
-    const tries = state === 'answering' ? 1 : 0
-    return this.#db.writeUnsynced(() => void this.#sql.giveBack.run({ chunkId, tries }))
-  }
-
-  async readChunk(chunkId: string): Promise<Chunk | undefined> {
-    const row = this.#sql.find.get({ chunkId })
-    return row && toChunk(row)
   }
 
   async listChunks(filter: { state?: ChunkState; limit: number; before?: number }): Promise<Chunk[]> {

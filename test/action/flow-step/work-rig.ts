@@ -5,13 +5,14 @@ import { SqliteJobs } from '../../../src/jobs/sqlite.ts'
 import { createLog } from '../../../src/log.ts'
 import { createCallbackSender } from '../../../src/marketo/callback.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
-import type { CallbackResult, Chunk } from '../../../src/store/chunk-port.ts'
+import type { CallbackResult, Chunk, WantedChunks } from '../../../src/store/chunk-port.ts'
 import { SqliteChunkStore } from '../../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../../src/store/sqlite/database.ts'
 import { SqliteStore } from '../../../src/store/sqlite/store.ts'
 import { until } from '../../crash/until.ts'
 import { countingRandom, manualClock } from '../../dataverse/manual-clock.ts'
 import { CallbackReceiver } from '../../journeys/callback-receiver.ts'
+import { readChunk } from '../../store/chunk-contract.ts'
 import { deriveRecordId } from '../../store/contract.ts'
 
 const PATIENCE_MS = 10_000
@@ -20,14 +21,31 @@ const TOKEN = 't-1'
 /** Lets a test in between a chunk's being put off and the end of the step that did it. */
 class ObservedChunks extends SqliteChunkStore {
   afterPutOff: (() => Promise<void>) | undefined
-  /** Tries of callbacks that are settled. */
+  beforeReadCallback: (() => Promise<void>) | undefined
+  /** Tries of callbacks, and those of them that are settled. */
+  startedTries = 0
   settledTries = 0
+
+  /** For how long the last claim keeps others away. */
+  leaseMs = 0
+
+  override async claimChunks(wanted: WantedChunks, leaseMs: number, now: number): Promise<Chunk[]> {
+    this.leaseMs = leaseMs
+    const claimed = await super.claimChunks(wanted, leaseMs, now)
+    this.startedTries += claimed.filter(({ state }) => state === 'answering').length
+    return claimed
+  }
 
   override async rescheduleChunk(chunkId: string, runAt: number): Promise<void> {
     await super.rescheduleChunk(chunkId, runAt)
     const then = this.afterPutOff
     this.afterPutOff = undefined
     await then?.()
+  }
+
+  override async readCallback(chunkId: string): Promise<string[]> {
+    await this.beforeReadCallback?.()
+    return super.readCallback(chunkId)
   }
 
   override async settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {
@@ -37,7 +55,9 @@ class ObservedChunks extends SqliteChunkStore {
 }
 
 /** The work of the flow step over a real store and a real receiver, by a clock that a test moves. */
-export async function workRig(settings: { callbackGiveUpHours?: number; retentionDays?: number } = {}) {
+export async function workRig(
+  settings: { callbackGiveUpHours?: number; retentionDays?: number; recoveryIntervalSeconds?: number } = {},
+) {
   const database = new Database({ path: ':memory:' })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
@@ -63,7 +83,13 @@ export async function workRig(settings: { callbackGiveUpHours?: number; retentio
   const stopping = new AbortController()
   const running = work.run(stopping.signal)
   const chunkId = chunkIdOf(TOKEN)
+  const stop = async () => {
+    stopping.abort()
+    work.halt()
+    await running
+  }
   return {
+    stop,
     ...{ work, chunks, receiver, time, ended, chunkId, stopping: stopping.signal },
     /** Of nobody, so that its callback is due at once. */
     submit: (more: Partial<Submission> = {}) =>
@@ -78,7 +104,7 @@ export async function workRig(settings: { callbackGiveUpHours?: number; retentio
       const seen: { chunk?: Chunk | undefined } = {}
       let isSo = false
       const look = async () => {
-        seen.chunk = await chunks.readChunk(chunkId)
+        seen.chunk = await readChunk(chunks, chunkId)
         isSo = isIt(seen.chunk)
       }
       await until(() => {
@@ -88,9 +114,7 @@ export async function workRig(settings: { callbackGiveUpHours?: number; retentio
       return seen.chunk
     },
     async [Symbol.asyncDispose]() {
-      stopping.abort()
-      work.halt()
-      await running
+      await stop()
       await receiver[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
     },

@@ -1,25 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../../crash/until.ts'
+import { newChunk, readChunk } from '../../store/chunk-contract.ts'
 import { workRig } from './work-rig.ts'
 
 const HOUR_MS = 3_600_000
 const LONGEST_WAIT_MS = 300_000
+const STEP_MS = 20_000
+const LEASE_MS = 15_000
+const HOLD_INTERVAL_MS = 4_000
+const PATIENCE_MS = 10_000
 /** Of tries of one callback, more than any setting of these tests allows. */
 const MANY = 100
 
 type Rig = Awaited<ReturnType<typeof workRig>>
 
-/** Moves the clock from one try to the next until the callback has ended. */
-async function untilEnded({ time, chunks, chunkWhen }: Rig): Promise<number> {
-  let tries = 0
+/** Moves the clock until the callback has ended, and stops it during each try: one that it overtakes has no answer. */
+async function untilEnded({ time, chunks, chunkWhen }: Rig): Promise<void> {
   for (;;) {
-    const chunk = await chunkWhen((one) => one?.endedAt !== undefined || (one?.attempts ?? 0) > tries)
-    if (!chunk || chunk.endedAt !== undefined) return tries
-    tries = chunk.attempts
-    // A try that the clock overtakes is one without an answer.
-    const settled = await chunkWhen(() => chunks.settledTries >= tries)
-    if (settled?.endedAt !== undefined) return tries
-    await time.advance(LONGEST_WAIT_MS)
+    const chunk = await chunkWhen(() => chunks.settledTries === chunks.startedTries)
+    if (chunk?.endedAt !== undefined) return
+    await time.advance(STEP_MS)
   }
 }
 
@@ -34,7 +35,7 @@ for (const callbackGiveUpHours of [1, 2]) {
     assert.deepEqual([state, lastReason, ended], ['failed', 'http-503', ['failed']])
     const triedForMs = endedAt - answeringSince
     const allowedMs = callbackGiveUpHours * HOUR_MS
-    assert.ok(triedForMs <= allowedMs, 'no longer than allowed')
+    assert.ok(triedForMs <= allowedMs + 3 * STEP_MS, 'no try begins later than allowed')
     assert.ok(triedForMs > allowedMs - LONGEST_WAIT_MS, 'and as long as another wait fits')
   })
 }
@@ -49,27 +50,91 @@ test('a callback that is sent again by hand has its hours anew', async () => {
   assert.equal(await chunks.resendCallback(chunkId, time.clock.now()), true)
   work.wake()
   await rig.chunkWhen((chunk) => chunk?.lastReason === 'http-503')
-  await time.advance(LONGEST_WAIT_MS)
-  await receiver.takenFor('t-1')
-  await rig.chunkWhen((chunk) => chunk?.state === 'done')
+  await untilEnded(rig)
   assert.deepEqual(ended, ['failed', 'done'])
 })
 
-test('a chunk that is claimed again while its step is ending is given back, and answered once', async () => {
+/** Who else would be given by now, and goes on having nothing. */
+async function dueForOthers({ chunks, time }: Rig): Promise<string[]> {
+  const due = await chunks.claimChunks({ batch: false, limit: 9, except: [] }, 0, time.clock.now())
+  return due.map(({ chunkId }) => chunkId)
+}
+
+test('a chunk that is put off is not taken up again before its step has ended, and answered once', async () => {
   await using rig = await workRig()
   const { work, chunks, receiver, chunkId } = rig
-  const claimed: boolean[] = []
+  const due: string[][] = []
   chunks.afterPutOff = async () => {
     await work.tick(rig.stopping)
-    const now = rig.time.clock.now()
-    claimed.push((await chunks.claimChunks(false, 1, now, now)).length === 0)
+    due.push(await dueForOthers(rig))
   }
   await rig.submit()
   // The clock stands still: no lease ends.
   await receiver.takenFor('t-1')
   await rig.chunkWhen((chunk) => chunk?.state === 'done')
-  assert.deepEqual(claimed, [true], 'the tick has claimed it')
-  assert.deepEqual([receiver.received.length, (await chunks.readChunk(chunkId))?.attempts], [1, 1])
+  assert.deepEqual(due, [[chunkId]], 'the tick has left it')
+  assert.deepEqual([receiver.received.length, (await readChunk(chunks, chunkId))?.attempts], [1, 1])
+})
+
+test('a chunk is kept from others as long as it is worked on', async () => {
+  await using rig = await workRig()
+  const { receiver, time } = rig
+  receiver.answers = [-1]
+  await rig.submit()
+  await until(() => receiver.received.length === 1, AbortSignal.timeout(PATIENCE_MS))
+  for (let passedMs = 0; passedMs < 2 * LEASE_MS; passedMs += HOLD_INTERVAL_MS) {
+    await time.advance(HOLD_INTERVAL_MS)
+    assert.deepEqual(await dueForOthers(rig), [])
+  }
+})
+
+test('the chunk of a worker that died is taken up within 20 s', async () => {
+  await using rig = await workRig({ recoveryIntervalSeconds: 5 })
+  const { chunks, receiver, time } = rig
+  const now = time.clock.now()
+  const { leaseMs } = chunks
+  const made = { people: 0, pages: [], callbackUrl: receiver.url, now, deadline: now }
+  await Promise.all([
+    chunks.acceptChunk(newChunk('left', made)),
+    chunks.claimChunks({ batch: false, limit: 1, except: [] }, leaseMs, now),
+  ])
+  await time.advance(leaseMs - 1)
+  assert.deepEqual([await dueForOthers(rig), receiver.received.length], [[], 0])
+  await time.advance(20_000 - leaseMs + 1)
+  await receiver.takenFor('token of left')
+})
+
+test('who stops gives back at once what is being sent, and others send the same', async () => {
+  await using rig = await workRig()
+  const { chunks, chunkId, receiver } = rig
+  receiver.answers = [-1]
+  await rig.submit()
+  await until(() => receiver.received.length === 1, AbortSignal.timeout(PATIENCE_MS))
+  assert.deepEqual(await dueForOthers(rig), [])
+  await rig.stop()
+  assert.deepEqual(await dueForOthers(rig), [chunkId])
+  assert.deepEqual(await chunks.readCallback(chunkId), [receiver.received[0]?.body])
+})
+
+test('who stops gives back at once a chunk whose people are not all requests', async () => {
+  await using rig = await workRig()
+  await rig.stop()
+  const pages = [{ position: 0, items: 1, lines: JSON.stringify({ person: { id: 1, fields: {} } }) }]
+  await rig.submit({ crowd: { pages, people: 1, unreadable: 0 } })
+  await rig.work.tick(rig.stopping)
+  await rig.work.run(rig.stopping)
+  assert.deepEqual(await dueForOthers(rig), [rig.chunkId])
+  assert.equal((await readChunk(rig.chunks, rig.chunkId))?.expanded, 0)
+})
+
+test('who is late with a callback that another has had taken sends nothing', async () => {
+  await using rig = await workRig()
+  const { chunks, receiver, chunkId } = rig
+  chunks.beforeReadCallback = () => chunks.settleCallback(chunkId, { kind: 'done' }, rig.time.clock.now())
+  await rig.submit()
+  await rig.chunkWhen((chunk) => chunk?.state === 'done')
+  await rig.stop()
+  assert.deepEqual(receiver.received, [])
 })
 
 test('a chunk that ended is forgotten after its retention, and not before', async () => {
@@ -78,7 +143,7 @@ test('a chunk that ended is forgotten after its retention, and not before', asyn
   await rig.submit()
   await rig.chunkWhen((chunk) => chunk?.state === 'done')
   await time.advance(23 * HOUR_MS)
-  assert.ok(await chunks.readChunk(chunkId))
+  assert.ok(await readChunk(chunks, chunkId))
   await time.advance(3 * HOUR_MS)
   assert.equal(await rig.chunkWhen((chunk) => chunk === undefined), undefined)
 })
