@@ -81,8 +81,16 @@ export class Bench implements AsyncDisposable {
     requests: readonly LoadRequest[],
     pace: Pick<Load, 'perSecond' | 'concurrency'>,
   ): Promise<Seen> {
+    return this.onReplicas([service], requests, pace)
+  }
+
+  onReplicas(
+    replicas: readonly ServiceProcess[],
+    requests: readonly LoadRequest[],
+    pace: Pick<Load, 'perSecond' | 'concurrency'>,
+  ): Promise<Seen> {
     return this.#run({
-      url: service.url,
+      urls: replicas.map(({ url }) => url),
       path: '/v1/flow-actions/sync-person-to-microsoft',
       requests,
       ...pace,
@@ -93,7 +101,7 @@ export class Bench implements AsyncDisposable {
     requests: readonly LoadRequest[],
     pace: Pick<Load, 'perSecond' | 'concurrency'>,
   ): Promise<Seen> {
-    return this.#run({ url: this.#passThroughUrl, path: '/', requests, ...pace })
+    return this.#run({ urls: [this.#passThroughUrl], path: '/', requests, ...pace })
   }
 
   async #run(load: Omit<Load, 'apiKey'>): Promise<Seen> {

@@ -27,7 +27,7 @@ export function atLeast(figure: string, measured: number, target: number, unit: 
   return {
     figure,
     target: `≥ ${target} ${unit}`,
-    measured: `${measured.toFixed(0)} ${unit}${note}`,
+    measured: `${measured.toFixed(measured < 10 ? 2 : 0)} ${unit}${note}`,
     met: measured >= target ? 'yes' : 'no',
   }
 }

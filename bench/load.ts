@@ -10,7 +10,8 @@ export interface LoadRequest {
 }
 
 export interface Load {
-  url: string
+  /** Called in turn. */
+  urls: readonly string[]
   path: string
   apiKey: string
   requests: readonly LoadRequest[]
@@ -33,10 +34,12 @@ async function run(load: Load): Promise<LoadResult> {
   const agent = new Agent({ allowH2: false })
   const latenciesMs: number[] = []
   const outcomes: Record<string, number> = {}
+  let turn = 0
   const send = async ({ body, key }: LoadRequest, dueAt: number) => {
+    turn += 1
     const startedAt = Math.min(dueAt, performance.now())
     const { statusCode, body: answer } = await agent.request({
-      origin: load.url,
+      origin: load.urls[turn % load.urls.length] ?? '',
       path: load.path,
       method: 'POST',
       headers: {

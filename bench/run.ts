@@ -11,10 +11,16 @@ import {
 import { latency } from './latency.ts'
 import { halfKnown } from './people.ts'
 import type { ServiceProcess } from './processes.ts'
+import {
+  FULL as FULL_REPLICAS,
+  QUICK as QUICK_REPLICAS,
+  PER_SECOND as REPLICA_PER_SECOND,
+  replicaFigures,
+} from './replicas/figures.ts'
 import { FULL as FULL_SYNC, QUICK as QUICK_SYNC, syncFigures } from './sync/figures.ts'
 
 /**
- * npm run bench, or npm run bench -- --quick; --only flow-action, flow-step or sync for a part of it. Ends with
+ * npm run bench, or npm run bench -- --quick; --only flow-action, flow-step, sync or replicas for a part of it. Ends with
  * 0 whether the targets are met or not.
  */
 
@@ -27,7 +33,7 @@ const size = values.quick ? QUICK : FULL
 const CONCURRENCY = 64
 const PER_SECOND = 100
 
-const PARTS = { 'flow-action': flowAction, 'flow-step': flowStep, sync } as const
+const PARTS = { 'flow-action': flowAction, 'flow-step': flowStep, sync, replicas } as const
 const parts = Object.entries(PARTS).filter(([name]) => name === (values.only ?? name))
 if (parts.length === 0) throw new Error(`--only takes ${Object.keys(PARTS).join(' or ')}`)
 for (const [, run] of parts) await run()
@@ -66,6 +72,16 @@ async function sync(): Promise<void> {
   console.log(
     'Background sync: both vendors in one process beside the service, without delay. Their limits, and those ' +
       `that the service keeps to, are lifted except for the lag. ${seconds(startedAt)} s in all.`,
+  )
+  console.table(figures)
+}
+
+async function replicas(): Promise<void> {
+  const startedAt = performance.now()
+  const figures = await replicaFigures(values.quick ? QUICK_REPLICAS : FULL_REPLICAS, say)
+  console.log(
+    `Replicas on a PostgreSQL of their own on this machine, with fsync. Dynamics answers after ${REPLY_DELAY_MS} ms. ` +
+      `Open loop at ${REPLICA_PER_SECOND} new people a second. ${seconds(startedAt)} s in all.`,
   )
   console.table(figures)
 }

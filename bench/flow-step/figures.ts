@@ -54,7 +54,7 @@ export async function flowStepFigures(sizes: Sizes, say: (what: string) => void)
   say('flow step: another one, and people from trigger campaigns meanwhile')
   const campaign = tell<Ran>({ task: 'campaign', name: 'busy', people, triggerEveryMs: TRIGGER_EVERY_MS })
   const webhooks = await load.ask<LoadResult>({
-    ...{ url: service.url, path: '/webhooks/marketo/sync-person-to-microsoft', apiKey: API_KEY },
+    ...{ urls: [service.url], path: '/webhooks/marketo/sync-person-to-microsoft', apiKey: API_KEY },
     ...{ requests: webhookCalls(sizes.webhooks), perSecond: WEBHOOKS_PER_SECOND },
   } satisfies Load)
   const busy = await campaign

@@ -69,7 +69,7 @@ class Caller implements AsyncDisposable {
 
   async #send(requests: readonly LoadRequest[], pace: Pick<Load, 'perSecond' | 'concurrency'>) {
     const path = '/v1/flow-actions/sync-person-to-microsoft'
-    const load: Load = { url: this.#url, path, apiKey: API_KEY, requests, ...pace }
+    const load: Load = { urls: [this.#url], path, apiKey: API_KEY, requests, ...pace }
     const { latenciesMs, outcomes } = await this.#load.ask<LoadResult>(load)
     const unexpected = Object.keys(outcomes).filter((name) => !/^200 (?:created|exists)$/.test(name))
     if (unexpected.length > 0) throw new Error(`unexpected answers: ${JSON.stringify(outcomes)}`)
