@@ -50,10 +50,10 @@ export class Victim {
     )
   }
 
-  /** SIGKILL; resolves when the process is gone, and its lock on the data with it. */
-  async kill(): Promise<void> {
+  /** Resolves when the process is gone, and its lock on the data with it. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     this.url = this.#nextLife()
-    this.#child?.kill('SIGKILL')
+    this.#child?.kill(signal)
     await this.#ended
   }
 
