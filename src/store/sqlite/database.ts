@@ -133,7 +133,7 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
     db.close()
     if (error instanceof Error && /locked|busy/i.test(error.message)) {
       throw new Error(
-        `${path} is in use by another process. One SQLite store serves one process: stop the other one, or give this one its own DATA_DIR. Several processes on one store need PostgreSQL, which a later version brings.`,
+        `${path} is in use by another process. One SQLite store serves one process: stop the other one, or give this one its own DATA_DIR. Several processes on one store need PostgreSQL: set DATABASE_URL for all of them.`,
         { cause: error },
       )
     }
