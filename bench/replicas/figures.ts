@@ -78,7 +78,8 @@ async function scaling(
   say('one replica')
   const alone = await perCpuSecond(bench, [first], requests, 'alone')
   say(`${REPLICAS} replicas`)
-  const fleet = [first, ...(await Promise.all(Array.from({ length: REPLICAS - 1 }, start)))]
+  const fleet = [first]
+  while (fleet.length < REPLICAS) fleet.push(await start())
   await perCpuSecond(bench, fleet, requests / 10, 'warm')
   const together = await perCpuSecond(bench, fleet, requests, 'together')
   const ratio = (REPLICAS * together) / alone

@@ -166,7 +166,7 @@ async function asPostgres(program: string, args: readonly string[]): Promise<voi
 }
 
 /** A port of the system's choice. */
-function anyPort(): Promise<number> {
+export function anyPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject)
     server.listen(0, HOST, () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '../crash/until.ts'
+import { withoutBouncer } from '../postgres/bouncer.ts'
 import { withoutServers } from '../postgres/cluster.ts'
 import { LoadBalancer } from './load-balancer.ts'
 import { startRig } from './rig.ts'
@@ -43,6 +44,17 @@ describe('several replicas', { skip: withoutServers }, () => {
       assert.equal(answer.body.recordId, answers[index - (index % urls.length)]?.body.recordId)
     }
     assert.equal(answers.filter(({ body }) => body.outcome === 'created').length, 5)
+  })
+
+  it('work through a pooler in transaction mode', { skip: withoutBouncer }, async () => {
+    await using rig = await startRig({ replicas: 2, pooled: true })
+    const urls = await Promise.all(rig.fleet.victims.map(({ url }) => url))
+    const numbers = Array.from({ length: 40 }, (_, index) => index + 1)
+    const answers = await Promise.all(
+      numbers.flatMap((number) => urls.map((url) => rig.call(url, person(number)))),
+    )
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    assert.equal(rig.sandbox.dataverse.commits.length, numbers.length)
   })
 
   it('answer a replay with the same bytes at any of them', async () => {

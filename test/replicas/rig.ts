@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { Fleet } from '../crash/fleet.ts'
+import { startBouncer } from '../postgres/bouncer.ts'
 import { Cluster } from '../postgres/cluster.ts'
 import { Forwarder } from '../postgres/forwarder.ts'
 
@@ -31,6 +32,8 @@ export interface RigOptions {
   replyDelayMs?: number
   settings?: Record<string, string>
   withMarketo?: boolean
+  /** PgBouncer stands between the replicas and the database. */
+  pooled?: boolean
 }
 
 /** Real replicas of the service on a real PostgreSQL, beside the sandbox. */
@@ -39,10 +42,12 @@ export async function startRig({
   replyDelayMs = 0,
   settings = {},
   withMarketo = false,
+  pooled = false,
 }: RigOptions): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-replicas-'))
   const cluster = await Cluster.start()
-  const forwarder = await Forwarder.listen(cluster.port)
+  const bouncer = pooled ? await startBouncer(cluster.port) : undefined
+  const forwarder = await Forwarder.listen(bouncer?.port ?? cluster.port)
   const sandbox = await startSandbox({ host: HOST, replyDelayMs })
   const fleet = new Fleet({
     host: HOST,
@@ -76,6 +81,7 @@ export async function startRig({
       await fleet.kill()
       await sandbox[Symbol.asyncDispose]()
       await forwarder[Symbol.asyncDispose]()
+      await bouncer?.[Symbol.asyncDispose]()
       await cluster[Symbol.asyncDispose]()
       await rm(directory, { recursive: true, force: true })
     },
