@@ -347,6 +347,17 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       )
     })
 
+    test('a link that was merged away after its request ended stays so, whatever a late worker has seen', async ({
+      store,
+    }) => {
+      const ended = await create(store, newRequest({ email: 'a@x' }))
+      const open = await accept(store, newRequest({ email: 'a@x' }))
+      const other = await create(store, newRequest({ email: 'b@x' }))
+      await store.settle(open.requestId, { ...SETTLE, recordId: other.link.recordId }, NOW)
+      await store.confirmDeleted(ended.requestId, ended.link.recordId, 'lead')
+      assert.equal((await store.takeUp(ended.requestId, LEASE_UNTIL, NOW))?.link.state, 'merged')
+    })
+
     test('a record id that another link reserved is skipped', async ({ store }) => {
       await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
       await accept(store, newRequest({ marketoId: 1, email: 'b@x' }))

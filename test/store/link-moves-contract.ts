@@ -416,6 +416,17 @@ export function linkMovesContract(name: string, open: () => Promise<SyncStoreUnd
       assert.deepEqual(await sync.save({ now: NOW, replicas: [early] }), { kind: 'stale' })
     })
 
+    test('a person who was sent anew stays with their new link when an old request ends late', async (under) => {
+      const { store, sync } = under
+      const { linkId, recordType, recordId } = await bring('linked', under)
+      const late = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      await move(sync, { kind: 'orphan', linkId, marketoId: 1 })
+      const anew = await accept(store, newRequest({ marketoId: 1, email: 'b@x' }))
+      await store.settle(late.requestId, { kind: 'linked', recordType, recordId, provenAt: NOW }, NOW)
+      assert.equal((await replicaOf(sync, linkId)).marketoId, undefined)
+      assert.equal((await replicaOf(sync, anew.link.linkId)).marketoId, 1)
+    })
+
     test('a record that turns out to be another one is to be read anew', async (under) => {
       const { store, sync } = under
       const before = await bring('linked', under)

@@ -52,10 +52,15 @@ export class Endings {
       this.#tellSync(home, record, now)
     }
     const marketoId = link.marketoId ?? optionalInteger(request, 'marketo_id')
-    if (home.marketoId === undefined && marketoId !== undefined) {
+    if (home.marketoId === undefined && marketoId !== undefined && this.#hasName(home, marketoId)) {
       this.#links.own(home.linkId, marketoId, now)
     }
     return { outcome: made ? 'created' : 'exists', ...record }
+  }
+
+  /** The person may be another link's by now: deleted in Marketo, and sent anew. */
+  #hasName({ linkId }: Link, marketoId: number): boolean {
+    return this.#links.find('marketo', String(marketoId))?.linkId === linkId
   }
 
   /** A link that was linked to this record already has nothing new to be synced. */

@@ -109,7 +109,7 @@ export class SqliteStore implements Store {
   confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
     return this.#db.write(() => {
       const link = this.#linkOf(this.#requireRequest(requestId))
-      if (link.state === 'claimed' || link.recordId !== recordId) return
+      if (link.state === 'claimed' || link.state === 'merged' || link.recordId !== recordId) return
       this.#claims.raise(link, recordType)
     })
   }

@@ -110,7 +110,10 @@ begin
       perform wake_replica(place.link_id, now_ms);
     end if;
   end if;
-  if place.marketo_id is null and person is not null then perform own_link(place.link_id, person, now_ms); end if;
+  -- The person may be another link's by now: deleted in Marketo, and sent anew.
+  if place.marketo_id is null and owner_of('marketo', person::text) = place.link_id then
+    perform own_link(place.link_id, person, now_ms);
+  end if;
   return mine and one.record_type = type and one.record_id = proven_id;
 end $$;
 
@@ -163,7 +166,7 @@ language plpgsql set search_path from current as $$
 declare
   one link := hold_link_of(id);
 begin
-  if one.state = 'claimed' or one.record_id <> gone_record then return; end if;
+  if one.state in ('claimed', 'merged') or one.record_id <> gone_record then return; end if;
   perform raise_link(one, type, ids);
 end $$;
 
