@@ -48,8 +48,8 @@ const BATCH_ATTEMPT_MS = 600_000
 const LEASE_MARGIN_MS = 15_000
 /** Three beats fit into the time for which a job is held: see jobs/port.ts. */
 const HEARTBEAT_INTERVAL_MS = 3_000
-/** A poisonous job takes others down with it, and they are no poison: hence not fewer. */
-const CRASHES_MAX = 10
+/** What works beside a poisonous job dies with it, and is no poison: hence neither fewer nor sooner. */
+const POISON = { crashes: 10, ageMs: 600_000 }
 const TWIN_POLL_MS = 100
 const REAL_TIME_CONCURRENCY_MAX = 32
 const PRUNE_INTERVAL_MS = 3_600_000
@@ -118,6 +118,6 @@ function workerLimits(settings: ActionOptions['settings'], leaseMs: number, batc
     retentionMs: settings.retentionDays * 86_400_000,
     pruneIntervalMs: PRUNE_INTERVAL_MS,
     prunePageMax: PRUNE_PAGE_MAX,
-    crashesMax: CRASHES_MAX,
+    poison: POISON,
   }
 }

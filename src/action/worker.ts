@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { Job, JobLane, Jobs } from '../jobs/port.ts'
-import type { Store } from '../store/port.ts'
+import type { Store, Work } from '../store/port.ts'
 import type { Attempts } from './attempts.ts'
 
 export interface WorkerOptions {
@@ -20,8 +20,8 @@ export interface WorkerOptions {
     pruneIntervalMs: number
     /** How much of each kind is forgotten in one transaction. */
     prunePageMax: number
-    /** How many workers may die of a job before nobody takes it any more. */
-    crashesMax: number
+    /** A job whose workers died so often, of a request that is so old, is run no more. */
+    poison: { crashes: number; ageMs: number }
   }
 }
 
@@ -98,12 +98,18 @@ export class Worker {
       const leaseUntil = clock.now() + limits.lanes[lane].leaseMs
       const work = await store.takeUp(requestId, leaseUntil, clock.now())
       if (!work || work.outcome) await jobs.drop(requestId)
-      else if (crashes >= limits.crashesMax)
+      else if (this.#isPoison(crashes, work))
         await attempts.giveUp(requestId, 'worker-died', diedAdvice(crashes))
       else await attempts.run(work, { attemptsBefore, lane })
     } catch (err) {
       log.error({ event: 'job-failed', requestId, err }, 'The job is taken up again when its hold ends')
     }
+  }
+
+  /** Who is only killed often gets its turn in between, sooner or later: hence the age. */
+  #isPoison(crashes: number, { acceptedAt }: Work): boolean {
+    const { clock, limits } = this.#options
+    return crashes >= limits.poison.crashes && clock.now() - acceptedAt >= limits.poison.ageMs
   }
 
   /** Page by page, so that requests get their turn in between. */

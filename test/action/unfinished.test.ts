@@ -17,7 +17,7 @@ import { deriveRecordId, newRequest } from '../store/contract.ts'
 
 const HEARTBEAT_MS = 3_000
 const HOLD_MS = 10_000
-const CRASHES_MAX = 10
+const POISON = { crashes: 10, ageMs: 600_000 }
 
 /** A Dynamics that never answers: an attempt is under way until it is ended. */
 const silentRecords: Records = { find: silence, read: silence, create: silence }
@@ -109,14 +109,15 @@ test('work under way stays with its process for as long as that beats, and no lo
   await on.attempts.drain()
 })
 
-test('a request on which the service died too often is recorded as failed, and run once more before', async () => {
+test('a request on which the service died too often for too long is recorded as failed, and run until then', async () => {
   using on = rig()
-  const { requestId } = await on.accept({ unattended: true })
+  const { requestId } = await on.accept({ unattended: true, now: on.clock.now() - POISON.ageMs })
+  const young = await on.accept({ unattended: true, now: on.clock.now() - POISON.ageMs / 2 })
   const die = async () => {
-    assert.equal((await on.claim()).length, 1)
+    assert.equal((await on.claim()).length, 2)
     await on.time.advance(HOLD_MS)
   }
-  for (let times = 0; times < CRASHES_MAX - 1; times += 1) await die()
+  for (let times = 0; times < POISON.crashes - 1; times += 1) await die()
   await on.worker.tick()
   await on.time.advance(HOLD_MS)
   assert.equal(on.outcomes.length, 0, 'it was tried a last time')
@@ -126,10 +127,14 @@ test('a request on which the service died too often is recorded as failed, and r
   assert.deepEqual([outcome?.outcome, outcome?.code], ['failed', 'gave-up'])
   assert.match(String(outcome?.advice), /died 10 times/)
   assert.deepEqual((await on.store.readRequest(requestId))?.outcome, outcome)
-  assert.equal((await on.store.readActivities(1, 1))[0]?.code, 'gave-up')
+  assert.deepEqual(
+    (await on.store.readActivities(1, 9)).map(({ code }) => code),
+    ['gave-up', undefined, undefined],
+  )
   const line = on.lines.find(({ event }) => event === 'gave-up')
   assert.deepEqual([line?.requestId, line?.reason], [requestId, 'worker-died'])
-  assert.deepEqual(await on.jobs.backlog(), { waiting: 0 })
+  const nearByChance = await on.store.readRequest(young.requestId)
+  assert.deepEqual([nearByChance?.outcome, (await on.jobs.backlog()).waiting], [undefined, 1])
   on.attempts.halt()
   await on.attempts.drain()
 })

@@ -184,7 +184,7 @@ export class World {
         retentionMs: 0,
         pruneIntervalMs: 0,
         prunePageMax: 1,
-        crashesMax: Number.MAX_SAFE_INTEGER,
+        poison: { crashes: Number.MAX_SAFE_INTEGER, ageMs: 0 },
       },
     })
     const flowAction = new FlowAction({
