@@ -31,7 +31,7 @@ export async function whileHeld<T>(
 }
 
 /** How many connections of the database wait for a lock. */
-async function waiting(client: pg.Client): Promise<number> {
+export async function waiting(client: pg.Client): Promise<number> {
   // What a transaction sees of others stands still otherwise.
   await client.query('select pg_stat_clear_snapshot()')
   const { rows } = await client.query(

@@ -1,19 +1,15 @@
 import { systemClock, systemRandom } from '../../src/clock.ts'
-import type { JobStatements } from '../../src/jobs/port.ts'
+import { PgBossJobs } from '../../src/jobs/pg-boss.ts'
+import { createLog } from '../../src/log.ts'
 import { PostgresChunkStore } from '../../src/store/postgres/chunk-store.ts'
 import { migrate } from '../../src/store/postgres/migrations.ts'
 import { Postgres } from '../../src/store/postgres/postgres.ts'
 import { PostgresStore } from '../../src/store/postgres/store.ts'
+import { PostgresSyncStore } from '../../src/store/postgres/sync-store.ts'
 import { sharedCluster } from '../postgres/shared-cluster.ts'
 import { deriveRecordId } from './contract.ts'
 
 const CONNECTIONS_MAX = 5
-
-/** A store whose requests nobody is reminded of. */
-const noJobs: JobStatements = {
-  enqueue: async () => ({ text: 'select $1', values: [''] }),
-  complete: async () => ({ text: 'select $1, $2', values: ['', []] }),
-}
 
 /** All parts of the store in a database of their own. */
 export async function openPostgres() {
@@ -27,17 +23,23 @@ export async function openPostgres() {
     lost: () => {},
   })
   const functions = await migrate(postgres)
+  const jobs = await PgBossJobs.open({ postgres, log: createLog({ level: 'silent' }) })
   return {
     url,
     postgres,
+    jobs,
     functions,
-    store: new PostgresStore({ postgres, functions, jobs: noJobs, deriveRecordId }),
+    store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
     chunks: new PostgresChunkStore(postgres),
+    sync: new PostgresSyncStore(postgres, functions),
     async pass(ms: number) {
       await postgres.query('update chunk set leased_until = leased_until - :ms where leased_until > 0', {
         ms,
       })
     },
-    [Symbol.asyncDispose]: () => postgres.close(),
+    async [Symbol.asyncDispose]() {
+      await jobs[Symbol.asyncDispose]()
+      await postgres.close()
+    },
   }
 }

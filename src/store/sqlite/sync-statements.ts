@@ -1,25 +1,19 @@
+import { REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Database } from './database.ts'
+import { prepareAll } from './prepare.ts'
 
 export type SyncStatements = ReturnType<typeof prepareStatements>
-
-const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
-                 marketo_seen_at, sent, restore, intent, told, stopped, due_at, dirty_since, priority, attempts,
-                 epoch, version`
-const FAILURE = `failure.*, record_type, record_id, marketo_id, due_at
-                 from failure left join link using (link_id) left join replica using (link_id)`
 
 /** Every statement of the background sync's half of the store, once, by name. */
 export function prepareStatements(db: Database) {
   return {
-    readCursors: db.prepare('select stream, position, read_at from cursor'),
+    ...prepareAll(db, SYNC_SQL),
     /** A page in the middle of a source leaves standing when its end was last reached. */
     moveCursor: db.prepare(
       `insert into cursor (stream, position, read_at) values (:stream, :position, :readAt)
        on conflict (stream) do update
           set position = excluded.position, read_at = coalesce(excluded.read_at, read_at)`,
     ),
-    readPaused: db.prepare('select paused from sync_control'),
-    setPaused: db.prepare('update sync_control set paused = ?'),
 
     replicaByName: db.prepare(
       `select ${REPLICA} from identifier join link using (link_id) left join replica using (link_id)
@@ -27,11 +21,6 @@ export function prepareStatements(db: Database) {
     ),
     replicaOfLink: db.prepare(
       `select ${REPLICA} from link left join replica using (link_id) where link.link_id = ?`,
-    ),
-    dueReplicas: db.prepare(
-      `select ${REPLICA} from replica join link using (link_id)
-        where priority = :priority and due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
-        order by due_at limit :limit`,
     ),
     /** The index is named, since the rows that it spares are long. */
     unseenReplicas: db.prepare(
@@ -92,29 +81,10 @@ export function prepareStatements(db: Database) {
         where link_id = :linkId`,
     ),
 
-    backlog: db.prepare(
-      `select (select count(*) from replica where dirty_since is not null and priority = 0) as live,
-              (select count(*) from replica where dirty_since is not null and priority = 1) as initial,
-              (select min(dirty_since) from replica where dirty_since is not null) as oldest_dirty_at,
-              (select count(*) from link) as links,
-              (select count(*) from failure where closed_at is null) as failures`,
-    ),
-    /** Nearly all links are linked: the others are counted, those follow from the total. */
-    linksNotLinked: db.prepare(
-      "select state, count(*) as count from link where state <> 'linked' group by state",
-    ),
-
     insertConflict: db.prepare(
       `insert into conflict (link_id, at, record_type, record_id, marketo_id, field, winner, won, lost)
        select link_id, :now, record_type, record_id, marketo_id, :field, :winner, :won, :lost
          from link where link_id = :linkId`,
-    ),
-    readConflicts: db.prepare(
-      'select * from conflict where conflict_id < :before order by conflict_id desc limit :limit',
-    ),
-    pruneConflicts: db.prepare(
-      `delete from conflict
-        where conflict_id in (select conflict_id from conflict where at < :before limit :limit)`,
     ),
 
     failuresOf: db.prepare(
@@ -132,36 +102,5 @@ export function prepareStatements(db: Database) {
     ),
     /** Kept for a while: a page may go on after one that has been closed since. */
     closeFailure: db.prepare('update failure set closed_at = :now where failure_id = :failureId'),
-    readFailures: db.prepare(
-      `select ${FAILURE}
-        where closed_at is null
-          and (code, failure_id) >
-              (coalesce((select code from failure where failure_id = :after), ''), :after)
-        order by code, failure_id limit :limit`,
-    ),
-    readFailuresOfCode: db.prepare(
-      `select ${FAILURE}
-        where closed_at is null and code = :code and failure_id > :after
-        order by failure_id limit :limit`,
-    ),
-    countFailures: db.prepare(
-      'select code, count(*) as count from failure where closed_at is null group by code',
-    ),
-    findFailure: db.prepare('select link_id from failure where failure_id = ? and closed_at is null'),
-    pruneFailures: db.prepare(
-      `delete from failure
-        where failure_id in (select failure_id from failure where closed_at < :before limit :limit)`,
-    ),
-    retryReplica: db.prepare(
-      `update replica set due_at = min(coalesce(due_at, :now), :now),
-                          dirty_since = coalesce(dirty_since, :now), version = version + 1
-        where link_id = :linkId`,
-    ),
-
-    readUnsentActivities: db.prepare(
-      `select activity_id, at, outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id
-         from activity join link using (link_id)
-        where activity_id > :after order by activity_id limit :limit`,
-    ),
   }
 }

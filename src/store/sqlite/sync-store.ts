@@ -1,7 +1,7 @@
 import type { RecordType } from '../port.ts'
 import { toReplica } from '../replica-rows.ts'
 import type { Row } from '../rows.ts'
-import { integer, optionalInteger } from '../rows.ts'
+import { integer } from '../rows.ts'
 import type {
   Backlog,
   Conflict,
@@ -39,7 +39,7 @@ export class SqliteSyncStore implements SyncStore {
   }
 
   setPaused(paused: boolean): Promise<void> {
-    return this.#db.write(() => void this.#sync.setPaused.run(paused ? 1 : 0))
+    return this.#db.write(() => void this.#sync.setPaused.run({ paused: paused ? 1 : 0 }))
   }
 
   async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
@@ -106,10 +106,8 @@ export class SqliteSyncStore implements SyncStore {
 
   retryFailure(failureId: number, now: number): Promise<boolean> {
     return this.#db.write(() => {
-      const row = this.#sync.findFailure.get(failureId)
-      const linkId = row && optionalInteger(row, 'link_id')
-      if (linkId !== undefined) this.#sync.retryReplica.run({ linkId, now })
-      return row !== undefined
+      this.#sync.retryReplica.run({ failureId, now })
+      return this.#sync.findFailure.get({ failureId }) !== undefined
     })
   }
 
@@ -119,8 +117,8 @@ export class SqliteSyncStore implements SyncStore {
 
   pruneSync(before: number, limit: number): Promise<number> {
     return this.#db.writeUnsynced(() => {
-      const conflicts = Number(this.#sync.pruneConflicts.run({ before, limit }).changes)
-      const failures = Number(this.#sync.pruneFailures.run({ before, limit }).changes)
+      const conflicts = this.#sync.pruneConflicts.all({ before, limit }).length
+      const failures = this.#sync.pruneFailures.all({ before, limit }).length
       return Math.max(conflicts, failures)
     })
   }

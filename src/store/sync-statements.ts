@@ -1,0 +1,60 @@
+/** The columns of `toReplica`, of a link joined with its replica. */
+export const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
+                        marketo_seen_at, sent, restore, intent, told, stopped, due_at, dirty_since, priority, attempts,
+                        epoch, version`
+const FAILURE = `failure.*, record_type, record_id, marketo_id, due_at
+                 from failure left join link using (link_id) left join replica using (link_id)`
+
+/**
+ * What the background sync's half of the store says to either database. `:name` parameters; whole numbers, and JSON
+ * as text.
+ */
+export const SYNC_SQL = {
+  readCursors: 'select stream, position, read_at from cursor',
+  readPaused: 'select paused from sync_control',
+  setPaused: 'update sync_control set paused = :paused',
+
+  dueReplicas: `
+    select ${REPLICA} from replica join link using (link_id)
+     where priority = :priority and due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
+     order by due_at limit :limit`,
+
+  backlog: `
+    select (select count(*) from replica where dirty_since is not null and priority = 0) as live,
+           (select count(*) from replica where dirty_since is not null and priority = 1) as initial,
+           (select min(dirty_since) from replica where dirty_since is not null) as oldest_dirty_at,
+           (select count(*) from link) as links,
+           (select count(*) from failure where closed_at is null) as failures`,
+  /** Nearly all links are linked: the others are counted, those follow from the total. */
+  linksNotLinked: "select state, count(*) as count from link where state <> 'linked' group by state",
+
+  readConflicts: 'select * from conflict where conflict_id < :before order by conflict_id desc limit :limit',
+  pruneConflicts: `
+    delete from conflict where conflict_id in (select conflict_id from conflict where at < :before limit :limit)
+    returning conflict_id`,
+
+  readFailures: `
+    select ${FAILURE}
+     where closed_at is null
+       and (code, failure_id) > (coalesce((select code from failure where failure_id = :after), ''), :after)
+     order by code, failure_id limit :limit`,
+  readFailuresOfCode: `
+    select ${FAILURE}
+     where closed_at is null and code = :code and failure_id > :after
+     order by failure_id limit :limit`,
+  countFailures: `
+    select code, count(*) as count from failure where closed_at is null group by code order by code`,
+  findFailure: 'select failure_id from failure where failure_id = :failureId and closed_at is null',
+  retryReplica: `
+    update replica set due_at = case when due_at < :now then due_at else :now end,
+                       dirty_since = coalesce(dirty_since, :now), version = version + 1
+     where link_id = (select link_id from failure where failure_id = :failureId and closed_at is null)`,
+  pruneFailures: `
+    delete from failure where failure_id in (select failure_id from failure where closed_at < :before limit :limit)
+    returning failure_id`,
+
+  readUnsentActivities: `
+    select activity_id, at, outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id
+      from activity join link using (link_id)
+     where activity_id > :after order by activity_id limit :limit`,
+} as const
