@@ -15,7 +15,7 @@ export interface JobsUnderTest extends AsyncDisposable {
 }
 
 /** Well within a hold: real time may pass as well. */
-const PART_MS = HOLD_MS / 3
+const PART_MS = 3_000
 const SOON_MS = 2_000
 const DAY_MS = 86_400_000
 
