@@ -25,6 +25,7 @@ export interface FlowStepParts {
 
 export interface FlowStepJoints {
   chunks: ChunkStore
+  recoveryIntervalSeconds: number
   wakeWorker: () => void
   callerOf: (request: FastifyRequest) => string
   stopping: AbortSignal
@@ -34,7 +35,7 @@ export interface FlowStepJoints {
 export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoints): FlowStepParts {
   const { config, clock, random, log, selection, metrics } = parts
   const { dataverse, marketo, store, jobs } = stores
-  const { chunks, wakeWorker, callerOf, stopping } = joints
+  const { chunks, recoveryIntervalSeconds, wakeWorker, callerOf, stopping } = joints
   const ended = metrics.counter(
     'flow_step_chunks_total',
     'Chunks of the flow step by how their callback ended.',
@@ -49,7 +50,7 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
   const work = createFlowStepWork({
     ...{ store, chunks, sender, selection, clock, random, log, wakeWorker },
     ended: (result) => ended.add({ result }),
-    settings: config,
+    settings: { ...config, recoveryIntervalSeconds },
   })
   const checks = statusChecks({ store, jobs, chunks, dataverse, schema: marketo?.schema, clock })
   return {

@@ -74,13 +74,15 @@ export async function createService(
   const marketo = buildMarketo(parts)
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
   const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log })
+  const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
   const { store, syncStore, chunks, jobs } = storage
   const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
-  const action = buildAction(parts, stores)
+  const action = buildAction(parts, stores, recoveryIntervalSeconds)
   const stopping = new AbortController()
   const sync = buildBackgroundSync(parts, stores, { callerOf, stopping: stopping.signal })
   const flowStep = buildFlowStep(parts, stores, {
     chunks,
+    recoveryIntervalSeconds,
     wakeWorker: () => action.worker.wake(),
     callerOf,
     stopping: stopping.signal,
@@ -164,7 +166,11 @@ export interface Stores {
   deriveRecordId: DeriveRecordId
 }
 
-function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveRecordId: recordIdOf }: Stores) {
+function buildAction(
+  parts: Parts,
+  { dataverse, marketo, store, jobs, deriveRecordId: recordIdOf }: Stores,
+  recoveryIntervalSeconds: number,
+) {
   const { config, clock, random, log, selection, metrics } = parts
   const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.')
   return createAction({
@@ -178,7 +184,7 @@ function buildAction(parts: Parts, { dataverse, marketo, store, jobs, deriveReco
     random,
     log,
     settled: ({ outcome, code }) => outcomes.add({ outcome, code: code ?? '' }),
-    settings: config,
+    settings: { ...config, recoveryIntervalSeconds },
   })
 }
 

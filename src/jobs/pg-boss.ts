@@ -47,6 +47,8 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
     this.#boss = new PgBoss({
       db: { executeSql: (text, values = []) => execute(postgres, text, values) },
       schema: SCHEMA,
+      // The store's migrations make it: of two that make it at once, one fails.
+      createSchema: false,
       schedule: false,
       superviseIntervalSeconds: SUPERVISION_SECONDS,
       monitorIntervalSeconds: SUPERVISION_SECONDS,

@@ -11,7 +11,7 @@ const TYPES = ['lead', 'contact'] as const
 
 export interface Driver {
   store: Store
-  save: SyncStore['save']
+  sync: SyncStore
 }
 
 /** What one deed left behind for the next ones. */
@@ -139,7 +139,7 @@ export class Deeds {
       'new',
     ])
     const now = this.#now
-    const run = async ({ store, save }: Driver) => {
+    const run = async ({ store, sync }: Driver) => {
       const [link, other] = [await store.takeUp(from, now, now), await store.takeUp(into, now, now)]
       const linkId = link?.link.linkId ?? 0
       const move = ((): LinkMove | undefined => {
@@ -164,7 +164,7 @@ export class Deeds {
         }
       })()
       const newLink = { ...record, ...(email !== undefined && { email }) }
-      const { kind: result } = await save(
+      const { kind: result } = await sync.save(
         move
           ? { now, moves: [move] }
           : { now, newLinks: [{ link: newLink, replica: { ...NOTHING, marketoId: person } }] },

@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import { Draw } from '../crash/draw.ts'
 import { withoutPostgres } from '../postgres/cluster.ts'
 import { Deeds, portrait, withoutIds } from './deeds.ts'
-import { openPostgres } from './postgres-requests.ts'
+import { openPostgres } from './postgres-rig.ts'
 import { openSqlite } from './sqlite-rig.ts'
 
 const WORLDS = 12

@@ -4,7 +4,7 @@ import { Draw } from '../crash/draw.ts'
 import { withoutPostgres } from '../postgres/cluster.ts'
 import { sharedCluster } from '../postgres/shared-cluster.ts'
 import { Deeds } from './deeds.ts'
-import { connect } from './postgres-requests.ts'
+import { connect } from './postgres-rig.ts'
 
 const PROCESSES = 4
 const HANDS = 3

@@ -14,7 +14,11 @@ const CONNECTIONS_MAX = 5
 /** All parts of the store in a database of their own. */
 export async function openPostgres() {
   const cluster = await sharedCluster()
-  const url = await cluster.createDatabase()
+  return connect(await cluster.createDatabase())
+}
+
+/** One process of several on a database. */
+export async function connect(url: string) {
   const postgres = new Postgres({
     url,
     poolMax: CONNECTIONS_MAX,

@@ -8,10 +8,9 @@ import type { Driver } from './deeds.ts'
 export async function openSqlite(): Promise<Driver & AsyncDisposable> {
   const database = new Database({ path: ':memory:' })
   const store = new SqliteStore({ database, jobs: new SqliteJobs(database), deriveRecordId })
-  const sync = new SqliteSyncStore(database)
   return {
     store,
-    save: (change) => sync.save(change),
+    sync: new SqliteSyncStore(database),
     async [Symbol.asyncDispose]() {
       database[Symbol.dispose]()
     },

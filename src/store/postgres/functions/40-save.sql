@@ -66,8 +66,9 @@ end $$;
 create function is_stale(change jsonb) returns boolean language sql stable as $$
   select exists (
     select from jsonb_array_elements(change -> 'replicas') as one
-      left join replica on replica.link_id = (one ->> 'linkId')::bigint
-     where coalesce(replica.version, 0) <> (one ->> 'version')::bigint)
+      join link on link.link_id = (one ->> 'linkId')::bigint
+      left join replica using (link_id)
+     where link.state = 'merged' or coalesce(replica.version, 0) <> (one ->> 'version')::bigint)
 $$;
 
 create function touch_replica(id bigint) returns void language sql as $$
@@ -206,13 +207,14 @@ declare
   new_failure jsonb;
 begin
   if one.state = 'merged' then return; end if;
+  if id is not null and one.link_id is null then raise exception 'The store has no link %', id; end if;
   update failure as open
      set closed_at = case when one_named is null then now_ms end,
-         advice = coalesce(one_named ->> 'advice', advice),
-         vendor_code = case when one_named is null then vendor_code else one_named ->> 'vendorCode' end,
-         vendor_request_id = case when one_named is null then vendor_request_id else one_named ->> 'vendorRequestId' end,
-         last_seen_at = case when one_named is null then last_seen_at else now_ms end,
-         attempts = attempts + case when one_named is null then 0 else 1 end
+         advice = coalesce(one_named ->> 'advice', before.advice),
+         vendor_code = case when one_named is null then before.vendor_code else one_named ->> 'vendorCode' end,
+         vendor_request_id = case when one_named is null then before.vendor_request_id else one_named ->> 'vendorRequestId' end,
+         last_seen_at = case when one_named is null then before.last_seen_at else now_ms end,
+         attempts = before.attempts + case when one_named is null then 0 else 1 end
     from failure as before
     left join jsonb_array_elements(named) as one_named
       on before.side = one_named ->> 'side' and before.code = one_named ->> 'code'

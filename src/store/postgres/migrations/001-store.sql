@@ -183,3 +183,6 @@ create table chunk_person (
   outcome text,
   primary key (number, position)
 );
+
+-- The queue's own. What is in it pg-boss makes and upgrades.
+create schema if not exists sync_person_jobs;
