@@ -51,19 +51,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
-    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line'],
-    ...['retry-after', '@azure/msal-node', 'type:undici'],
+    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'gate', 'lessons'],
+    ...['type:quota', 'type:ration', 'type:waiting-line', 'retry-after', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
-    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'waiting-line', 'type:undici'],
-    'retry-after',
+    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'gate', 'lessons'],
+    ...['type:quota', 'type:ration', 'type:waiting-line', 'retry-after', 'type:undici'],
   ],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
-  store: ['type:jobs', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
+  store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
   // On PostgreSQL pg-boss keeps them, on the store's connections.
   jobs: ['type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
+  // What both vendors' limiters are made of, and what they are where several replicas share one quota.
+  block: ['type:quota', 'type:waiting-line'],
+  gate: ['type:clock', 'errors', 'ration', 'waiting-line'],
+  lessons: [],
+  quota: [],
+  ration: ['block', 'type:clock', 'errors', 'event-log', 'type:quota', 'type:waiting-line'],
   clock: [],
   errors: [],
   'event-log': [],

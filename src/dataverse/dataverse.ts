@@ -2,6 +2,7 @@ import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
+import type { Quota } from '../quota.ts'
 import { asString, parseObject } from '../shape.ts'
 import type { Changes } from './changes.ts'
 import { createClient } from './client.ts'
@@ -28,6 +29,8 @@ export interface DataverseOptions {
   url: string
   entra: Omit<EntraOptions, 'resource'>
   settings?: Partial<DataverseSettings>
+  /** Where several replicas share the vendor's limits; without it this process has them to itself. */
+  quota?: Quota
   clock: Clock
   random: Random
   log: Log
@@ -65,12 +68,17 @@ export interface Dataverse extends AsyncDisposable {
 export function createDataverse(options: DataverseOptions): Dataverse {
   const { clock, random, log, entra } = options
   const settings = { ...defaultSettings, ...options.settings }
-  const { origin } = new URL(options.url)
+  const { origin, host } = new URL(options.url)
   const closing = new AbortController()
   const dispatcher = createAgent(settings)
   const acquire = createMsal({ ...entra, resource: origin }, { dispatcher, settings, clock, log })
   const tokens = createTokens({ acquire, settings, clock, log, closing: closing.signal })
-  const limiter = new Limiter({ settings, clock, closing: closing.signal })
+  const limiter = new Limiter({
+    settings,
+    clock,
+    closing: closing.signal,
+    ...(options.quota && { shared: { quota: options.quota, name: host, log } }),
+  })
   const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
   const client = createClient({ sender, tokens, settings, clock, random })
   const close = () => {

@@ -1,3 +1,5 @@
+import type { SharingSettings } from '../ration.ts'
+
 /** Every bound of this room, with its unit. Plain values: whoever builds the room may lower or raise them. */
 export interface DataverseSettings {
   /** One call from token to last byte of the reply, waiting for a slot included. */
@@ -67,6 +69,10 @@ export interface DataverseSettings {
   expirySafetyMs: number
   /** How long a failure to get a token is repeated to callers instead of asking Entra again. */
   tokenRetryMs: number
+  /** Where several replicas share the limits. */
+  sharing: SharingSettings
+  /** Calls that one replica may start of one block when nothing but slots bounds them. */
+  blockCallsMax: number
 }
 
 export const defaultSettings: DataverseSettings = {
@@ -108,4 +114,6 @@ export const defaultSettings: DataverseSettings = {
   refreshEarlyMs: 300_000,
   expirySafetyMs: 30_000,
   tokenRetryMs: 1_000,
+  sharing: { blockMs: 500, leaseMs: 3_000, retryMs: 250, patienceMs: 3_000 },
+  blockCallsMax: 1_000,
 }

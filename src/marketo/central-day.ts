@@ -1,5 +1,7 @@
+export const CENTRAL_ZONE = 'America/Chicago'
+
 const wall = new Intl.DateTimeFormat('en-US', {
-  timeZone: 'America/Chicago',
+  timeZone: CENTRAL_ZONE,
   hourCycle: 'h23',
   ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
   ...{ hour: 'numeric', minute: 'numeric', second: 'numeric' },

@@ -1,7 +1,10 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { type Lane, WaitingLine } from '../waiting-line.ts'
+import { Gate } from '../gate.ts'
+import { Lessons } from '../lessons.ts'
+import type { Shared, Sharing } from '../ration.ts'
+import type { Lane } from '../waiting-line.ts'
 import {
   type Budget,
   type BudgetEvent,
@@ -12,41 +15,51 @@ import {
   shareOf,
 } from './budget.ts'
 import type { MarketoSettings } from './settings.ts'
+import { sharedBudget } from './shared-budget.ts'
 
 /** The one gate in front of every call that Marketo counts, with a lane behind it for the background. */
 export class Limiter {
   readonly #settings: MarketoSettings
   readonly #clock: Clock
-  readonly #closing: AbortSignal
-  readonly #line = new WaitingLine()
-  #budget: Budget
-  #inFlight = 0
-  #wakeAtMs = Number.POSITIVE_INFINITY
+  readonly #gate: Gate
+  readonly #sharing: Sharing | undefined
+  readonly #lessons: Lessons<Budget, BudgetEvent>
 
-  constructor(options: { settings: MarketoSettings; clock: Clock; closing: AbortSignal }) {
-    this.#settings = options.settings
-    this.#clock = options.clock
-    this.#closing = options.closing
-    this.#budget = fullBudget(options.settings)
-    const refuse = () => this.#line.refuseAll(new Busy('the connection is closing', 0))
-    options.closing.addEventListener('abort', refuse, { once: true })
+  /** `shared`: where several replicas use one budget. */
+  constructor(options: { settings: MarketoSettings; clock: Clock; closing: AbortSignal; shared?: Shared }) {
+    const { settings, clock, closing, shared } = options
+    this.#settings = settings
+    this.#clock = clock
+    this.#lessons = new Lessons(fullBudget(settings), (budget, event, now) =>
+      nextBudget(budget, event, now, settings),
+    )
+    this.#sharing = shared && sharedBudget(shared, settings, this.#lessons)
+    const rules = {
+      vendor: 'Marketo',
+      settings,
+      refusal: (now: number, lane: Lane, ahead: number) => this.#refusal(now, lane, ahead),
+      hasSlot: (lane: Lane, inFlight: number) => !saturated(this.budget, inFlight, shareOf(lane, settings)),
+      waitMs: (now: number, lane: Lane) => this.#freeInMs(now, lane, 0),
+      started: (now: number) => this.#lessons.note({ kind: 'started' }, now),
+    }
+    this.#gate = new Gate({ rules, clock, closing, sharing: this.#sharing })
   }
 
   get budget(): Budget {
-    return this.#budget
+    return this.#lessons.state
   }
 
   get callsToday(): number {
-    const { calls, endsAtMs } = this.#budget.day
+    const { calls, endsAtMs } = this.budget.day
     return this.#clock.now() < endsAtMs ? calls : 0
   }
 
   get inFlight(): number {
-    return this.#inFlight
+    return this.#gate.inFlight
   }
 
   get queued(): number {
-    return this.#line.length
+    return this.#gate.queued
   }
 
   /** Calls that the background may still start before midnight in US Central time. */
@@ -59,30 +72,20 @@ export class Limiter {
    * Throws Busy when that would take too long or too many wait; rejects with the signal's reason.
    * Every admission is given back with `release`.
    */
-  async admit({ signal, lane }: CallContext): Promise<void> {
-    signal.throwIfAborted()
-    this.#closing.throwIfAborted()
-    const now = this.#clock.now()
-    const ahead = lane === undefined ? this.#line.lengthOf(undefined) : this.#line.length
-    const waitMs = this.#freeInMs(now, lane, ahead)
-    if (waitMs > this.#patienceMs(lane)) throw spent(waitMs)
-    if (ahead === 0 && !this.#isSaturated(lane) && waitMs === 0) return this.#start(now)
-    if (this.#line.lengthOf(lane) >= this.#settings.queueMax) {
-      throw new Busy('too many calls wait for Marketo', this.#settings.queueFullRetryMs)
-    }
-    const admitted = this.#line.join(signal, lane)
-    this.#pump()
-    await admitted
+  admit({ signal, lane }: CallContext): Promise<void> {
+    return this.#gate.admit(signal, lane)
   }
 
   release(): void {
-    this.#inFlight -= 1
-    this.#pump()
+    this.#gate.release()
   }
 
   learn(event: BudgetEvent): void {
-    this.#budget = nextBudget(this.#budget, event, this.#clock.now(), this.#settings)
-    this.#pump()
+    const now = this.#clock.now()
+    if (this.#sharing) this.#lessons.learn(event, now)
+    else this.#lessons.note(event, now)
+    this.#gate.pump()
+    if (event.kind !== 'served') this.#gate.publish()
   }
 
   /** What is left until time allows another call. */
@@ -91,55 +94,13 @@ export class Limiter {
   }
 
   #freeInMs(now: number, lane: Lane, ahead: number): number {
-    return freeAtMs(this.#budget, now, ahead, shareOf(lane, this.#settings)) - now
+    return freeAtMs(this.budget, now, ahead, shareOf(lane, this.#settings)) - now
   }
 
-  #patienceMs(lane: Lane): number {
+  #refusal(now: number, lane: Lane, ahead: number): Busy | undefined {
     const { queueWaitMaxMs, backgroundQueueWaitMaxMs } = this.#settings
-    return lane === undefined ? queueWaitMaxMs : backgroundQueueWaitMaxMs
+    const waitMs = this.#freeInMs(now, lane, ahead)
+    if (waitMs <= (lane === undefined ? queueWaitMaxMs : backgroundQueueWaitMaxMs)) return undefined
+    return new Busy("Marketo's calls are used up for now", waitMs)
   }
-
-  #isSaturated(lane: Lane): boolean {
-    return saturated(this.#budget, this.#inFlight, shareOf(lane, this.#settings))
-  }
-
-  #pump(): void {
-    const now = this.#clock.now()
-    while (this.#line.length > 0) {
-      for (const lane of [undefined, 'background'] as const) {
-        const waitMs = this.#freeInMs(now, lane, 0)
-        if (waitMs > this.#patienceMs(lane)) this.#line.refuseLane(lane, spent(waitMs))
-      }
-      // Whatever stops the first lane stops the other too, whose share is the smaller one.
-      const lane = this.#line.nextLane
-      if (this.#line.length === 0 || this.#isSaturated(lane)) break
-      const waitMs = this.#freeInMs(now, lane, 0)
-      if (waitMs > 0) {
-        this.#wakeAt(now + waitMs)
-        break
-      }
-      this.#start(now)
-      this.#line.admitFirst()
-    }
-  }
-
-  #start(now: number): void {
-    this.#inFlight += 1
-    this.#budget = nextBudget(this.#budget, { kind: 'started' }, now, this.#settings)
-  }
-
-  /** An earlier wake is armed beside a later one, which then finds nothing to do. */
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#wakeAtMs) return
-    this.#wakeAtMs = atMs
-    const wake = () => {
-      if (this.#wakeAtMs === atMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
-      if (!this.#closing.aborted) this.#pump()
-    }
-    this.#clock.sleep(atMs - this.#clock.now(), this.#closing).then(wake, wake)
-  }
-}
-
-function spent(waitMs: number): Busy {
-  return new Busy("Marketo's calls are used up for now", waitMs)
 }

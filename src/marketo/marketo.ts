@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
+import type { Quota } from '../quota.ts'
 import { type ActivityLog, createActivityLog } from './activity-log.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { createClient } from './client.ts'
@@ -20,6 +21,8 @@ export interface MarketoOptions {
   clientId: string
   clientSecret: string
   settings?: Partial<MarketoSettings>
+  /** Where several replicas share the vendor's limits; without it this process has them to itself. */
+  quota?: Quota
   clock: Clock
   log: Log
 }
@@ -57,7 +60,7 @@ export interface Marketo extends AsyncDisposable {
 export function createMarketo(options: MarketoOptions): Marketo {
   const { clientId, clientSecret, clock, log } = options
   const settings = { ...defaultSettings, ...options.settings }
-  const { origin } = new URL(options.url)
+  const { origin, host } = new URL(options.url)
   const closing = new AbortController()
   // One connection more than calls: slow calls must not keep a new token waiting.
   const dispatcher = createAgent({
@@ -74,7 +77,12 @@ export function createMarketo(options: MarketoOptions): Marketo {
   })
   const ask = createIdentity({ origin, clientId, clientSecret, dispatcher, settings, clock, log })
   const tokens = createTokens({ ask, settings, clock, log, closing: closing.signal })
-  const limiter = new Limiter({ settings, clock, closing: closing.signal })
+  const limiter = new Limiter({
+    settings,
+    clock,
+    closing: closing.signal,
+    ...(options.quota && { shared: { quota: options.quota, name: host, log } }),
+  })
   const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
   const client = createClient({ sender, tokens, settings })
   const close = () => {

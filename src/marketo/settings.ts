@@ -1,3 +1,5 @@
+import type { SharingSettings } from '../ration.ts'
+
 /** Every bound of this room, with its unit. Plain values: whoever builds the room may lower or raise them. */
 export interface MarketoSettings {
   /** One exchange from the request to the last byte of the reply; a little more than Marketo's own time. */
@@ -63,6 +65,10 @@ export interface MarketoSettings {
   tokenAsksMax: number
   /** How long a failure to get a token is repeated to callers instead of asking Marketo again. */
   tokenRetryMs: number
+  /** Where several replicas share the limits. */
+  sharing: SharingSettings
+  /** Calls of the window that one replica may take at a time for each of its slots. */
+  startsPerSlot: number
 }
 
 /** Source: Adobe, "Marketo Engage integration best practices", "REST API" (limits), "Leads" and "Activities" (time-outs). */
@@ -103,4 +109,6 @@ export const defaultSettings: MarketoSettings = {
   tokenEndSlackMs: 500,
   tokenAsksMax: 5,
   tokenRetryMs: 1_000,
+  sharing: { blockMs: 1_000, leaseMs: 3_000, retryMs: 250, patienceMs: 3_000 },
+  startsPerSlot: 2,
 }

@@ -6,8 +6,8 @@ export const calling: readonly Mutant[] = [
     name: 'lanes of Dynamics',
     why: 'the background takes every slot, and campaigns wait behind it',
     file: 'src/dataverse/limiter.ts',
-    text: 'return this.#inFlight < Math.max(1, concurrency - reserve)',
-    replacement: 'return this.#inFlight < concurrency',
+    text: 'return inFlight < Math.max(1, concurrency - reserve)',
+    replacement: 'return inFlight < concurrency',
     tests: ['test/dataverse/limiter.test.ts'],
   },
   {
@@ -54,8 +54,8 @@ export const calling: readonly Mutant[] = [
     name: 'no call inside a Retry-After',
     why: 'Dynamics makes the wait longer each time',
     file: 'src/dataverse/limiter.ts',
-    text: 'if (now < this.#pace.pausedUntilMs) throw this.#paused(now)',
-    replacement: '',
+    text: '(now < this.pace.pausedUntilMs ? this.#paused(now) : undefined)',
+    replacement: 'undefined',
     tests: ['test/dataverse/limiter.test.ts'],
   },
   {
