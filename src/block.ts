@@ -52,15 +52,14 @@ export function close(block: Block): Block {
 
 /**
  * Epoch ms from which on it makes sense to ask again when the block does not permit a start: at once where it was
- * used or more is wanted by now, later where it was all that others had left.
+ * used, is over, or more is wanted by now; later where it was all that others had left.
  */
 export function askAgainAtMs(block: Block, wanted: number, nowMs: number, retryMs: number): number {
   const { fromMs, untilMs, sentAtMs, slots, spent } = block
   if (nowMs < fromMs && total(block.left) > 0) return fromMs
   if (block.isShortOfStarts) return sentAtMs + retryMs
-  if (wanted > block.wanted && !block.isShortOfSlots) return nowMs
-  if (spent === 0) return sentAtMs + retryMs
-  return block.isShortOfSlots && slots.calls > 0 ? untilMs : nowMs
+  if (block.isShortOfSlots) return slots.calls > 0 ? untilMs : sentAtMs + retryMs
+  return spent > 0 || wanted > block.wanted || nowMs >= untilMs ? nowMs : sentAtMs + retryMs
 }
 
 export function total({ calls, background }: Lanes): number {

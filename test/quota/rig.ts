@@ -36,6 +36,7 @@ export interface Replica {
 }
 
 let quotas = 0
+const nameOf = (vendor: string) => `${vendor} ${quotas}`
 
 /** Replicas of one quota, each with a pool of its own; the database goes by `clock` where one is given. */
 export async function openReplicas(count: number, clock?: Clock) {
@@ -83,7 +84,7 @@ export async function openReplicas(count: number, clock?: Clock) {
       return {
         clock: own,
         closing: AbortSignal.any([life.signal, death.signal]),
-        shared: { quota, name: `${vendor} ${quotas}`, log: events },
+        shared: { quota, name: nameOf(vendor), log: events },
       }
     }
     return {
@@ -112,6 +113,7 @@ export async function openReplicas(count: number, clock?: Clock) {
     replicas,
     postgres: pools[0] ?? connect(),
     functions,
+    nameOf,
     /** Everything begins anew. */
     refresh() {
       quotas += 1

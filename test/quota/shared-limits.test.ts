@@ -56,6 +56,15 @@ describe('limits that replicas share', { skip: withoutPostgres, timeout: 120_000
     return tally
   }
 
+  /** Those that count in the windows of this test. */
+  const starts = async () => {
+    const [row] = await all.postgres.query(
+      'select sum(starts)::bigint as starts from quota_block where name = :name',
+      { name: all.nameOf('marketo') },
+    )
+    return row?.starts
+  }
+
   const throttled = (cause: 'requests' | 'concurrency', retryAfterMs: number) =>
     ({ kind: 'throttled', cause, startedAtMs: time.clock.now(), retryAfterMs }) as const
 
@@ -238,6 +247,25 @@ describe('limits that replicas share', { skip: withoutPostgres, timeout: 120_000
     await quiet(all.replicas)
     await assert.rejects(limiter.admit(open), Busy)
     a.wire.broken = undefined
+  })
+
+  it('a question that is sent twice takes one block', async () => {
+    const limiter = a.marketo()
+    a.wire.twice = true
+    await limiter.admit({ signal: open })
+    a.wire.twice = false
+    assert.deepEqual([await starts(), limiter.callsToday], [1, 1])
+  })
+
+  it('the background takes no more starts of a window than its share, whoever asks', async () => {
+    const settings = { windowCallsMax: 6, reservedWindowCalls: 3, concurrencyMax: 20 }
+    for (const limiter of [a.marketo(settings), b.marketo(settings)]) {
+      for (let asked = 0; asked < 3; asked += 1) {
+        limiter.admit({ signal: open, lane: 'background' }).catch(() => undefined)
+      }
+    }
+    await quiet(all.replicas)
+    assert.equal(await starts(), 3)
   })
 
   it('a late copy of an earlier question changes nothing', async () => {
