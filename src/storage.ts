@@ -1,16 +1,10 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Clock, Random } from './clock.ts'
-import { PgBossJobs } from './jobs/pg-boss.ts'
 import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
-import { PostgresChunkStore } from './store/postgres/chunk-store.ts'
-import { migrate } from './store/postgres/migrations.ts'
-import { Postgres } from './store/postgres/postgres.ts'
-import { PostgresStore } from './store/postgres/store.ts'
-import { PostgresSyncStore } from './store/postgres/sync-store.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { Database } from './store/sqlite/database.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
@@ -38,11 +32,12 @@ export interface StorageOptions {
   log: Logger
 }
 
+/** What only PostgreSQL needs is loaded only with it: it takes 25 MB of memory. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { config, deriveRecordId } = options
-  return config.kind === 'sqlite'
-    ? openSqlite(config.directory, deriveRecordId)
-    : openPostgres(config, options)
+  if (config.kind === 'sqlite') return openSqlite(config.directory, deriveRecordId)
+  const { openPostgres } = await import('./postgres-storage.ts')
+  return openPostgres(config, options)
 }
 
 /** One file for one process. */
@@ -61,32 +56,5 @@ function openSqlite(directory: string, deriveRecordId: DeriveRecordId): Storage 
       await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  }
-}
-
-/** A held job is free 10 s after its holder was last heard of: this keeps the sum below 15 s. */
-const RECOVERY_SECONDS_MAX = 2
-
-/** One database for any number of processes. */
-async function openPostgres(
-  { url, connectionsMax }: StoreConfig & { kind: 'postgres' },
-  { deriveRecordId, clock, random, log }: StorageOptions,
-): Promise<Storage> {
-  const lost = (err: Error) => log.warn({ event: 'database-connection-lost', err }, 'It is opened again')
-  const postgres = new Postgres({ url, poolMax: connectionsMax, clock, random, lost })
-  const functions = await migrate(postgres)
-  const jobs = await PgBossJobs.open({ postgres, log })
-  return {
-    store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
-    syncStore: new PostgresSyncStore(postgres, functions),
-    chunks: new PostgresChunkStore(postgres),
-    jobs,
-    recoverySecondsMax: RECOVERY_SECONDS_MAX,
-    // Who is gone is not heard of any more, and that is enough.
-    recover: async () => {},
-    async [Symbol.asyncDispose]() {
-      await jobs[Symbol.asyncDispose]()
-      await postgres.close()
-    },
   }
 }

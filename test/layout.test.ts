@@ -31,7 +31,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'type:store', 'sync'],
   ],
-  storage: ['type:clock', 'jobs', 'type:pino', 'store', 'type:store-config'],
+  storage: ['type:clock', 'jobs', 'type:pino', 'postgres-storage', 'store', 'type:store-config'],
+  'postgres-storage': ['jobs', 'type:storage', 'store', 'type:store-config'],
   http: [
     'type:clock',
     'errors',

@@ -21,8 +21,11 @@ export interface SourceFile {
 
 export const IMPORT = /^(?:import|export)\b(?<clause>[^;'"`]*?\bfrom\s*|\s*)'(?<specifier>[^']+)'/gm
 
+/** A module that is loaded only where it is needed. */
+const LATE_IMPORT = /\bawait import\('(?<specifier>[^']+)'\)/g
+
 function importsOf(path: string, text: string): Import[] {
-  return [...text.matchAll(IMPORT)].map(({ groups }) => {
+  return [...text.matchAll(IMPORT), ...text.matchAll(LATE_IMPORT)].map(({ groups }) => {
     const { clause = '', specifier = '' } = groups ?? {}
     const names = /\{([^}]*)\}/.exec(clause)?.[1] ?? ''
     const inlineTypes = /^\s*\{[^}]*\}\s*from/.test(clause) && names.trim() !== ''

@@ -1,0 +1,46 @@
+import { PgBossJobs } from './jobs/pg-boss.ts'
+import type { Storage, StorageOptions } from './storage.ts'
+import { PostgresChunkStore } from './store/postgres/chunk-store.ts'
+import { migrate } from './store/postgres/migrations.ts'
+import { Postgres } from './store/postgres/postgres.ts'
+import { PostgresStore } from './store/postgres/store.ts'
+import { PostgresSyncStore } from './store/postgres/sync-store.ts'
+import type { StoreConfig } from './store-config.ts'
+
+/** A held job is free 10 s after its holder was last heard of: this keeps the sum below 15 s. */
+const RECOVERY_SECONDS_MAX = 2
+
+/** One database for any number of processes. */
+export async function openPostgres(
+  { url, connectionsMax }: StoreConfig & { kind: 'postgres' },
+  { deriveRecordId, clock, random, log }: StorageOptions,
+): Promise<Storage> {
+  const lost = (err: Error) => log.warn({ event: 'database-connection-lost', err }, 'It is opened again')
+  const postgres = new Postgres({ url, poolMax: connectionsMax, clock, random, lost })
+  try {
+    const functions = await migrate(postgres)
+    const jobs = await PgBossJobs.open({ postgres, log })
+    return {
+      store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
+      syncStore: new PostgresSyncStore(postgres, functions),
+      chunks: new PostgresChunkStore(postgres),
+      jobs,
+      recoverySecondsMax: RECOVERY_SECONDS_MAX,
+      // Who is gone is not heard of any more, and that is enough.
+      recover: async () => {},
+      async [Symbol.asyncDispose]() {
+        await jobs[Symbol.asyncDispose]()
+        await postgres.close()
+      },
+    }
+  } catch (cause) {
+    await postgres.close()
+    throw new Error(`The database of DATABASE_URL cannot be used: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** What the server or the network said; never the address, which holds the password. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  return error.cause instanceof Error ? error.cause.message : error.message
+}
