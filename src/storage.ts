@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Clock, Random } from './clock.ts'
 import type { Jobs } from './jobs/port.ts'
@@ -6,7 +5,7 @@ import { SqliteJobs } from './jobs/sqlite.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
-import { Database } from './store/sqlite/database.ts'
+import { Database, fileIn } from './store/sqlite/database.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
@@ -42,7 +41,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 
 /** One file for one process. */
 function openSqlite(directory: string, deriveRecordId: DeriveRecordId): Storage {
-  const database = new Database({ path: join(directory, 'sync-person.sqlite') })
+  const database = new Database({ path: fileIn(directory) })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const chunks = new SqliteChunkStore(database)

@@ -27,7 +27,7 @@ const PING_TIMEOUT_MS = 2_000
 const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'"
 
 /** Whole numbers of the store are times and counts, far below 2^53. */
-const types: pg.CustomTypesConfig = {
+export const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
     oid === pg.types.builtins.INT8
       ? Number

@@ -1,7 +1,19 @@
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { migrate } from './migrations.ts'
+
+/** The store's file in DATA_DIR. */
+export function fileIn(directory: string): string {
+  return join(directory, 'sync-person.sqlite')
+}
+
+/** The store that is there, brought up to this version. Throws with a sentence when there is none, or it is in use. */
+export function openExisting(directory: string): Database {
+  const path = fileIn(directory)
+  if (!existsSync(path)) throw new Error(`There is no store at ${path}: DATA_DIR names its directory.`)
+  return new Database({ path })
+}
 
 interface Pending {
   /** Whether it must outlive a power cut and not only the process. */
