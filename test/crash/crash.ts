@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Call, type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { Draw } from './draw.ts'
 import { Engine } from './engine.ts'
@@ -33,6 +34,8 @@ export interface CrashReport {
 }
 
 const HOST = '127.0.0.1'
+/** Waits that a long run has time for: a batch call may hang for minutes. */
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const API_KEY = 'crash-key-0123456789-0123456789-0123456'
 const SENDERS = 8
 /** Calls to Dynamics last long enough to be in flight at a kill. */
@@ -61,6 +64,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
       ...store.environment,
       API_KEYS: `crash:${API_KEY}`,
     },
+    ...(options.replicas > 1 && { main: MAIN }),
     replicas: options.replicas,
     directory,
   })

@@ -24,7 +24,7 @@ import { verdict } from './verdict.ts'
 
 const HOST = '127.0.0.1'
 const API_KEY = 'crash-key-0123456789-0123456789-0123456'
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 /** Calls last long enough to be in flight at a kill. */
 const REPLY_DELAY_MS = 10
 const DEED_GAP_MS_MAX = 40

@@ -1,8 +1,8 @@
-import { readEnv, toConfig } from '../../../src/config.ts'
-import { type Bounds, createService } from '../../../src/service.ts'
+import { readEnv, toConfig } from '../../src/config.ts'
+import { type Bounds, createService } from '../../src/service.ts'
 
 /**
- * Waits that a test has time for. What was cut off lands within `LATE_MS_MAX` of trouble.ts, so that is what the
+ * Waits that a test has time for. What was cut off lands within `LATE_MS_MAX` of sync/trouble.ts, so that is what the
  * service has to wait out; the sandbox takes more calls than Marketo does.
  */
 const bounds: Bounds = {
