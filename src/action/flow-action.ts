@@ -128,7 +128,8 @@ export class FlowAction {
     while (clock.now() < deadline) {
       const state = await store.readRequest(requestId)
       if (state?.answer || state?.outcome) return state.outcome
-      await clock.sleep(Math.min(twinPollMs, deadline - clock.now()))
+      // The look may have taken longer than was left.
+      await clock.sleep(Math.max(Math.min(twinPollMs, deadline - clock.now()), 0))
     }
     return undefined
   }

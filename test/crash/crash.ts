@@ -37,7 +37,8 @@ const HOST = '127.0.0.1'
 /** Waits that a long run has time for: a batch call may hang for minutes. */
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const API_KEY = 'crash-key-0123456789-0123456789-0123456'
-const SENDERS = 8
+/** More of them where more people are to be sent. */
+const SENDERS = { min: 8, perPerson: 1 / 100, max: 64 }
 /** Calls to Dynamics last long enough to be in flight at a kill. */
 const REPLY_DELAY_MS = 10
 /**
@@ -137,11 +138,13 @@ async function storm(options: CrashOptions, { dataverse }: Sandbox, { fleet, sto
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
   const keyed: CampaignCall[] = []
+  const { people = 0 } = options
+  const senders = Math.max(SENDERS.min, Math.min(Math.ceil(people * SENDERS.perPerson), SENDERS.max))
   let bends = 0
   let sleeps = 0
 
   const send = async () => {
-    while ((!calm.signal.aborted || campaign.people.length < (options.people ?? 0)) && !signal.aborted) {
+    while ((!calm.signal.aborted || campaign.people.length < people) && !signal.aborted) {
       const call = campaign.next()
       if (draw.chance(0.2)) {
         bendSomething(dataverse, draw)
@@ -180,7 +183,7 @@ async function storm(options: CrashOptions, { dataverse }: Sandbox, { fleet, sto
       throw error
     })
   const troubled = store.trouble(calm.signal)
-  await Promise.all([kill, sleep, ...Array.from({ length: SENDERS }, () => send)].map(guarded))
+  await Promise.all([kill, sleep, ...Array.from({ length: senders }, () => send)].map(guarded))
   const database = await troubled
   return { people: campaign.people, keyed, 'answers bent by Dynamics': bends, sleeps, ...database }
 }
