@@ -3,6 +3,7 @@ import type { Storage, StorageOptions } from './storage.ts'
 import { PostgresChunkStore } from './store/postgres/chunk-store.ts'
 import { migrate } from './store/postgres/migrations.ts'
 import { Postgres } from './store/postgres/postgres.ts'
+import { PostgresQuota } from './store/postgres/quota.ts'
 import { PostgresStore } from './store/postgres/store.ts'
 import { PostgresSyncStore } from './store/postgres/sync-store.ts'
 import type { StoreConfig } from './store-config.ts'
@@ -25,6 +26,7 @@ export async function openPostgres(
       syncStore: new PostgresSyncStore(postgres, functions),
       chunks: new PostgresChunkStore(postgres),
       jobs,
+      quota: new PostgresQuota({ postgres, functions, replica: random.uuid(), clock }),
       recoverySecondsMax: RECOVERY_SECONDS_MAX,
       // Who is gone is not heard of any more, and that is enough.
       recover: async () => {},

@@ -24,6 +24,7 @@ import type { MarketoSettings } from './marketo/settings.ts'
 import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
+import type { Quota } from './quota.ts'
 import { openStorage } from './storage.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import type { SyncStore } from './store/sync-port.ts'
@@ -70,10 +71,10 @@ export async function createService(
   }
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)
 
-  const dataverse = buildDataverse(parts)
-  const marketo = buildMarketo(parts)
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
   const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log })
+  const dataverse = buildDataverse(parts, storage.quota)
+  const marketo = buildMarketo(parts, storage.quota)
   const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
   const { store, syncStore, chunks, jobs } = storage
   const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
@@ -134,7 +135,7 @@ export interface Parts extends Ports {
   metrics: Metrics
 }
 
-function buildDataverse({ config, bounds, clock, random, log }: Parts): Dataverse {
+function buildDataverse({ config, bounds, clock, random, log }: Parts, quota: Quota | undefined): Dataverse {
   const { tenantId: tenant, ...entra } = config.entra
   return createDataverse({
     url: config.dataverseUrl,
@@ -145,16 +146,18 @@ function buildDataverse({ config, bounds, clock, random, log }: Parts): Datavers
       concurrencyMax: config.dataverseConcurrencyMax,
       duplicateDetection: config.duplicateDetection,
     },
+    ...(quota && { quota }),
     clock,
     random,
     log,
   })
 }
 
-function buildMarketo({ config, bounds, clock, log }: Parts): Marketo | undefined {
+function buildMarketo({ config, bounds, clock, log }: Parts, quota: Quota | undefined): Marketo | undefined {
   if (!config.marketo) return undefined
   const { dailyCallsMax, ...access } = config.marketo
-  return createMarketo({ ...access, settings: { ...bounds.marketo, dailyCallsMax }, clock, log })
+  const settings = { ...bounds.marketo, dailyCallsMax }
+  return createMarketo({ ...access, settings, ...(quota && { quota }), clock, log })
 }
 
 export interface Stores {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock, Random } from './clock.ts'
 import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
+import type { Quota } from './quota.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
@@ -17,6 +18,8 @@ export interface Storage extends AsyncDisposable {
   syncStore: SyncStore
   chunks: ChunkStore
   jobs: Jobs
+  /** Where several replicas keep to the vendors' limits together. */
+  quota?: Quota
   /** The work of replicas that are gone must be looked for at least so often. */
   recoverySecondsMax: number
   /** Takes back what a process that is gone has held. Call before work starts. */

@@ -33,8 +33,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:pino',
     ],
     ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'type:store', 'sync'],
+    'type:quota',
   ],
-  storage: ['type:clock', 'jobs', 'type:pino', 'postgres-storage', 'store', 'type:store-config'],
+  storage: [
+    'type:clock',
+    'jobs',
+    'type:pino',
+    'type:quota',
+    'postgres-storage',
+    'store',
+    'type:store-config',
+  ],
   'postgres-storage': ['jobs', 'type:storage', 'store', 'type:store-config'],
   http: [
     'type:clock',
