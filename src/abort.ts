@@ -5,6 +5,11 @@ export interface CallContext {
   signal: AbortSignal
   /** Work that nobody waits for: behind everything else, and never the last of a budget. */
   lane?: 'background'
+  /**
+   * Called when a call is about to leave; aborts `signal` when it may not leave any more. A process that was asleep
+   * runs its timers late, so the signal alone may not know yet.
+   */
+  beforeCall?: () => void
 }
 
 /** The promise's result, or the signal's reason as soon as it aborts. The promise itself runs on. */

@@ -4,8 +4,8 @@ import type { Parts, Stores } from './service.ts'
 import { whyOff } from './sync/control.ts'
 import { syncDoors } from './sync/doors.ts'
 import { readGauges, SYNC_GAUGES } from './sync/gauges.ts'
+import { createReplicatedSync } from './sync/replicated.ts'
 import { usageOf } from './sync/status.ts'
-import { createSync } from './sync/sync.ts'
 
 export interface BackgroundSync {
   doors: readonly FastifyPluginAsync[]
@@ -27,23 +27,27 @@ export function buildBackgroundSync(
   { callerOf, stopping }: BackgroundSyncJoints,
 ): BackgroundSync {
   const { config, bounds, selection, clock, random, log, metrics } = parts
-  const { dataverse, marketo, syncStore: store } = stores
+  const { dataverse, marketo, syncStore: store, leases } = stores
   const off = whyOff(config)
   if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
   const settings = {
     ...bounds.sync,
     intervalMs: config.syncIntervalSeconds * 1_000,
     retentionMs: config.retentionDays * 86_400_000,
+    // One process has the file: however long it sleeps, nobody takes over.
+    ...(config.store.kind === 'sqlite' && { leaseMs: Number.POSITIVE_INFINITY }),
   }
-  const engine =
+  const ports = { clock, random, log, replica: random.uuid() }
+  const sync =
     off || !marketo
       ? undefined
-      : createSync({ dataverse, marketo, store, selection, clock, random, log, settings })
+      : createReplicatedSync({ dataverse, marketo, store, leases, selection, settings, ...ports })
+  const control = sync?.control
   const usage = usageOf.bind(undefined, dataverse, marketo)
-  metrics.gauges(SYNC_GAUGES, () => readGauges({ engine, store, usage, clock }))
+  metrics.gauges(SYNC_GAUGES, () => readGauges({ control, store, usage, clock }))
   return {
     doors: syncDoors({
-      ...(engine && { engine }),
+      ...(control && { control }),
       off,
       store,
       metadata: dataverse.metadata,
@@ -56,7 +60,7 @@ export function buildBackgroundSync(
       clock,
       stopping,
     }),
-    check: async (signal) => engine?.refuseLossyFields(signal),
-    run: async (signal) => engine?.run(signal),
+    check: async (signal) => sync?.check(signal),
+    run: async (signal) => sync?.run(signal),
   }
 }

@@ -1,6 +1,7 @@
 import { PgBossJobs } from './jobs/pg-boss.ts'
 import type { Storage, StorageOptions } from './storage.ts'
 import { PostgresChunkStore } from './store/postgres/chunk-store.ts'
+import { PostgresLeases } from './store/postgres/leases.ts'
 import { migrate } from './store/postgres/migrations.ts'
 import { Postgres } from './store/postgres/postgres.ts'
 import { PostgresQuota } from './store/postgres/quota.ts'
@@ -24,6 +25,7 @@ export async function openPostgres(
     return {
       store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
       syncStore: new PostgresSyncStore(postgres, functions),
+      leases: new PostgresLeases(postgres),
       chunks: new PostgresChunkStore(postgres),
       jobs,
       quota: new PostgresQuota({ postgres, functions, replica: random.uuid(), clock }),

@@ -26,6 +26,7 @@ import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
 import type { Quota } from './quota.ts'
 import { openStorage } from './storage.ts'
+import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import type { SyncStore } from './store/sync-port.ts'
 import { syncSchemas } from './sync/door-schemas.ts'
@@ -76,8 +77,8 @@ export async function createService(
   const dataverse = buildDataverse(parts, storage.quota)
   const marketo = buildMarketo(parts, storage.quota)
   const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
-  const { store, syncStore, chunks, jobs } = storage
-  const stores: Stores = { dataverse, marketo, store, syncStore, jobs, deriveRecordId }
+  const { store, syncStore, leases, chunks, jobs } = storage
+  const stores: Stores = { dataverse, marketo, store, syncStore, leases, jobs, deriveRecordId }
   const action = buildAction(parts, stores, recoveryIntervalSeconds)
   const stopping = new AbortController()
   const sync = buildBackgroundSync(parts, stores, { callerOf, stopping: stopping.signal })
@@ -165,6 +166,7 @@ export interface Stores {
   marketo: Marketo | undefined
   store: Store
   syncStore: SyncStore
+  leases: Leases
   jobs: Jobs
   deriveRecordId: DeriveRecordId
 }

@@ -4,9 +4,11 @@ import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import type { Quota } from './quota.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
+import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { Database, fileIn } from './store/sqlite/database.ts'
+import { SqliteLeases } from './store/sqlite/leases.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
@@ -16,6 +18,7 @@ import type { StoreConfig } from './store-config.ts'
 export interface Storage extends AsyncDisposable {
   store: Store
   syncStore: SyncStore
+  leases: Leases
   chunks: ChunkStore
   jobs: Jobs
   /** Where several replicas keep to the vendors' limits together. */
@@ -36,21 +39,23 @@ export interface StorageOptions {
 
 /** What only PostgreSQL needs is loaded only with it: it takes 25 MB of memory. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { config, deriveRecordId } = options
-  if (config.kind === 'sqlite') return openSqlite(config.directory, deriveRecordId)
+  const { config } = options
+  if (config.kind === 'sqlite') return openSqlite(config.directory, options)
   const { openPostgres } = await import('./postgres-storage.ts')
   return openPostgres(config, options)
 }
 
 /** One file for one process. */
-function openSqlite(directory: string, deriveRecordId: DeriveRecordId): Storage {
+function openSqlite(directory: string, { deriveRecordId, clock }: StorageOptions): Storage {
   const database = new Database({ path: fileIn(directory) })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const chunks = new SqliteChunkStore(database)
+  const leases = new SqliteLeases(clock)
   return {
     store,
-    syncStore: new SqliteSyncStore(database),
+    syncStore: new SqliteSyncStore(database, leases),
+    leases,
     chunks,
     jobs,
     recoverySecondsMax: Number.POSITIVE_INFINITY,

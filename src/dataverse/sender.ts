@@ -100,7 +100,7 @@ export function createSender(options: {
   }
 
   return {
-    async sendOnce(request, token, { signal, lane, onStart }) {
+    async sendOnce(request, token, { signal, lane, onStart, beforeCall }) {
       const { operations = 1, paced = false } = request
       await limiter.admit(signal, lane)
       const startedAtMs = clock.now()
@@ -109,6 +109,7 @@ export function createSender(options: {
       stats.operations += operations
       onStart()
       try {
+        beforeCall?.()
         const wire = await exchange(dispatcher, toWire(origin, request, token), signal)
         takeHint(wire)
         const reply = toReply(wire)

@@ -86,6 +86,7 @@ export function createSender(options: {
       const about = () => ({ request: request.name, ms: clock.now() - startedAtMs })
       stats.calls += 1
       try {
+        call.beforeCall?.()
         const wire = toWire(origin, request, token, settings)
         const { status, body } = await withDeadline(clock, request.timeoutMs, call.signal, (signal) =>
           exchange(dispatcher, wire, signal),

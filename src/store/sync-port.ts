@@ -177,6 +177,8 @@ export interface FailureSet {
 
 export interface SyncChange {
   now: number
+  /** Of the lease on the background sync under which this was found out; absent: whoever writes needs none. */
+  fence?: number
   cursors?: readonly Cursor[]
   moves?: readonly LinkMove[]
   newLinks?: readonly NewReplica[]
@@ -222,8 +224,11 @@ export interface SyncStore {
   }): Promise<Replica[]>
   /** Due by now: live before initial, the longest due first. Links that are claimed or merged never are. */
   due(limit: number, now: number): Promise<Replica[]>
-  /** `stale`: nothing was written, since a replica was changed meanwhile. Gives the ids of `newLinks`, in order. */
-  save(change: SyncChange): Promise<{ kind: 'saved'; linkIds: number[] } | { kind: 'stale' }>
+  /**
+   * `stale`: nothing was written, since a replica was changed meanwhile. `fenced`: nothing was written, since the
+   * lease of the change's fence is over or somebody else's. Gives the ids of `newLinks`, in order.
+   */
+  save(change: SyncChange): Promise<{ kind: 'saved'; linkIds: number[] } | { kind: 'stale' | 'fenced' }>
   /** Linked records of the type that no full read since `epoch` has shown, by ascending linkId after `after`. */
   unseen(recordType: RecordType, epoch: number, after: number, limit: number): Promise<Replica[]>
   backlog(): Promise<Backlog>

@@ -53,14 +53,21 @@ export interface InitialSync {
   endedAt?: number
 }
 
-export interface SyncStatus {
+/** What whoever runs the cycles knows of them; everything else is in the store. */
+export interface CycleReport {
   blocked?: Blocked
-  /** `totals` count from here: the start of the process. */
+  /** `totals` count from here: the start of the process, or of its time as leader. */
   since: number
   totals: PerWay<Counts>
   lastCycle?: Cycle
   nextCycleAt?: number
   streams: Readonly<Partial<Record<Stream, StreamState>>>
+  rowsRead: number
+}
+
+export interface SyncStatus extends Omit<CycleReport, 'rowsRead'> {
+  /** Absent: no replica leads now. */
+  leader?: { replica: string; since: number }
   initialSync: InitialSync
 }
 
@@ -91,7 +98,7 @@ export interface SyncControl {
   status(): Promise<SyncStatus>
   /** Durable on return; a cycle that runs ends with its page. Repeating it is harmless. */
   pause(): Promise<void>
-  /** Durable on return; the next cycle begins at once and catches up. Repeating it is harmless. */
+  /** Durable on return; the next cycle begins as soon as the leader hears of it. Repeating it is harmless. */
   resume(): Promise<void>
   /** What the next cycle would do. Reads, writes nothing and moves no cursor. */
   preview(itemsMax: number, call: CallContext): Promise<Preview>

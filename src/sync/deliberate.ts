@@ -19,7 +19,7 @@ export interface DeliberateOptions {
   clock: Clock
   random: Random
   settings: SyncSettings
-  /** Epoch ms; no write of this process was sent before. */
+  /** Epoch ms: what others sent, they sent before. */
   startedAt: number
 }
 

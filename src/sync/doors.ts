@@ -13,7 +13,7 @@ import type { Usage } from './status.ts'
 
 export interface SyncDoorsOptions {
   /** Absent: `off` says why. */
-  engine?: SyncControl
+  control?: SyncControl
   off: Blocked | undefined
   store: SyncStore
   metadata: Metadata
@@ -30,9 +30,9 @@ export interface SyncDoorsOptions {
 
 /** Every door of the background sync, whether it runs or not. */
 export function syncDoors(options: SyncDoorsOptions): FastifyPluginAsync[] {
-  const { engine, off, store, metadata, schema, selection, usage, config, clock, stopping } = options
+  const { control, off, store, metadata, schema, selection, usage, config, clock, stopping } = options
   const { recordUrl, callerOf } = options
-  const run: SyncRun = engine ? { kind: 'on', control: engine } : { kind: 'off', blocked: off ?? STOPPED }
+  const run: SyncRun = control ? { kind: 'on', control } : { kind: 'off', blocked: off ?? STOPPED }
   return [
     syncDoor({
       run,

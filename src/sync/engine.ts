@@ -5,7 +5,7 @@ import { isVendorError, Rejected } from '../errors.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { Stream, SyncStore } from '../store/sync-port.ts'
 import type { ActivityPush } from './activity-push.ts'
-import type { Blocked, Cycle, InitialSync, Preview, StreamState, SyncControl, SyncStatus } from './control.ts'
+import type { Blocked, Cycle, CycleReport, Preview, StreamState } from './control.ts'
 import type { Tally } from './counts.ts'
 import type { Previewer } from './preview.ts'
 import type { SchemaWatch } from './schema-watch.ts'
@@ -23,13 +23,15 @@ export interface EngineOptions {
   previewer: Previewer
   tally: Tally
   store: SyncStore
+  /** See CallContext. */
+  beforeCall?: () => void
   clock: Clock
   log: Logger
   settings: SyncSettings
 }
 
 /** The background sync: takes in what both sides say, then works off what is due, again and again. */
-export class Engine implements SyncControl {
+export class Engine {
   readonly #options: EngineOptions
   readonly #since: number
   readonly #streams = new Map<Stream, StreamState>()
@@ -39,6 +41,7 @@ export class Engine implements SyncControl {
   #lastCycle: Cycle | undefined
   #nextCycleAt: number | undefined
   #rowsRead = 0
+  #isPaused = false
   #wake = new AbortController()
 
   constructor(options: EngineOptions) {
@@ -83,11 +86,11 @@ export class Engine implements SyncControl {
 
   /** Reads every stream up to its end and works off what is due. Throws only what is a fault of ours, or an abort. */
   async cycle(signal: AbortSignal): Promise<Cycle> {
-    const { clock, tally, log, push, store, settings } = this.#options
+    const { clock, tally, log, push, store, settings, beforeCall } = this.#options
     const startedAt = clock.now()
     const troubles: Trouble[] = []
     tally.beginCycle()
-    const call: CallContext = { signal, lane: 'background' }
+    const call: CallContext = { signal, lane: 'background', ...(beforeCall && { beforeCall }) }
     const ran = await this.#rounds(call, troubles)
     if (ran) {
       await this.#tolerate(troubles, signal, () => push.push(call))
@@ -102,7 +105,9 @@ export class Engine implements SyncControl {
 
   /** undefined = the cycle cannot go on. */
   async #schema(call: CallContext, troubles: Trouble[]): Promise<SyncSchema | undefined> {
-    const found = await this.#tolerate(troubles, call.signal, () => this.#options.schemas.current(call))
+    const { schemas } = this.#options
+    const found = await this.#tolerate(troubles, call.signal, () => schemas.current(call))
+    if (found && 'schema' in found) await schemas.report(found.schema)
     this.#blocked = found && 'blocked' in found ? found.blocked : undefined
     if (this.#blocked) troubles.push(this.#blocked)
     return found && 'schema' in found ? found.schema : undefined
@@ -116,9 +121,9 @@ export class Engine implements SyncControl {
       const more = await this.#takeIn(call, ended, troubles)
       const schema = more === undefined ? undefined : await this.#schema(call, troubles)
       if (schema === undefined) return round > 0
-      const { paused } = await store.readState()
+      this.#isPaused = (await store.readState()).paused
       const run = () => work.round({ ...call, schema })
-      const worked = paused ? 0 : await this.#tolerate(troubles, call.signal, run)
+      const worked = this.#isPaused ? 0 : await this.#tolerate(troubles, call.signal, run)
       if (worked === undefined || (!more && worked === 0)) break
     }
     return true
@@ -184,7 +189,7 @@ export class Engine implements SyncControl {
     return { startedAt, tookMs: clock.now() - startedAt, result, ...trouble, counts: tally.cycle }
   }
 
-  async status(): Promise<SyncStatus> {
+  report(): CycleReport {
     const { tally } = this.#options
     return {
       ...(this.#blocked && { blocked: this.#blocked }),
@@ -193,31 +198,21 @@ export class Engine implements SyncControl {
       ...(this.#lastCycle && { lastCycle: this.#lastCycle }),
       ...(this.#nextCycleAt !== undefined && { nextCycleAt: this.#nextCycleAt }),
       streams: Object.fromEntries(this.#streams),
-      initialSync: await this.#initialSync(),
+      rowsRead: this.#rowsRead,
     }
   }
 
-  async #initialSync(): Promise<InitialSync> {
-    const { store } = this.#options
-    const { cursors } = await store.readState()
-    const tables = cursors.filter(({ stream }) => stream.startsWith('dynamics'))
-    const rowsRead = this.#rowsRead
-    if (tables.length === 0) return { state: 'waiting', rowsRead }
-    if (tables.some(({ readAt }) => readAt === undefined) || tables.length < 2)
-      return { state: 'reading', rowsRead }
-    const { initial } = await store.backlog()
-    return { state: initial > 0 ? 'loading' : 'done', rowsRead }
+  /** The last round of work was left out, since an operator wants it so. */
+  get isPaused(): boolean {
+    return this.#isPaused
   }
 
-  async pause(): Promise<void> {
-    await this.#options.store.setPaused(true)
-  }
-
-  async resume(): Promise<void> {
-    await this.#options.store.setPaused(false)
+  /** The next cycle begins at once. */
+  wake(): void {
     this.#wake.abort()
   }
 
+  /** What the next cycle would do. Reads, writes nothing and moves no cursor. */
   async preview(itemsMax: number, call: CallContext): Promise<Preview> {
     const { schemas, previewer } = this.#options
     const found = await schemas.current({ ...call, lane: 'background' })

@@ -23,8 +23,8 @@ export interface GatherOptions {
 }
 
 /**
- * Epoch ms from which no write to Marketo can land any more that has no answer. A process that was killed may have
- * sent it long after the intent was stored, but before this one started.
+ * Epoch ms from which no write to Marketo can land any more that has no answer. A process that was killed, or led
+ * before, may have sent it long after the intent was stored, but before this one began to lead.
  */
 export function settledAt({ intent }: Replica, startedAt: number, { settleMs }: SyncSettings): number {
   return intent?.toMarketo ? Math.max(intent.at, startedAt) + settleMs : Number.NEGATIVE_INFINITY

@@ -5,7 +5,7 @@ import type { Usage } from './status.ts'
 
 export interface GaugesOptions {
   /** undefined = there is no background sync, and only the calls are told. */
-  engine: Pick<SyncControl, 'status'> | undefined
+  control: Pick<SyncControl, 'status'> | undefined
   store: Pick<SyncStore, 'readState' | 'backlog'>
   usage: () => Usage
   clock: Clock
@@ -34,7 +34,7 @@ export const SYNC_GAUGES = {
 }
 
 /** The gauges as they are now; those that have nothing to tell are left out. */
-export async function readGauges({ engine, store, usage, clock }: GaugesOptions): Promise<Sample[]> {
+export async function readGauges({ control, store, usage, clock }: GaugesOptions): Promise<Sample[]> {
   const { dynamics, marketo } = usage()
   const samples: Sample[] = [
     { name: 'dataverse_calls', value: dynamics.calls },
@@ -47,8 +47,8 @@ export async function readGauges({ engine, store, usage, clock }: GaugesOptions)
       { name: 'marketo_throttled_calls', value: marketo.throttled },
     )
   }
-  if (!engine) return samples
-  const { blocked, lastCycle } = await engine.status()
+  if (!control) return samples
+  const { blocked, lastCycle } = await control.status()
   const { paused } = await store.readState()
   const { live, initial, oldestDirtyAt, openFailures } = await store.backlog()
   const lagMs = oldestDirtyAt === undefined ? 0 : Math.max(0, clock.now() - oldestDirtyAt)

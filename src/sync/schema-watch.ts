@@ -4,7 +4,7 @@ import type { Metadata } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { type LiveSchemas, mappingProblems, type SyncSchema, toSyncSchema } from '../person/sync-schema.ts'
-import type { NewFailure, SyncStore } from '../store/sync-port.ts'
+import type { SyncStore } from '../store/sync-port.ts'
 import type { Blocked } from './control.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
 
@@ -34,7 +34,7 @@ export class SchemaWatch {
     this.#readAt = Number.NEGATIVE_INFINITY
   }
 
-  /** What travels now. What is set aside becomes a failure of the set-up, and ends with its cause. */
+  /** What travels now. */
   async current(call: CallContext): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
     const { clock, settings } = this.#options
     const now = clock.now()
@@ -45,10 +45,18 @@ export class SchemaWatch {
     this.#asked = true
     const schema = toSyncSchema(live)
     if (schema.missing.length > 0) return { blocked: setupMissing(schema.missing) }
-    await this.#report(schema.drift, now)
     this.#schema = schema
     this.#readAt = now
     return { schema }
+  }
+
+  /** What is set aside becomes a failure of the set-up, and ends with its cause. */
+  async report({ drift: failures }: SyncSchema): Promise<void> {
+    const { store, clock } = this.#options
+    const reported = JSON.stringify(failures)
+    if (reported === this.#reported) return
+    await store.save({ now: clock.now(), failures: [{ failures }] })
+    this.#reported = reported
   }
 
   /** Sentences about fields that are selected both ways and would not come back as they went. */
@@ -66,13 +74,6 @@ export class SchemaWatch {
       marketo.fields(call, fresh),
     ])
     return { selection, tables: { lead, contact }, marketo: fields }
-  }
-
-  async #report(failures: readonly NewFailure[], now: number): Promise<void> {
-    const reported = JSON.stringify(failures)
-    if (reported === this.#reported) return
-    await this.#options.store.save({ now, failures: [{ failures }] })
-    this.#reported = reported
   }
 }
 

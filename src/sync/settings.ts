@@ -38,6 +38,12 @@ export interface SyncSettings {
   retentionMs: number
   /** Records that a preview names. */
   previewMax: number
+  /** How long a replica leads without a word of it. */
+  leaseMs: number
+  /** How often it gives that word; a few may get lost. */
+  renewMs: number
+  /** How often the others try to lead: with `leaseMs` the longest time without a leader. */
+  tryMs: number
 }
 
 /** Source of settleMs and overlapMs: Adobe, "Leads" (time-outs), "Paging tokens" (late activities). */
@@ -60,6 +66,9 @@ export const defaultSyncSettings: SyncSettings = {
   againBackoff: { baseMs: 2_000, maxMs: 300_000 },
   retentionMs: 7_776_000_000,
   previewMax: 100,
+  leaseMs: 15_000,
+  renewMs: 3_000,
+  tryMs: 5_000,
 }
 
 /** Whether less than `ms` has passed since then. A clock that was set back must not make anybody wait for it. */

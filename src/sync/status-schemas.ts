@@ -61,7 +61,15 @@ export const SyncStatusAnswer = Type.Object(
     intervalSeconds: Type.Integer(),
     lastCycle: Type.Optional(Cycle),
     nextCycleAt: Type.Optional(Instant),
-    totals: Type.Optional(Type.Object({ since: Instant, counts: Tally })),
+    leader: Type.Optional(
+      Type.Object(
+        { replica: Type.String({ description: 'New for each start of a process.' }), since: Instant },
+        { description: 'The replica that runs the cycles, and since when. Absent while none does.' },
+      ),
+    ),
+    totals: Type.Optional(
+      Type.Object({ since: Instant, counts: Tally }, { description: 'Since that replica leads.' }),
+    ),
     streams: Type.Array(Stream),
     backlog: Type.Object({
       live: Type.Integer({ description: 'Changed records that are not worked off.' }),
@@ -85,7 +93,10 @@ export const SyncStatusAnswer = Type.Object(
         dynamics: Type.Object(quota),
         marketo: Type.Optional(Type.Object({ ...quota, callsToday: Count, dailyCallsMax: Type.Integer() })),
       },
-      { description: 'Of the whole service. Since its start, save callsToday: since midnight US Central.' },
+      {
+        description:
+          'Of the replica that answers. Since its start, save callsToday: since midnight US Central.',
+      },
     ),
   },
   {
@@ -102,6 +113,7 @@ export const SyncStatusAnswer = Type.Object(
           counts: COUNTS_EXAMPLE,
         },
         nextCycleAt: '2026-03-02T08:16:30.000Z',
+        leader: { replica: '0d2f4c1e-6c0b-4a57-8f0e-3f5a1c9b7d21', since: '2026-03-01T06:00:00.000Z' },
         totals: { since: '2026-03-01T06:00:00.000Z', counts: COUNTS_EXAMPLE },
         streams: [
           {

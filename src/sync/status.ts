@@ -49,7 +49,7 @@ export function statusBody({
 }: StatusParts) {
   const { live, initial, oldestDirtyAt, links, openFailures } = backlog
   const blocked = parts.blocked ?? engine?.blocked
-  const { initialSync, lastCycle, nextCycleAt } = engine ?? {}
+  const { initialSync, lastCycle, nextCycleAt, leader } = engine ?? {}
   return {
     state: stateOf(engine, blocked, paused),
     ...(blocked && { blocked }),
@@ -57,6 +57,7 @@ export function statusBody({
     intervalSeconds,
     ...(lastCycle && { lastCycle: cycleBody(lastCycle) }),
     ...(nextCycleAt !== undefined && { nextCycleAt: toIso(nextCycleAt) }),
+    ...(leader && { leader: { ...leader, since: toIso(leader.since) } }),
     ...(engine && { totals: { since: toIso(engine.since), counts: engine.totals } }),
     streams: cursors.map((cursor) => streamBody(cursor, engine?.streams[cursor.stream], now)),
     backlog: {

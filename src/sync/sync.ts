@@ -9,6 +9,7 @@ import { ActivityPush } from './activity-push.ts'
 import { Tally } from './counts.ts'
 import { DynamicsStream } from './dynamics-stream.ts'
 import { Engine } from './engine.ts'
+import { fencedStore } from './fenced-store.ts'
 import { MarketoStream } from './marketo-stream.ts'
 import { Previewer } from './preview.ts'
 import { SchemaWatch } from './schema-watch.ts'
@@ -16,12 +17,15 @@ import { seeChanges } from './see-changes.ts'
 import { observeLife } from './see-life.ts'
 import { defaultSyncSettings, type SyncSettings } from './settings.ts'
 import type { Source } from './stream.ts'
+import type { Tenure } from './tenure.ts'
 import { Work } from './work.ts'
 
 export interface SyncOptions {
   dataverse: Pick<Dataverse, 'changes' | 'rows' | 'metadata'>
   marketo: Pick<Marketo, 'changes' | 'people' | 'syncLeads' | 'schema' | 'activityLog'>
   store: SyncStore
+  /** In which the engine works; absent: nobody else does. */
+  tenure?: Tenure
   selection: FieldSelection
   clock: Clock
   random: Random
@@ -29,9 +33,12 @@ export interface SyncOptions {
   settings?: Partial<SyncSettings>
 }
 
-/** Builds this room; does nothing until the first cycle. */
-export function createSync(options: SyncOptions): Engine {
-  const { dataverse, marketo, store, selection, clock, random, log } = options
+/** Builds this room anew for each tenure; does nothing until the first cycle. */
+export function createSync(given: SyncOptions): Engine {
+  const { tenure } = given
+  const store = tenure ? fencedStore(given.store, tenure) : given.store
+  const options = { ...given, store }
+  const { dataverse, marketo, selection, clock, random, log } = options
   const settings = { ...defaultSyncSettings, ...options.settings }
   const { changes, rows } = dataverse
   const { people, syncLeads, activityLog } = marketo
@@ -62,6 +69,7 @@ export function createSync(options: SyncOptions): Engine {
     previewer: new Previewer({ ...deliberation, sources }),
     tally,
     store,
+    ...(tenure && { beforeCall: tenure.check }),
     clock,
     log,
     settings,

@@ -82,7 +82,7 @@ export class Work {
         conflicts: part.flatMap(({ decision, replica }) => named(replica, decision.plan.conflicts)),
       })
       // A link that changed meanwhile stays due, and is decided on again.
-      if (saved.kind === 'stale') continue
+      if (saved.kind !== 'saved') continue
       for (const { decision, replica } of part) {
         stored.push({ decision, replica: { ...replica, version: replica.version + 1 } })
       }

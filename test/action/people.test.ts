@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answerSchemas } from '../../src/action/answer-schemas.ts'
 import { peopleDoor } from '../../src/action/people.ts'
+import { systemClock } from '../../src/clock.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { createEdge, WITH_KEY } from '../http/edge.ts'
@@ -17,7 +19,7 @@ test('a person shows how far the sync is with them, by names of fields, and its 
   t.after(() => database[Symbol.dispose]())
   const deriveRecordId = recordIdOf.bind(undefined, 'contoso.example')
   const store = new SqliteStore({ database, jobs: new SqliteJobs(database), deriveRecordId })
-  const replicas = new SqliteSyncStore(database)
+  const replicas = new SqliteSyncStore(database, new SqliteLeases(systemClock))
   const { app } = await createEdge(t, {
     schemas: answerSchemas,
     doors: [peopleDoor({ store, replicas, organisation: 'https://contoso.example' })],

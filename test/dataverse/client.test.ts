@@ -196,6 +196,16 @@ test('a call that was given up leaves its connection to nobody, and the next cal
   assert.equal((await rig.client.send(create, call)).status, 204)
 })
 
+test('a call of somebody who may not call any more does not leave, and gives its slot back', async () => {
+  await using server = await scriptedServer(noContent)
+  await using rig = bareClient(server.origin, { concurrencyMax: 1 })
+  const over = new AbortController()
+  const beforeCall = () => over.abort(new Error('over'))
+  await assert.rejects(rig.client.send(create, { signal: over.signal, beforeCall }), Unavailable)
+  assert.deepEqual(server.seen, [])
+  assert.equal((await rig.client.send(create, call)).status, 204)
+})
+
 test('a throttled part of a batch is Busy for the whole, and the limiter hears of it', async () => {
   const part = JSON.stringify({ error: { code: '0x80072326', message: 'x' } })
   const lines = ['--b', '', 'HTTP/1.1 429 Too Many Requests', 'Retry-After: 5', '', part, '--b--', '']

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { writePayload } from '../../src/action/payload.ts'
+import { systemClock } from '../../src/clock.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { identifiersOf } from '../../src/person/identity.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import type { LinkMove, Replica } from '../../src/store/sync-port.ts'
@@ -21,7 +23,7 @@ async function inStore(rig: Rig, run: (sync: SqliteSyncStore, store: SqliteStore
   const database = new Database({ path: join(rig.directory, 'sync-person.sqlite') })
   const deriveRecordId = () => assert.fail('nobody new is claimed here')
   const store = new SqliteStore({ database, jobs: new SqliteJobs(database), deriveRecordId })
-  await run(new SqliteSyncStore(database), store)
+  await run(new SqliteSyncStore(database, new SqliteLeases(systemClock)), store)
   await store[Symbol.asyncDispose]()
   await rig.restart({ DATA_DIR: rig.directory })
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import test from 'node:test'
+import type { CallContext } from '../../src/abort.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Busy, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { nextCentralMidnightMs } from '../../src/marketo/central-day.ts'
@@ -11,7 +12,7 @@ import { type Answer, call, inTurn, json, listeningLog } from '../dataverse/rig.
 import { failure, found, openRoom, SECRET, TOKEN_PATH } from './rig.ts'
 
 const ann = found([{ id: 1, email: 'ann@example.org' }])
-const readAnn = (room: Awaited<ReturnType<typeof openRoom>>, context = call) =>
+const readAnn = (room: Awaited<ReturnType<typeof openRoom>>, context: CallContext = call) =>
   room.people.read([1], ['email'], context)
 
 test('credentials go to identity as Marketo wants them, and the token in the header and nowhere else', async () => {
@@ -233,6 +234,15 @@ test('a Marketo that is not there is Unavailable', async () => {
     log,
   })
   await assert.rejects(room.people.read([1], ['email'], call), Unavailable)
+})
+
+test('a call of somebody who may not call any more does not leave, and gives its slot back', async () => {
+  await using room = await openRoom(ann, { settings: { concurrencyMax: 1 } })
+  const over = new AbortController()
+  const beforeCall = () => over.abort(new Error('over'))
+  await assert.rejects(readAnn(room, { signal: over.signal, beforeCall }), Unavailable)
+  assert.deepEqual(room.calls(), [])
+  assert.equal((await readAnn(room)).size, 1)
 })
 
 test('the log has request id, status, code and time, and neither secret, token, address nor person', async () => {

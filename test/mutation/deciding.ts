@@ -47,7 +47,7 @@ export const deciding: readonly Mutant[] = [
     name: 'pause',
     why: 'a paused sync writes all the same',
     file: 'src/sync/engine.ts',
-    text: 'const worked = paused ? 0 : await',
+    text: 'const worked = this.#isPaused ? 0 : await',
     replacement: 'const worked = await',
     tests: ['test/journeys/sync-doors.test.ts'],
   },

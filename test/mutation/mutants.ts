@@ -1,8 +1,9 @@
 import { calling } from './calling.ts'
 import { deciding } from './deciding.ts'
+import { leading } from './leading.ts'
 import type { Mutant } from './mutant.ts'
 import { takingIn } from './taking-in.ts'
 import { writing } from './writing.ts'
 
 /** Every guard of the background sync that `npm run mutate` takes out. */
-export const mutants: readonly Mutant[] = [...deciding, ...writing, ...takingIn, ...calling]
+export const mutants: readonly Mutant[] = [...deciding, ...writing, ...takingIn, ...calling, ...leading]

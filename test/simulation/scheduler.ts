@@ -17,9 +17,11 @@ interface Event {
   run: (() => void) | undefined
 }
 
-/** Anything that can crash: the events of a dead owner never happen. */
+/** Anything that can crash or be stopped: the events of a dead owner never happen, those of one asleep when it wakes. */
 export interface Owner {
   alive: boolean
+  /** Epoch ms. */
+  asleepUntil?: number
 }
 
 /**
@@ -61,12 +63,8 @@ export class Scheduler implements Clock {
   }
 
   at(delayMs: number, run: () => void, owner?: Owner): Event {
-    const guarded = owner
-      ? () => {
-          if (owner.alive) run()
-        }
-      : run
-    const event = { at: this.#now + delayMs, order: this.draw(), run: guarded }
+    const event: Event = { at: this.#now + delayMs, order: this.draw(), run }
+    if (owner) event.run = () => this.#runFor(owner, event, run)
     this.#push(event)
     return event
   }
@@ -107,6 +105,13 @@ export class Scheduler implements Clock {
       await settled()
     }
     if (until !== Number.POSITIVE_INFINITY) this.#now = until
+  }
+
+  #runFor(owner: Owner, event: Event, run: () => void): void {
+    const { alive, asleepUntil = 0 } = owner
+    if (alive && asleepUntil <= this.#now) run()
+    // Whoever wakes finds timers and answers in no order.
+    else if (alive) this.#push(Object.assign(event, { at: asleepUntil, order: this.draw() }))
   }
 
   #sleep(ms: number, signal?: AbortSignal, owner?: Owner): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { systemClock } from '../../src/clock.ts'
 import type { Jobs } from '../../src/jobs/port.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import type { ChunkStore } from '../../src/store/chunk-port.ts'
@@ -8,6 +9,7 @@ import type { Store } from '../../src/store/port.ts'
 import { Transfer } from '../../src/store/postgres/transfer.ts'
 import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import type { SyncStore } from '../../src/store/sync-port.ts'
@@ -34,7 +36,8 @@ function openSqlite() {
   const database = new Database({ path: ':memory:' })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
-  const [sync, chunks] = [new SqliteSyncStore(database), new SqliteChunkStore(database)]
+  const sync = new SqliteSyncStore(database, new SqliteLeases(systemClock))
+  const chunks = new SqliteChunkStore(database)
   return { database, jobs, store, sync, chunks, [Symbol.dispose]: () => database[Symbol.dispose]() }
 }
 

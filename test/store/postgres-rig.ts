@@ -2,6 +2,7 @@ import { systemClock, systemRandom } from '../../src/clock.ts'
 import { PgBossJobs } from '../../src/jobs/pg-boss.ts'
 import { createLog } from '../../src/log.ts'
 import { PostgresChunkStore } from '../../src/store/postgres/chunk-store.ts'
+import { PostgresLeases } from '../../src/store/postgres/leases.ts'
 import { migrate } from '../../src/store/postgres/migrations.ts'
 import { Postgres } from '../../src/store/postgres/postgres.ts'
 import { PostgresStore } from '../../src/store/postgres/store.ts'
@@ -36,6 +37,7 @@ export async function connect(url: string) {
     store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
     chunks: new PostgresChunkStore(postgres),
     sync: new PostgresSyncStore(postgres, functions),
+    leases: new PostgresLeases(postgres),
     async pass(ms: number) {
       await postgres.query('update chunk set leased_until = leased_until - :ms where leased_until > 0', {
         ms,

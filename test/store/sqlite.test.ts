@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { systemClock } from '../../src/clock.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { chunkContract, newChunk } from './chunk-contract.ts'
@@ -19,10 +21,12 @@ function openAt(path: string) {
   const database = new Database({ path })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
+  const leases = new SqliteLeases(systemClock)
   return {
     jobs,
     store,
-    sync: new SqliteSyncStore(database),
+    sync: new SqliteSyncStore(database, leases),
+    leases,
     chunks: new SqliteChunkStore(database),
     pass: async () => {},
   }

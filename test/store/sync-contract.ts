@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Leases } from '../../src/store/lease-port.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../../src/store/sync-port.ts'
 import { accept, create, newRequest, type StoreUnderTest } from './contract.ts'
 
 export interface SyncStoreUnderTest extends StoreUnderTest {
   sync: SyncStore
+  leases: Leases
 }
 
 export const NOW = 2_000_000
@@ -165,6 +167,64 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
         [replica, [], []],
       )
       assert.deepEqual(await sync.readUnsentActivities(0, 9), [])
+    })
+  })
+
+  describe(`the sync store on ${name}: the fence of who leads`, () => {
+    const LEASE = 'background-sync'
+    const TTL_MS = 60_000
+
+    /** Whether a change that touches everything is taken; leaves nothing behind when it is not. */
+    async function isTaken(sync: SyncStore, fence: number | undefined): Promise<boolean> {
+      const replica = await enter(sync, `r-${fence}`)
+      const { linkId, recordId } = replica
+      const change = {
+        now: NOW,
+        cursors: [{ stream: 'dynamics-leads', position: String(fence) }],
+        moves: [{ kind: 'tombstone', linkId, recordType: 'lead', recordId }],
+        newLinks: [{ link: { recordType: 'lead', recordId: `new-${fence}` }, replica: EMPTY }],
+        replicas: [{ ...replica, ...FULL }],
+        conflicts: [{ linkId, field: 'f', winner: 'marketo', won: 1, lost: 2 }],
+        failures: [{ linkId, failures: [REFUSED] }],
+      } as const
+      const before = await everything(sync, linkId)
+      const { kind } = await sync.save({ ...change, ...(fence !== undefined && { fence }) })
+      assert.notEqual(kind, 'stale')
+      if (kind === 'fenced') assert.deepEqual(await everything(sync, linkId), before)
+      return kind === 'saved'
+    }
+
+    async function everything(sync: SyncStore, linkId: number) {
+      return [
+        await sync.readState(),
+        await replicaOf(sync, linkId),
+        await sync.backlog(),
+        await sync.readConflicts(9),
+        await sync.readUnsentActivities(0, 9),
+      ]
+    }
+
+    test('what needs no lease is taken, and what comes with a fence that was never given is not', async ({
+      sync,
+    }) => {
+      assert.deepEqual([await isTaken(sync, undefined), await isTaken(sync, 0)], [true, false])
+      assert.deepEqual([await isTaken(sync, 1)], [false])
+    })
+
+    test('who has the lease may write, until another one has it', async ({ sync, leases }) => {
+      await leases.acquire(LEASE, 'a', TTL_MS)
+      assert.deepEqual([await isTaken(sync, 1), await isTaken(sync, 2)], [true, false])
+      await leases.release(LEASE, 1)
+      await leases.acquire(LEASE, 'b', TTL_MS)
+      assert.deepEqual([await isTaken(sync, 1), await isTaken(sync, 2)], [false, true])
+    })
+
+    test('a lease that is over is nobody’s, also while no other replica has it', async ({ sync, leases }) => {
+      await leases.acquire(LEASE, 'a', TTL_MS)
+      await leases.release(LEASE, 1)
+      assert.equal(await isTaken(sync, 1), false)
+      await leases.acquire(LEASE, 'a', TTL_MS)
+      assert.deepEqual([await isTaken(sync, 1), await isTaken(sync, 2)], [false, true])
     })
   })
 

@@ -3,6 +3,7 @@ import { recordUrl } from '../../src/action/answer.ts'
 import { systemClock } from '../../src/clock.ts'
 import { API_KEY_NAME } from '../../src/http/auth.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import type { Counts, PerWay, SyncControl, SyncRun, SyncStatus } from '../../src/sync/control.ts'
 import { type SyncDoorOptions, syncDoor } from '../../src/sync/door.ts'
@@ -61,7 +62,7 @@ export function scriptedControl(status: Partial<SyncStatus> = {}) {
 export async function openDoors(t: TestContext, run: SyncRun, options: Partial<SyncDoorOptions> = {}) {
   const database = new Database({ path: ':memory:' })
   t.after(() => database[Symbol.dispose]())
-  const store = new SqliteSyncStore(database)
+  const store = new SqliteSyncStore(database, new SqliteLeases(systemClock))
   const clock = { ...systemClock, now: () => NOW }
   const { app, log } = await createEdge(t, {
     schemas: syncSchemas,

@@ -7,6 +7,7 @@ import { recordIdOf } from '../../src/person/identity.ts'
 import { defaultSelection, type FieldSelection } from '../../src/person/selection.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import type { SyncStore } from '../../src/store/sync-port.ts'
@@ -73,7 +74,7 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
   const database = new Database({ path: ':memory:' })
   const jobs = new SqliteJobs(database)
   new SqliteStore({ database, jobs, deriveRecordId: recordIdOf.bind(undefined, 'sandbox') })
-  const store = new SqliteSyncStore(database)
+  const store = new SqliteSyncStore(database, new SqliteLeases(systemClock))
   const settings = { ...defaultSyncSettings, lifeIntervalMs: 0, ...options.settings }
   let happens = () => {}
   const changes: Dataverse['changes'] = {

@@ -6,6 +6,7 @@ import type { Rows } from '../../src/dataverse/rows.ts'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { defaultSelection } from '../../src/person/selection.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { RowIntake } from '../../src/sync/row-intake.ts'
 
@@ -29,7 +30,7 @@ async function clearUp(ids: readonly string[], readRows: (id: string) => SeenRow
   }
   const intake = new RowIntake({
     ...{ recordType: 'lead', clock: systemClock, settings: defaultSyncSettings },
-    ...{ rows, store: new SqliteSyncStore(database) },
+    ...{ rows, store: new SqliteSyncStore(database, new SqliteLeases(systemClock)) },
   })
   const page: ChangePage = {
     ...{ kind: 'page', rows: [rowOf('seen')], deletedIds: [], next: 'n', more: false },

@@ -6,13 +6,15 @@ import type { Postgres } from './postgres.ts'
 export async function saveChange(
   postgres: Postgres,
   functions: string,
-  { now, ...change }: SyncChange,
+  { now, fence, ...change }: SyncChange,
 ): ReturnType<SyncStore['save']> {
-  const [row] = await postgres.query(`select ${functions}.save_change(:change, :now) as ids`, {
+  const [row] = await postgres.query(`select ${functions}.save_change(:fence, :change, :now) as ids`, {
+    fence: fence ?? null,
     change: JSON.stringify(toColumns(change)),
     now,
   })
-  const linkIds = row?.ids as number[] | null
+  const linkIds = row?.ids as number[] | 'fenced' | null
+  if (linkIds === 'fenced') return { kind: 'fenced' }
   return linkIds === null ? { kind: 'stale' } : { kind: 'saved', linkIds }
 }
 
@@ -24,7 +26,7 @@ function toColumns({
   replicas = [],
   conflicts = [],
   failures = [],
-}: Omit<SyncChange, 'now'>) {
+}: Omit<SyncChange, 'now' | 'fence'>) {
   return {
     cursors,
     moves,

@@ -1,23 +1,32 @@
 import { toParameters } from '../replica-rows.ts'
 import type { NewReplica, Replica, SyncChange } from '../sync-port.ts'
 import { Failures } from './failures.ts'
+import type { SqliteLeases } from './leases.ts'
 import { LinkMoves, type LinkMovesParts } from './link-moves.ts'
 
 /** A replica of the change is not the one that is stored. Thrown inside a transaction, it undoes all of it. */
 export class Stale extends Error {}
 
+/** The change comes from somebody whose lease is over. */
+export class Fenced extends Error {}
+
+export interface SyncChangesParts extends Omit<LinkMovesParts, 'now'> {
+  leases: Pick<SqliteLeases, 'isHeld'>
+}
+
 /** One change of the sync, from the links to the cursors. Runs inside a transaction. */
 export class SyncChanges {
-  readonly #parts: Omit<LinkMovesParts, 'now'>
+  readonly #parts: SyncChangesParts
   readonly #failures: Failures
 
-  constructor(parts: Omit<LinkMovesParts, 'now'>) {
+  constructor(parts: SyncChangesParts) {
     this.#parts = parts
     this.#failures = new Failures(parts.sql, parts.sync, parts.links)
   }
 
-  /** Gives the ids of `newLinks`. Throws Stale. */
-  apply({ now, cursors = [], moves = [], newLinks = [], ...change }: SyncChange): number[] {
+  /** Gives the ids of `newLinks`. Throws Stale or Fenced. */
+  apply({ now, fence, cursors = [], moves = [], newLinks = [], ...change }: SyncChange): number[] {
+    if (fence !== undefined && !this.#parts.leases.isHeld('background-sync', fence)) throw new Fenced()
     const linkMoves = new LinkMoves({ ...this.#parts, now })
     for (const move of moves) linkMoves.apply(move)
     const linkIds = newLinks.map((one) => this.#add(one, linkMoves))

@@ -13,9 +13,10 @@ import type {
 } from '../sync-port.ts'
 import { toBacklog, toConflict, toCursor, toFailure, toUnsentActivity } from '../sync-rows.ts'
 import type { Database } from './database.ts'
+import type { SqliteLeases } from './leases.ts'
 import { Links, recordName } from './links.ts'
 import { prepareStatements as prepareLinkStatements } from './statements.ts'
-import { Stale, SyncChanges } from './sync-changes.ts'
+import { Fenced, Stale, SyncChanges } from './sync-changes.ts'
 import { prepareStatements, type SyncStatements } from './sync-statements.ts'
 
 /** The background sync's half of the embedded driver. Shares the database, and so its transactions, with the other. */
@@ -25,12 +26,12 @@ export class SqliteSyncStore implements SyncStore {
   readonly #links: Links
   readonly #changes: SyncChanges
 
-  constructor(database: Database) {
+  constructor(database: Database, leases: Pick<SqliteLeases, 'isHeld'>) {
     this.#db = database
     const sql = prepareLinkStatements(database)
     this.#sync = prepareStatements(database)
     this.#links = new Links(sql)
-    this.#changes = new SyncChanges({ sql, sync: this.#sync, links: this.#links })
+    this.#changes = new SyncChanges({ sql, sync: this.#sync, links: this.#links, leases })
   }
 
   async readState(): ReturnType<SyncStore['readState']> {
@@ -68,6 +69,7 @@ export class SqliteSyncStore implements SyncStore {
       return { kind: 'saved', linkIds: await this.#db.write(() => this.#changes.apply(change)) }
     } catch (error) {
       if (error instanceof Stale) return { kind: 'stale' }
+      if (error instanceof Fenced) return { kind: 'fenced' }
       throw error
     }
   }

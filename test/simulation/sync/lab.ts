@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import pino from 'pino'
+import { type CallContext, untilAborted } from '../../../src/abort.ts'
 import type { Random } from '../../../src/clock.ts'
 import { SqliteJobs } from '../../../src/jobs/sqlite.ts'
 import { recordIdOf } from '../../../src/person/identity.ts'
+import type { Leases } from '../../../src/store/lease-port.ts'
 import { Database } from '../../../src/store/sqlite/database.ts'
+import { SqliteLeases } from '../../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../../src/store/sqlite/sync-store.ts'
 import type { SyncStore } from '../../../src/store/sync-port.ts'
+import type { SyncControl } from '../../../src/sync/control.ts'
 import type { Engine } from '../../../src/sync/engine.ts'
+import { createReplicatedSync } from '../../../src/sync/replicated.ts'
 import type { SyncSettings } from '../../../src/sync/settings.ts'
 import { createSync } from '../../../src/sync/sync.ts'
 import { type Owner, Scheduler } from '../scheduler.ts'
@@ -26,19 +31,31 @@ export interface LabOptions {
   /** Rows have a column that takes the id of each write. */
   stamped?: boolean
   settings?: Partial<SyncSettings>
+  /** Processes that share the store, of which one leads; absent: one, whose cycles begin when a test says so. */
+  replicas?: number
 }
 
 export const INTERVAL_MS = 60_000
 const STEP_MS = 1_000
 const DYNAMICS_ONE_WAY_MS = 400
 const MARKETO_ONE_WAY_MS = 800
-const silent = pino({ level: 'silent' })
+
+/** A dead replica is back within this time. */
+const REBOOT_MS_MAX = 60_000
+const WRITES = new Set(['rows.update', 'syncLeads.update', 'syncLeads.upsert', 'activityLog.add'])
 
 interface Process extends Owner {
   engine: Engine
 }
 
-/** Two simulated vendors, people, the real store, and the real engine in a process that may die anywhere. */
+/** One of several, which runs its cycles by itself. */
+export interface Replica extends Owner {
+  name: string
+  control: SyncControl
+  stop(): void
+}
+
+/** Two simulated vendors, people, the real store, and the real engine in processes that may die or sleep anywhere. */
 export class Lab {
   readonly scheduler: Scheduler
   readonly marketo: SimulatedMarketo
@@ -52,10 +69,18 @@ export class Lab {
   readonly records: Records
   readonly #options: LabOptions
   readonly #database = new Database({ path: ':memory:', defer: (flush) => flush() })
+  readonly leases: Leases
+  readonly replicas: Replica[] = []
   #process: Process | undefined
   crashes = 0
+  naps = 0
   /** Asked before and after every verb of the store and of both vendors: true = the process dies there. */
   diesHere: (point: string) => boolean = () => false
+  /** The same: for how long the process is stopped there, ms. */
+  sleepsHere: (point: string, owner: Owner) => number = () => 0
+  /** Lines of the log at level error. */
+  readonly errors: string[] = []
+  readonly #log = pino({ level: 'error' }, { write: (line) => void this.errors.push(line) })
   /** Errors that no cycle may end with. */
   readonly faults: unknown[] = []
 
@@ -79,10 +104,14 @@ export class Lab {
       deriveRecordId: (recordType, key, generation) => recordIdOf('sim.example', recordType, key, generation),
     })
     this.campaign = new Campaign({ scheduler, store, marketo, dynamics, oracle })
-    this.store = new SqliteSyncStore(this.#database)
+    const leases = new SqliteLeases(scheduler)
+    this.leases = leases
+    this.store = new SqliteSyncStore(this.#database, leases)
     this.records = new Records(this.#database, marketo, dynamics)
     this.#watch()
-    this.boot()
+    const { replicas = 0 } = options
+    if (replicas === 0) this.boot()
+    for (let number = 0; number < replicas; number += 1) this.#bootReplica(number)
   }
 
   [Symbol.dispose](): void {
@@ -93,33 +122,69 @@ export class Lab {
   /** A new process with nothing but the store. */
   boot(): void {
     const owner: Owner = { alive: true }
-    const engine = createSync({
+    this.#process = Object.assign(owner, { engine: createSync(this.#partsOf(owner)) })
+  }
+
+  #bootReplica(number: number): void {
+    const random = this.#random()
+    const owner = { alive: true, name: random.uuid() }
+    const stopping = new AbortController()
+    const { run, control } = createReplicatedSync({
+      ...this.#partsOf(owner),
+      leases: this.#mortal(owner, 'leases', this.leases),
+      replica: owner.name,
+    })
+    const stop = () => stopping.abort(new Error('stopped'))
+    this.replicas[number] = Object.assign(owner, { control, stop })
+    void run(stopping.signal)
+  }
+
+  #partsOf(owner: Owner) {
+    return {
       dataverse: this.#fragile(owner, dataverseFor(owner, this.dynamics, this.toDynamics)),
       marketo: this.#fragile(owner, marketoFor(owner, this.marketo, this.toMarketo)),
       store: this.#mortal(owner, 'store', this.store),
       selection: selectionOf(this.#options.stamped ?? true),
       clock: this.scheduler.clockOf(owner),
       random: this.#random(),
-      log: silent,
+      log: this.#log,
       ...(this.#options.settings && { settings: this.#options.settings }),
-    })
-    this.#process = Object.assign(owner, { engine })
+    }
+  }
+
+  /** The replica that has the lease. */
+  async leader(): Promise<Replica | undefined> {
+    const lease = await this.leases.read('background-sync')
+    return lease?.isOver === false ? this.replicas.find(({ name }) => name === lease.holder) : undefined
   }
 
   stop(): void {
-    if (this.#process) this.#process.alive = false
+    for (const process of [this.#process, ...this.replicas]) if (process) process.alive = false
   }
 
   /** Kills the process; a new one starts with the next cycle. */
   crash(): void {
-    if (!this.#process?.alive) return
-    this.#process.alive = false
+    if (this.#process) this.#kill(this.#process)
+  }
+
+  /** Kills the replica; it is back after a while. */
+  crashReplica(replica: Replica): void {
+    this.#kill(replica)
+    const number = this.replicas.indexOf(replica)
+    this.scheduler.at(this.scheduler.between(1, REBOOT_MS_MAX), () => this.#bootReplica(number))
+  }
+
+  #kill(process: Owner): void {
+    if (!process.alive) return
+    process.alive = false
     this.crashes += 1
     this.scheduler.note('x')
   }
 
-  /** One cycle from its beginning to its end, or to the death of the process. */
+  /** One cycle from its beginning to its end, or to the death of the process; those of replicas begin by themselves. */
   async cycle(): Promise<void> {
+    if (this.faults.length > 0) throw this.faults[0]
+    if (this.replicas.length > 0) return
     if (!this.#process?.alive) this.boot()
     const process = this.#process
     assert.ok(process)
@@ -190,10 +255,38 @@ export class Lab {
     return Object.fromEntries(wrapped) as T
   }
 
+  /** As the clients of both vendors do: nothing leaves for who may not send any more, and nobody waits in vain. */
+  async #carryOut(owner: Owner, point: string, args: unknown[], run: () => unknown): Promise<unknown> {
+    const call = args.find(isCall)
+    call?.beforeCall?.()
+    call?.signal.throwIfAborted()
+    if (WRITES.has(point)) await this.#mustLead(owner, point)
+    const result: unknown = await (call ? untilAborted(Promise.resolve(run()), call.signal) : run())
+    const isSaved = point === 'store.save' && (result as { kind: string }).kind === 'saved'
+    if (isSaved) await this.#mustLead(owner, point)
+    return result
+  }
+
+  async #mustLead(owner: Owner, point: string): Promise<void> {
+    if (this.replicas.length === 0 || owner === (await this.leader())) return
+    this.faults.push(new Error(`${point} by a replica that does not lead`))
+  }
+
+  #die(owner: Owner): void {
+    const replica = this.replicas.find((one) => one === owner)
+    if (replica) this.crashReplica(replica)
+    else this.crash()
+  }
+
   /** The process may die before each verb and after it; what a verb did stays done. */
   #mortal<T extends object>(owner: Owner, name: string, target: T): T {
-    const lives = (point: string) => {
-      if (owner.alive && owner === this.#process && this.diesHere(point)) this.crash()
+    const lives = async (point: string) => {
+      if (owner.alive && this.diesHere(point)) this.#die(owner)
+      const napMs = owner.alive ? this.sleepsHere(point, owner) : 0
+      if (napMs === 0) return owner.alive
+      this.naps += 1
+      owner.asleepUntil = this.scheduler.now() + napMs
+      await this.scheduler.turn(owner)
       return owner.alive
     }
     return new Proxy(target, {
@@ -202,13 +295,19 @@ export class Lab {
         if (typeof verb !== 'function') return verb
         const point = `${name}.${String(verbName)}`
         return async (...args: unknown[]) => {
-          if (!lives(`before ${point}`)) return new Promise(() => {})
-          const result: unknown = await Reflect.apply(verb, target, args)
-          if (!lives(`after ${point}`)) return new Promise(() => {})
+          if (!(await lives(`before ${point}`))) return new Promise(() => {})
+          const result: unknown = await this.#carryOut(owner, point, args, () =>
+            Reflect.apply(verb, target, args),
+          )
+          if (!(await lives(`after ${point}`))) return new Promise(() => {})
           await this.scheduler.turn(owner)
           return result
         }
       },
     })
   }
+}
+
+function isCall(argument: unknown): argument is CallContext {
+  return typeof argument === 'object' && argument !== null && 'signal' in argument
 }

@@ -13,6 +13,10 @@ export interface WorldOptions extends StormOptions {
   trouble: Trouble
   /** Probability that the process dies before or after a verb. */
   crashAtVerb: number
+  /** Processes that share the store; absent: one. */
+  replicas?: number
+  /** Probability that a replica is stopped before or after a verb, and goes on later. */
+  napAtVerb?: number
   /** Share of the change log's entries that become visible late, and how late at most, ms. */
   lateEntries: { share: number; msMax: number }
 }
@@ -26,6 +30,7 @@ export interface WorldResult {
   unknown: number
   busy: number
   crashes: number
+  naps: number
   writes: number
   created: number
   campaigns: number
@@ -40,6 +45,8 @@ export interface WorldResult {
 const MARKETO_LATE_MS = 90_000
 const DYNAMICS_LATE_MS = 900_000
 const HOUR_MS = 3_600_000
+/** Well past the lease, and past the time that a write to Marketo takes at most. */
+const NAP_MS_MAX = 240_000
 /** Late commits and late entries are over, lost writes are waited out, unproven ones were read back. */
 const REST_MS = 1_800_000
 const IDLE_CYCLES = 3
@@ -60,7 +67,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options
-    this.lab = new Lab({ seed: options.seed, stamped: options.stamped })
+    this.lab = new Lab(options)
     this.#storm = new Storm(this.lab, options)
   }
 
@@ -88,6 +95,7 @@ export class World {
       unknown: lab.toMarketo.unknown + lab.toDynamics.unknown,
       busy: lab.toMarketo.busy + lab.toDynamics.busy,
       crashes: lab.crashes,
+      naps: lab.naps,
       writes: lab.writes,
       created: marketo.made,
       campaigns: lab.campaign.made,
@@ -96,10 +104,13 @@ export class World {
 
   async #rage(ms: number): Promise<void> {
     const lab = this.lab
-    const { trouble, crashAtVerb } = this.#options
+    const { trouble, crashAtVerb, napAtVerb = 0 } = this.#options
     lab.toMarketo.trouble = { ...trouble, lateMsMax: MARKETO_LATE_MS }
     lab.toDynamics.trouble = { ...trouble, lateMsMax: DYNAMICS_LATE_MS }
     lab.diesHere = () => lab.scheduler.chance(crashAtVerb)
+    lab.sleepsHere = () => {
+      return napAtVerb > 0 && lab.scheduler.chance(napAtVerb) ? lab.scheduler.between(1, NAP_MS_MAX) : 0
+    }
     this.#storm.begin()
     const end = lab.scheduler.now() + ms
     while (lab.scheduler.now() < end) await lab.cycles(1)
@@ -107,6 +118,7 @@ export class World {
     lab.toMarketo.trouble = NO_TROUBLE
     lab.toDynamics.trouble = NO_TROUBLE
     lab.diesHere = () => false
+    lab.sleepsHere = () => 0
   }
 
   async #rest(name: string): Promise<void> {

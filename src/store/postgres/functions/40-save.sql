@@ -241,13 +241,14 @@ begin
   end loop;
 end $$;
 
--- Gives the ids of the new links in their order; null when the change is stale, and nothing was written.
-create function save_change(change jsonb, now_ms bigint) returns jsonb language plpgsql
+-- Gives the ids of the new links in their order; "fenced" or, when the change is stale, null: nothing was written.
+create function save_change(fence bigint, change jsonb, now_ms bigint) returns jsonb language plpgsql
 set search_path from current as $$
 declare
   ids bigint[] := '{}';
   one jsonb;
 begin
+  if not require_fence(fence) then return '"fenced"'; end if;
   perform hold_change(change);
   if is_stale(change) then return null; end if;
   perform apply_move(move, now_ms) from jsonb_array_elements(change -> 'moves') as move;

@@ -1,0 +1,61 @@
+import type { CallContext } from '../abort.ts'
+import type { Leases } from '../store/lease-port.ts'
+import type { SyncStore } from '../store/sync-port.ts'
+import type { CycleReport, InitialSync, Preview, SyncControl, SyncStatus } from './control.ts'
+import type { Engine } from './engine.ts'
+import type { Leader } from './leader.ts'
+import { readNote } from './note.ts'
+
+export interface DeskOptions {
+  leases: Pick<Leases, 'read'>
+  leader: Pick<Leader, 'reportOf' | 'wake'>
+  store: Pick<SyncStore, 'readState' | 'setPaused' | 'backlog'>
+  /** Of no tenure: it reads, and what it would write is refused. */
+  engine: Pick<Engine, 'report' | 'preview'>
+}
+
+/** Where an operator asks, on whichever replica: the answer is that of the one that leads. */
+export class Desk implements SyncControl {
+  readonly #options: DeskOptions
+
+  constructor(options: DeskOptions) {
+    this.#options = options
+  }
+
+  async status(): Promise<SyncStatus> {
+    const { leases, leader, engine } = this.#options
+    const lease = await leases.read('background-sync')
+    // While nobody has led yet, there is nothing to tell but what an engine begins with.
+    const told = leader.reportOf(lease?.fence) ?? readNote(lease?.note) ?? engine.report()
+    const { rowsRead, ...report } = told
+    return {
+      ...report,
+      ...(lease && !lease.isOver && { leader: { replica: lease.holder, since: lease.since } }),
+      initialSync: await this.#initialSync(rowsRead),
+    }
+  }
+
+  async #initialSync(rowsRead: CycleReport['rowsRead']): Promise<InitialSync> {
+    const { store } = this.#options
+    const { cursors } = await store.readState()
+    const tables = cursors.filter(({ stream }) => stream.startsWith('dynamics'))
+    if (tables.length === 0) return { state: 'waiting', rowsRead }
+    if (tables.some(({ readAt }) => readAt === undefined) || tables.length < 2)
+      return { state: 'reading', rowsRead }
+    const { initial } = await store.backlog()
+    return { state: initial > 0 ? 'loading' : 'done', rowsRead }
+  }
+
+  async pause(): Promise<void> {
+    await this.#options.store.setPaused(true)
+  }
+
+  async resume(): Promise<void> {
+    await this.#options.store.setPaused(false)
+    this.#options.leader.wake()
+  }
+
+  preview(itemsMax: number, call: CallContext): Promise<Preview> {
+    return this.#options.engine.preview(itemsMax, call)
+  }
+}

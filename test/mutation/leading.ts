@@ -1,0 +1,95 @@
+import type { Mutant } from './mutant.ts'
+
+const REPLICAS = 'test/simulation/sync/replicas.test.ts'
+
+/** Leading: of several replicas one works, and whoever has slept past its lease does nothing any more. */
+export const leading: readonly Mutant[] = [
+  {
+    name: 'fence of a change',
+    why: 'who was asleep moves a cursor or a shadow after another one has',
+    file: 'src/store/sqlite/sync-changes.ts',
+    text: 'throw new Fenced()',
+    replacement: 'void 0',
+    tests: ['test/store/sqlite.test.ts', REPLICAS],
+  },
+  {
+    name: 'fence with every save',
+    why: 'the store cannot tell who writes',
+    file: 'src/sync/fenced-store.ts',
+    text: 'store.save({ ...change, fence })',
+    replacement: 'store.save(change)',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'fenced ends the tenure',
+    why: 'the cycle goes on with what was not written, and ends in an error',
+    file: 'src/sync/fenced-store.ts',
+    text: "if (saved.kind !== 'fenced') return saved",
+    replacement: 'if (saved) return saved',
+    tests: ['test/sync/fenced-store.test.ts'],
+  },
+  {
+    name: 'lease by our own clock',
+    why: 'who was asleep sends to a vendor while another one leads',
+    file: 'src/sync/tenure.ts',
+    text: 'if (isWithin(this.#leaseMs, this.#renewedAt, this.#clock.now())) return',
+    replacement: 'return',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'lease counted from when it was asked for',
+    why: 'an answer that comes late makes the lease longer than the store grants it',
+    file: 'src/sync/leader.ts',
+    text: 'if (isOurs) tenure.renewed(askedAt)',
+    replacement: 'if (isOurs) tenure.renewed(clock.now())',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'check before a call to Marketo',
+    why: 'the timers of a process that wakes up run after what it was about to send',
+    file: 'src/marketo/sender.ts',
+    text: 'call.beforeCall?.()',
+    replacement: '',
+    tests: ['test/marketo/client.test.ts'],
+  },
+  {
+    name: 'check before a call to Dynamics',
+    why: 'the timers of a process that wakes up run after what it was about to send',
+    file: 'src/dataverse/sender.ts',
+    text: 'beforeCall?.()',
+    replacement: '',
+    tests: ['test/dataverse/client.test.ts'],
+  },
+  {
+    name: 'check with every call of a cycle',
+    why: 'the vendors’ rooms do not know whom to ask',
+    file: 'src/sync/sync.ts',
+    text: '...(tenure && { beforeCall: tenure.check }),',
+    replacement: '',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'release at the end',
+    why: 'a rolling restart leaves nobody in the lead for as long as a lease lasts',
+    file: 'src/sync/leader.ts',
+    text: 'await Promise.all([renewing, this.#release(tenure)])',
+    replacement: 'await renewing',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'resume on another replica',
+    why: 'the leader hears of it an interval later',
+    file: 'src/sync/leader.ts',
+    text: 'if (engine.isPaused && !(await store.readState()).paused) engine.wake()',
+    replacement: '',
+    tests: [REPLICAS],
+  },
+  {
+    name: 'word of the leader',
+    why: 'a replica that does not lead tells of itself',
+    file: 'src/sync/desk.ts',
+    text: 'readNote(lease?.note) ?? ',
+    replacement: '',
+    tests: [REPLICAS],
+  },
+]
