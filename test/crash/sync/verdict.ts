@@ -73,6 +73,11 @@ function lostEdits(
     conflicts.some((conflict) => conflict.field === field && conflict.lost === value)
   const writesOf = (side: Side, field: string) =>
     written[side].filter((one) => one.home === homes[side] && one.field === field)
+  /** Also of those that were deleted there, and made anew. */
+  const allWritesOf = (side: Side, field: string) => {
+    const all = new Set([homes[side], ...own.filter((edit) => edit.side === side).map(({ home }) => home)])
+    return written[side].filter((one) => all.has(one.home) && one.field === field)
+  }
   return own.flatMap((edit) => {
     const { field, value, side, number } = edit
     const stands = pair.row.values[field] ?? null
@@ -80,7 +85,7 @@ function lostEdits(
     const here = writesOf(side, field)
     if (here[here.findIndex((one) => one.value === value) + 1]?.byService === false) return []
     const final = own.findLast((one) => one.field === field && one.value === stands)
-    const there = writesOf(side === 'marketo' ? 'dynamics' : 'marketo', field)
+    const there = allWritesOf(side === 'marketo' ? 'dynamics' : 'marketo', field)
     const travelled = there.some((one) => one.value === value && one.byService)
     if (travelled && final !== undefined && final.number > number) return []
     return [
