@@ -92,7 +92,11 @@ function withoutOvertaken(replica: Replica): { replica: Replica; overtaken: Fiel
   const { restore, ...rest } = replica
   if (restore === undefined || rest.marketo === undefined) return { replica, overtaken: [] }
   const { marketo } = rest
-  const isOurs = (field: string) => marketo[field] === lastSent(replica, field)?.value
+  // Of what both sides had agreed on: an older write of ours that came late, and that nobody has touched since.
+  const isLate = (field: string) =>
+    restore[field] === rest.shadow?.[field] &&
+    rest.sent.some((one) => one.shown && one.field === field && one.value === marketo[field])
+  const isOurs = (field: string) => marketo[field] === lastSent(replica, field)?.value || isLate(field)
   const left = Object.entries(restore).filter(([field]) => isOurs(field))
   const overtaken = Object.entries(restore)
     .filter(([field, lost]) => !isOurs(field) && marketo[field] !== lost)

@@ -85,6 +85,14 @@ export const leading: readonly Mutant[] = [
     tests: [REPLICAS],
   },
   {
+    name: 'late call of a former leader',
+    why: 'a value that both sides had moved on from comes back and travels',
+    file: 'src/sync/decide.ts',
+    text: ' || isLate(field)',
+    replacement: '',
+    tests: [REPLICAS],
+  },
+  {
     name: 'word of the leader',
     why: 'a replica that does not lead tells of itself',
     file: 'src/sync/desk.ts',

@@ -117,6 +117,28 @@ test('a record may be read, and not yet written, by two leaders: the second wait
   assert.deepEqual([person.fields.phone, lab.records.differences(), lab.faults], ['d2', [], []])
 })
 
+for (const table of ['lead', 'contact'] as const) {
+  test(`the call for a ${table} that a leader still sends when it wakes up, long after, does not last`, async () => {
+    using lab = new Lab({ seed: 9, replicas: 2 })
+    const { row, person } = await linkedPair(lab, table)
+    lab.humans.editRow(row, 'phone', 'd1')
+    lab.sleepsHere = (point) => {
+      if (point !== 'before syncLeads.update') return 0
+      lab.sleepsHere = () => 0
+      return 20 * SETTLE_MS
+    }
+    await lab.cycles(2)
+    assert.equal(lab.naps, 1)
+    lab.humans.editRow(row, 'phone', 'd2')
+    await lab.cycles(SETTLED_CYCLES + 2)
+    assert.equal(person.fields.phone, 'd2')
+    lab.marketo.update(person.id, { phone: 'd1' })
+    await lab.cycles(SETTLED_CYCLES + 1)
+    assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['d2', 'd2'])
+    assert.deepEqual([lab.records.differences(), lab.faults], [[], []])
+  })
+}
+
 /** Epoch ms of each write to Marketo. */
 function sends(lab: Lab): number[] {
   const sentAt: number[] = []
