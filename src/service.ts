@@ -25,7 +25,7 @@ import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
 import type { Quota } from './quota.ts'
-import { openStorage } from './storage.ts'
+import { openStorage, type Storage } from './storage.ts'
 import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import type { SyncStore } from './store/sync-port.ts'
@@ -74,6 +74,16 @@ export async function createService(
 
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
   const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log })
+  try {
+    return await assemble(parts, storage, deriveRecordId)
+  } catch (error) {
+    await storage[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function assemble(parts: Parts, storage: Storage, deriveRecordId: DeriveRecordId): Promise<Service> {
+  const { config, clock, log } = parts
   const dataverse = buildDataverse(parts, storage.quota)
   const marketo = buildMarketo(parts, storage.quota)
   const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
