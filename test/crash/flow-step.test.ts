@@ -2,21 +2,33 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { startSandbox } from '../../src/sandbox/index.ts'
 import { CallbackReceiver } from '../journeys/callback-receiver.ts'
+import { withoutServers } from '../postgres/cluster.ts'
 import { Draw } from './draw.ts'
+import { Fleet } from './fleet.ts'
+import { startStore } from './store.ts'
 import { until } from './until.ts'
-import { Victim } from './victim.ts'
 
 const HOST = '127.0.0.1'
 const KEY = 'crash-key-0123456789-0123456789-0123456'
 const KILLS = 8
 const TIMEOUT_MS = 120_000
-const REST_WITHIN_MS = 30_000
+/** A dead replica's chunk is free after its lease, and looked for every two seconds. */
+const REST_WITHIN_MS = 45_000
 const SETTINGS = { DATAVERSE_CALL_TIMEOUT_MS: '500', RECOVERY_INTERVAL_SECONDS: '1' }
 
-test(`each chunk has one whole answer, and each person one record, when the service is killed ${KILLS} times`, async (t) => {
+test(`each chunk has one whole answer, and each person one record, when the service is killed ${KILLS} times`, (t) =>
+  play(t, 1))
+
+test(
+  'the same with three replicas on PostgreSQL, who take up what the others leave',
+  { skip: withoutServers },
+  (t) => play(t, 3),
+)
+
+async function play(t: TestContext, replicas: number): Promise<void> {
   const seed = Math.floor(Math.random() * 1_000_000)
   t.diagnostic(`seed ${seed}`)
   const draw = new Draw(seed)
@@ -24,10 +36,12 @@ test(`each chunk has one whole answer, and each person one record, when the serv
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-flow-step-'))
   await using sandbox = await startSandbox({ host: HOST, replyDelayMs: 10 })
   await using receiver = await CallbackReceiver.listen()
-  const victim = new Victim({
+  await using store = await startStore(replicas, directory)
+  const fleet = new Fleet({
     host: HOST,
-    environment: { ...sandbox.environment(), ...SETTINGS, API_KEYS: `crash:${KEY}`, DATA_DIR: directory },
-    logFile: join(directory, 'service.log'),
+    environment: { ...sandbox.environment(), ...SETTINGS, ...store.environment, API_KEYS: `crash:${KEY}` },
+    replicas,
+    directory,
   })
   const chunks = new Map<string, number[]>()
   let people = 0
@@ -37,7 +51,7 @@ test(`each chunk has one whole answer, and each person one record, when the serv
   const submit = async (token: string, body: string) => {
     for (;;) {
       signal.throwIfAborted()
-      const url = await victim.url.catch(() => undefined)
+      const url = await fleet.url.catch(() => undefined)
       sent += 1
       const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
       const init = { method: 'POST', headers, body }
@@ -65,6 +79,7 @@ test(`each chunk has one whole answer, and each person one record, when the serv
         () => sandbox.dataverse.calls.length,
         () => sandbox.dataverse.commits.length,
       ])
+      const victim = fleet.any(draw)
       if (draw.chance(0.8)) await victim.url
       const enough = count() + draw.between(1, 8)
       await until(() => count() >= enough, signal)
@@ -73,7 +88,7 @@ test(`each chunk has one whole answer, and each person one record, when the serv
     }
   }
 
-  victim.start()
+  fleet.start()
   try {
     const calm = new AbortController()
     await Promise.all([kill().finally(() => calm.abort()), campaign(calm.signal), campaign(calm.signal)])
@@ -88,7 +103,7 @@ test(`each chunk has one whole answer, and each person one record, when the serv
       assert.deepEqual([...outcomes], ['created'], `the outcomes of ${token}`)
     }
   } finally {
-    await victim.kill()
+    await fleet.kill()
   }
   const bodies = Map.groupBy(receiver.received, ({ token }) => token)
   for (const [token, tries] of bodies) {
@@ -99,7 +114,7 @@ test(`each chunk has one whole answer, and each person one record, when the serv
   assert.equal(new Set(made.map(({ columns }) => columns.lastname)).size, people)
   t.diagnostic(`${chunks.size} chunks, ${people} people, ${receiver.received.length} callbacks`)
   await rm(directory, { recursive: true })
-})
+}
 
 function bodyOf(token: string, ids: readonly number[], type: string, callbackUrl: string): string {
   return JSON.stringify({
