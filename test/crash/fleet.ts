@@ -11,14 +11,25 @@ export interface FleetOptions extends Omit<VictimOptions, 'logFile'> {
 
 /** The replicas of one service, called in turn as a load balancer would, but for its knowing who is well. */
 export class Fleet {
-  readonly victims: readonly Victim[]
+  readonly #options: Omit<FleetOptions, 'replicas'>
+  readonly #victims: Victim[] = []
   #turn = 0
 
-  constructor({ replicas, directory, ...options }: FleetOptions) {
-    this.victims = Array.from(
-      { length: replicas },
-      (_, number) => new Victim({ ...options, logFile: join(directory, `service-${number}.log`) }),
-    )
+  constructor({ replicas, ...options }: FleetOptions) {
+    this.#options = options
+    while (this.#victims.length < replicas) this.join()
+  }
+
+  get victims(): readonly Victim[] {
+    return this.#victims
+  }
+
+  /** Another replica, not started yet. */
+  join(): Victim {
+    const { directory, ...options } = this.#options
+    const victim = new Victim({ ...options, logFile: join(directory, `service-${this.#victims.length}.log`) })
+    this.#victims.push(victim)
+    return victim
   }
 
   /** Of the next replica; it may be down, or stopped. */

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
-import { migrate } from '../../src/store/postgres/migrations.ts'
+import { migrate, readFunctions } from '../../src/store/postgres/migrations.ts'
 import { Postgres } from '../../src/store/postgres/postgres.ts'
 import { statement } from '../../src/store/postgres/statement.ts'
+import { PostgresStore } from '../../src/store/postgres/store.ts'
+import { accept, deriveRecordId, newRequest } from '../store/contract.ts'
+import { openPostgres } from '../store/postgres-rig.ts'
 import { Cluster, withoutPostgres, withoutServers } from './cluster.ts'
 import { sharedCluster } from './shared-cluster.ts'
 
@@ -47,9 +50,32 @@ describe('statements on PostgreSQL', { skip: withoutPostgres }, () => {
     const cluster = await sharedCluster()
     const url = await cluster.createDatabase()
     const replicas = [connect(url), connect(url), connect(url)]
-    const schemas = await Promise.all(replicas.map(migrate))
+    const schemas = await Promise.all(replicas.map((one) => migrate(one)))
     assert.equal(new Set(schemas).size, 1)
     await Promise.all(replicas.map((one) => one.close()))
+  })
+})
+
+describe('two versions of the service', { skip: withoutPostgres }, () => {
+  it('work side by side on one database, each with its own functions', async () => {
+    await using older = await openPostgres()
+    const functions = await migrate(older.postgres, `${readFunctions()} -- as the next version has them`)
+    assert.notEqual(functions, older.functions)
+    const { postgres, jobs } = older
+    const newer = new PostgresStore({ postgres, functions, jobs, deriveRecordId })
+    const work = await accept(older.store, newRequest({ marketoId: 1, email: 'a@x' }))
+    const { recordId, recordType } = work.link
+    const intent = await newer.storeIntent(work.requestId, recordId, '{}', 1_000_000)
+    assert.equal(intent.kind, 'stored')
+    const outcome = await older.store.settle(
+      work.requestId,
+      { kind: 'linked', recordType, recordId, provenAt: 1_000_000 },
+      1_000_000,
+    )
+    assert.equal(outcome.outcome, 'created')
+    const again = await accept(newer, newRequest({ email: 'a@x' }))
+    assert.equal(again.link.linkId, work.link.linkId)
+    assert.equal(await migrate(older.postgres), older.functions)
   })
 })
 

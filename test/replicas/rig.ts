@@ -32,6 +32,8 @@ export interface RigOptions {
   replyDelayMs?: number
   settings?: Record<string, string>
   withMarketo?: boolean
+  /** Before the first replica starts. */
+  setUp?: (sandbox: Sandbox) => Promise<void>
   /** PgBouncer stands between the replicas and the database. */
   pooled?: boolean
 }
@@ -43,12 +45,14 @@ export async function startRig({
   settings = {},
   withMarketo = false,
   pooled = false,
+  setUp = async () => {},
 }: RigOptions): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-replicas-'))
   const cluster = await Cluster.start()
   const bouncer = pooled ? await startBouncer(cluster.port) : undefined
   const forwarder = await Forwarder.listen(bouncer?.port ?? cluster.port)
   const sandbox = await startSandbox({ host: HOST, replyDelayMs })
+  await setUp(sandbox)
   const fleet = new Fleet({
     host: HOST,
     environment: {

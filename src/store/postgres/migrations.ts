@@ -10,6 +10,11 @@ const LEDGER = `create table if not exists migration (
                   applied_at timestamptz not null default now()
                 )`
 
+/** The SQL of this version's functions. */
+export function readFunctions(): string {
+  return readFolder('functions').join('\n')
+}
+
 function readFolder(folder: string): string[] {
   const directory = join(import.meta.dirname, folder)
   return readdirSync(directory)
@@ -23,8 +28,7 @@ function readFolder(folder: string): string[] {
  * that an older version goes on working beside a newer one. Functions are code: each version of them has a schema
  * of its own, named after what they say, and no replica calls another version's.
  */
-export async function migrate(postgres: Postgres): Promise<string> {
-  const functions = readFolder('functions').join('\n')
+export async function migrate(postgres: Postgres, functions = readFunctions()): Promise<string> {
   const schema = `sync_person_${createHash('sha256').update(functions).digest('hex').slice(0, 12)}`
   const steps = readFolder('migrations').map((sql, index) =>
     unless(
