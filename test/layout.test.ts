@@ -64,12 +64,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
-    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'gate', 'lessons'],
-    ...['type:quota', 'type:ration', 'type:waiting-line', 'retry-after', '@azure/msal-node', 'type:undici'],
+    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'quota'],
+    ...['retry-after', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
-    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'gate', 'lessons'],
-    ...['type:quota', 'type:ration', 'type:waiting-line', 'retry-after', 'type:undici'],
+    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'quota', 'type:undici'],
+    'retry-after',
   ],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
   store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
@@ -77,12 +77,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   jobs: ['type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
-  // What both vendors' limiters are made of, and what they are where several replicas share one quota.
-  block: ['type:quota', 'type:waiting-line'],
-  gate: ['type:clock', 'errors', 'ration', 'waiting-line'],
-  lessons: [],
-  quota: [],
-  ration: ['block', 'type:clock', 'errors', 'event-log', 'type:quota', 'type:waiting-line'],
+  // What both vendors' limiters are made of.
+  quota: ['type:abort', 'type:clock', 'errors', 'event-log'],
   clock: [],
   errors: [],
   'event-log': [],
@@ -93,7 +89,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   retry: ['type:clock', 'errors'],
   'retry-after': [],
   shape: [],
-  'waiting-line': ['type:abort'],
 }
 
 /** What an import is called in the table. */

@@ -1,6 +1,6 @@
-import type { Lessons } from '../lessons.ts'
-import type { Learned } from '../quota.ts'
-import type { Shared, Sharing } from '../ration.ts'
+import type { Lessons } from '../quota/lessons.ts'
+import type { Learned } from '../quota/port.ts'
+import type { Shared, Sharing } from '../quota/ration.ts'
 import { type Pace, type PaceEvent, startingPace } from './pace.ts'
 import type { DataverseSettings } from './settings.ts'
 

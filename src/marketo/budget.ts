@@ -1,4 +1,4 @@
-import type { Lane } from '../waiting-line.ts'
+import type { Lane } from '../quota/waiting-line.ts'
 import { nextCentralMidnightMs } from './central-day.ts'
 import type { MarketoSettings } from './settings.ts'
 

@@ -1,10 +1,10 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { Gate } from '../gate.ts'
-import { Lessons } from '../lessons.ts'
-import type { Shared, Sharing } from '../ration.ts'
-import type { Lane } from '../waiting-line.ts'
+import { Gate } from '../quota/gate.ts'
+import { Lessons } from '../quota/lessons.ts'
+import type { Shared, Sharing } from '../quota/ration.ts'
+import type { Lane } from '../quota/waiting-line.ts'
 import {
   type Budget,
   type BudgetEvent,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { askAgainAtMs, type Block, close, openBlock, permits, spend } from '../src/block.ts'
-import type { QuotaAsk, QuotaBlock } from '../src/quota.ts'
-import type { Lane } from '../src/waiting-line.ts'
+import { askAgainAtMs, type Block, close, openBlock, permits, spend } from '../../src/quota/block.ts'
+import type { QuotaAsk, QuotaBlock } from '../../src/quota/port.ts'
+import type { Lane } from '../../src/quota/waiting-line.ts'
 
 const SENT_MS = 1_800_000_000_000
 const RETRY_MS = 250

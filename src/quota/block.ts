@@ -1,4 +1,4 @@
-import type { Lanes, QuotaAsk, QuotaBlock } from './quota.ts'
+import type { Lanes, QuotaAsk, QuotaBlock } from './port.ts'
 import type { Lane } from './waiting-line.ts'
 
 /** A block of starts as its replica uses it up. */

@@ -1,4 +1,4 @@
-import type { CallContext } from './abort.ts'
+import type { CallContext } from '../abort.ts'
 
 export type Lane = CallContext['lane']
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { type Lane, WaitingLine } from '../src/waiting-line.ts'
+import { type Lane, WaitingLine } from '../../src/quota/waiting-line.ts'
 
 const open = new AbortController().signal
 

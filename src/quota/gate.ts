@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts'
-import { Busy } from './errors.ts'
+import type { Clock } from '../clock.ts'
+import { Busy } from '../errors.ts'
 import { Ration, type Sharing } from './ration.ts'
 import { type Lane, WaitingLine } from './waiting-line.ts'
 

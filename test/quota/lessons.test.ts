@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Lessons } from '../src/lessons.ts'
+import { Lessons } from '../../src/quota/lessons.ts'
 
 /** The lower of two, and nothing when it is not lower. */
 const lessons = () =>
