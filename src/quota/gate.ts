@@ -140,6 +140,6 @@ export class Gate {
       if (this.#wakeAtMs === atMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
       if (!this.#closing.aborted) this.pump()
     }
-    this.#clock.sleep(atMs - this.#clock.now(), this.#closing).then(wake, wake)
+    this.#clock.sleep(Math.max(0, atMs - this.#clock.now()), this.#closing).then(wake, wake)
   }
 }
