@@ -121,13 +121,20 @@ export class Cluster implements Databases {
   }
 }
 
-/** Databases on a server of our own, or on the one that is given. */
+/** Databases on a server of our own, or on the one that is given, which is left as it was. */
 export async function startDatabases(): Promise<Databases> {
   if (given === undefined) return Cluster.start()
+  const made: string[] = []
   return {
-    createDatabase: () => createDatabase(given),
+    async createDatabase() {
+      const url = await createDatabase(given)
+      made.push(new URL(url).pathname.slice(1))
+      return url
+    },
     cutConnections: () => cutConnections(given),
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      for (const name of made) await ask(given, `drop database if exists ${name} with (force)`)
+    },
   }
 }
 
