@@ -18,10 +18,10 @@ export function normaliseEmail(email: string): string {
   return email.normalize('NFKC').toLowerCase().normalize('NFKC').trim()
 }
 
-/** Something, an @, something without space: "n/a" or "none" in an e-mail field names nobody. */
+/** Something, an @, something without space, and nothing that cannot be seen: "n/a" or "none" in an e-mail field names nobody. */
 export function isPlausibleEmail(email: string): boolean {
   const at = email.lastIndexOf('@')
-  return at > 0 && at < email.length - 1 && !/\s/.test(email.slice(at)) && !/[\r\n]/.test(email)
+  return at > 0 && at < email.length - 1 && !/\s/.test(email.slice(at)) && !/\p{Cc}/u.test(email)
 }
 
 /** Sorted by kind, then value: the order in which rows are claimed. Empty when nothing identifies the person. */

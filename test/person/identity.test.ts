@@ -51,6 +51,7 @@ describe('an e-mail as identity', () => {
     'ann@': false,
     'ann@exam ple.org': false,
     'a\n@b': false,
+    'a\0@b': false,
     '': false,
   }
   for (const [email, verdict] of Object.entries(plausible)) {

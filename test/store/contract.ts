@@ -441,6 +441,29 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal((await store.readPerson(1))?.link.state, 'linked')
     })
 
+    test('text that no database likes is no reason to refuse a person', async ({ store }) => {
+      const strange = 'a\0b\ud800c \\u0000 \\\\ \u{1f600}'
+      const work = await accept(
+        store,
+        newRequest(
+          { email: 'a@x' },
+          {
+            payload: JSON.stringify({ strange }),
+            campaign: { name: strange },
+            idempotency: { key: strange, bodyHash: 'h' },
+            unattended: true,
+          },
+        ),
+      )
+      const taken = await store.takeUp(work.requestId, LEASE_UNTIL, NOW)
+      assert.deepEqual(JSON.parse(taken?.payload ?? ''), { strange })
+      const settled = await store.settle(work.requestId, { kind: 'failed', code: 'c', advice: strange }, NOW)
+      assert.equal(settled.outcome, 'failed')
+      const answer = { status: 422, body: JSON.stringify({ strange }) }
+      assert.deepEqual(await store.recordAnswer(work.requestId, answer, false, NOW), answer)
+      assert.match(String((await store.readRequest(work.requestId))?.outcome?.advice), /^a.b.c /su)
+    })
+
     test('a verb that throws takes nothing else with it', async ({ store }) => {
       const [first, unknown, other] = await Promise.allSettled([
         store.acceptRequest(newRequest({ email: 'a@x' })),

@@ -91,6 +91,24 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
       }
     })
 
+    test('values and reasons that no database likes are kept as far as they can be', async ({ sync }) => {
+      const strange = 'a\0b\ud800c \\u0000'
+      const before = await enter(sync, 'r1')
+      const failure = { side: 'marketo', code: 'c', advice: strange } as const
+      const saved = await sync.save({
+        now: NOW,
+        replicas: [{ ...before, shadow: { title: strange }, marketo: { title: strange } }],
+        conflicts: [
+          { linkId: before.linkId, field: 'title', winner: 'marketo', won: strange, lost: strange },
+        ],
+        failures: [{ linkId: before.linkId, failures: [failure] }],
+      })
+      assert.equal(saved.kind, 'saved')
+      assert.deepEqual((await replicaOf(sync, before.linkId)).shadow, { title: strange })
+      assert.deepEqual((await sync.readConflicts(1))[0]?.won, strange)
+      assert.equal((await sync.readFailures({ limit: 1 })).length, 1)
+    })
+
     test('a link that was never synced has version 0 and no values, and can be saved once', async ({
       store,
       sync,

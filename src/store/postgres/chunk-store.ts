@@ -20,7 +20,7 @@ import {
 import { CHUNK_SQL } from '../chunk-statements.ts'
 import { integer, type Row, text } from '../rows.ts'
 import type { Postgres } from './postgres.ts'
-import { statement } from './statement.ts'
+import { statement, toJson } from './statement.ts'
 
 /** A chunk that is known has its pages, or had them. */
 const ACCEPT = `
@@ -77,7 +77,7 @@ export class PostgresChunkStore implements ChunkStore {
     const added = await this.#row(ACCEPT, {
       ...chunk,
       batch: batch ? 1 : 0,
-      pages: JSON.stringify([...pages]),
+      pages: toJson([...pages]),
     })
     return added === undefined ? 'seen' : 'accepted'
   }
@@ -99,7 +99,7 @@ export class PostgresChunkStore implements ChunkStore {
   async recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void> {
     await this.#postgres.transaction([
       statement(HOLD, { chunkId }),
-      statement(INSERT_PEOPLE, { chunkId, people: JSON.stringify(people.map(personParameters)) }),
+      statement(INSERT_PEOPLE, { chunkId, people: toJson(people.map(personParameters)) }),
       statement(CHUNK_SQL.expand, { chunkId, expanded: expandedBy(people) }),
       statement(CHUNK_SQL.erasePages, { chunkId }),
     ])

@@ -1,4 +1,5 @@
 import type { DeriveRecordId, RecordType } from '../port.ts'
+import { toJson } from './statement.ts'
 
 /** Of the error by which a function asks for a record id: only the service can derive it. */
 const NEEDED = 'SP001'
@@ -26,7 +27,7 @@ export async function withRecordIds<T>(
   if (first) add(first)
   for (let asked = 0; ; asked += 1) {
     try {
-      return await run(JSON.stringify(ids))
+      return await run(toJson(ids))
     } catch (error) {
       const needed = asked < ASKED_MAX ? neededBy(error) : undefined
       if (needed === undefined) throw error

@@ -1,6 +1,7 @@
 import { toParameters } from '../replica-rows.ts'
 import type { SyncChange, SyncStore } from '../sync-port.ts'
 import type { Postgres } from './postgres.ts'
+import { toJson } from './statement.ts'
 
 /** A whole change in one call of one function. */
 export async function saveChange(
@@ -10,7 +11,7 @@ export async function saveChange(
 ): ReturnType<SyncStore['save']> {
   const [row] = await postgres.query(`select ${functions}.save_change(:fence, :change, :now) as ids`, {
     fence: fence ?? null,
-    change: JSON.stringify(toColumns(change)),
+    change: toJson(toColumns(change)),
     now,
   })
   const linkIds = row?.ids as number[] | 'fenced' | null

@@ -28,7 +28,16 @@ function translate(sql: string): Positional {
   return positional
 }
 
+/** Escapes in JSON that PostgreSQL's text has nothing for: U+0000, and half of a pair, which JSON always escapes. */
+const NO_TEXT = /\\(?:\\|u0000|ud[89a-f][\da-f]{2})/g
+
+/** JSON for a parameter; what cannot be kept becomes U+FFFD. Source: PostgreSQL, "JSON Types". */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value).replace(NO_TEXT, (escape) => (escape === '\\\\' ? escape : '\\ufffd'))
+}
+
 function parameterOf(name: string, parameters: Readonly<Record<string, unknown>>): unknown {
   if (!Object.hasOwn(parameters, name)) throw new Error(`The statement has no value for :${name}`)
-  return parameters[name]
+  const value = parameters[name]
+  return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value
 }

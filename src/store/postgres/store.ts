@@ -19,7 +19,7 @@ import type {
 import { integer, type Row, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
 import type { Postgres } from './postgres.ts'
 import { withRecordIds } from './record-ids.ts'
-import { statement } from './statement.ts'
+import { statement, toJson } from './statement.ts'
 
 export interface PostgresStoreOptions {
   postgres: Postgres
@@ -50,12 +50,12 @@ export class PostgresStore implements Store {
     const { requestId, recordType, canonicalKey, payload, now, batch } = request
     const unattended = batch || request.unattended === true
     const job = await jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended })
-    const sent = JSON.stringify({
+    const sent = toJson({
       ...request,
       unattended,
       key: request.idempotency?.key,
       bodyHash: request.idempotency?.bodyHash,
-      campaign: request.campaign && JSON.stringify(request.campaign),
+      campaign: request.campaign && toJson(request.campaign),
     })
     const claimed = await withRecordIds(deriveRecordId, { recordType, canonicalKey, generation: 0 }, (ids) =>
       this.#call<Claimed>('accept_request(:sent, :ids, :sql, :job)', {
@@ -107,7 +107,7 @@ export class PostgresStore implements Store {
     await withRecordIds(this.#options.deriveRecordId, undefined, (ids) =>
       this.#call('identify_person(:requestId, :person, :payload, :ids)', {
         requestId,
-        person: JSON.stringify(person),
+        person: toJson(person),
         payload,
         ids,
       }),
@@ -132,7 +132,7 @@ export class PostgresStore implements Store {
     const [queue, jobs] = job.values
     const outcome = await this.#call<string>(
       'settle_request(:requestId, :settlement, :now, :sql, :queue, :jobs)',
-      { requestId, settlement: JSON.stringify(settlement), now, sql: job.text, queue, jobs },
+      { requestId, settlement: toJson(settlement), now, sql: job.text, queue, jobs },
     )
     return JSON.parse(outcome) as Outcome
   }
