@@ -37,8 +37,9 @@ const HOST = '127.0.0.1'
 /** Waits that a long run has time for: a batch call may hang for minutes. */
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const API_KEY = 'crash-key-0123456789-0123456789-0123456'
-/** More of them where more people are to be sent. */
-const SENDERS = { min: 8, perPerson: 1 / 100, max: 64 }
+/** More senders, and a smaller part of the answers bent, where more people are to be sent. */
+const SENDERS = { min: 8, perPerson: 1 / 50, max: 200 }
+const BENDS_PER_CALL = { few: 0.2, many: 0.02, manyPeople: 2_000 }
 /** Calls to Dynamics last long enough to be in flight at a kill. */
 const REPLY_DELAY_MS = 10
 /**
@@ -140,13 +141,14 @@ async function storm(options: CrashOptions, { dataverse }: Sandbox, { fleet, sto
   const keyed: CampaignCall[] = []
   const { people = 0 } = options
   const senders = Math.max(SENDERS.min, Math.min(Math.ceil(people * SENDERS.perPerson), SENDERS.max))
+  const bendShare = people < BENDS_PER_CALL.manyPeople ? BENDS_PER_CALL.few : BENDS_PER_CALL.many
   let bends = 0
   let sleeps = 0
 
   const send = async () => {
     while ((!calm.signal.aborted || campaign.people.length < people) && !signal.aborted) {
       const call = campaign.next()
-      if (draw.chance(0.2)) {
+      if (draw.chance(bendShare)) {
         bendSomething(dataverse, draw)
         bends += 1
       }
