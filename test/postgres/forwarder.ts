@@ -38,6 +38,11 @@ export class Forwarder implements AsyncDisposable {
     this.cut()
   }
 
+  /** Nothing comes through any more, and nobody is told. */
+  swallow(): void {
+    for (const socket of this.#sockets) socket.pause()
+  }
+
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
   }

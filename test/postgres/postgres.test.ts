@@ -9,6 +9,7 @@ import { PostgresStore } from '../../src/store/postgres/store.ts'
 import { accept, deriveRecordId, newRequest } from '../store/contract.ts'
 import { openPostgres } from '../store/postgres-rig.ts'
 import { Cluster, withoutPostgres, withoutServers } from './cluster.ts'
+import { Forwarder } from './forwarder.ts'
 import { sharedCluster } from './shared-cluster.ts'
 
 const COUNT = statement('select count(*) as links from link')
@@ -89,6 +90,28 @@ describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
     assert.deepEqual(await postgres.run(COUNT), [{ links: 1 }])
     await cluster.restart()
     assert.deepEqual(await postgres.run(COUNT), [{ links: 1 }])
+    await postgres.close()
+  })
+
+  it('does not wait for ever for a network that swallows everything', async () => {
+    await using cluster = await Cluster.start()
+    await using forwarder = await Forwarder.listen(cluster.port)
+    const url = forwarder.urlOf(await cluster.createDatabase())
+    const limits = { verbMs: 300, pingMs: 200, retryForMs: 100 }
+    const postgres = new Postgres({
+      url,
+      poolMax: 1,
+      clock: systemClock,
+      random: systemRandom,
+      lost: () => {},
+      limits,
+    })
+    await postgres.ping()
+    forwarder.swallow()
+    await assert.rejects(postgres.run({ text: 'select 1', values: [] }), StoreUnavailable)
+    assert.deepEqual(await postgres.query('select 1 as one'), [{ one: 1 }], 'on a new connection')
+    forwarder.swallow()
+    await assert.rejects(postgres.ping())
     await postgres.close()
   })
 

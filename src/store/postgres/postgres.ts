@@ -15,14 +15,29 @@ export interface PostgresOptions {
   random: Random
   /** Told of a connection that broke while nobody used it: a fact for the log, no fault. */
   lost: (error: Error) => void
+  limits?: Partial<PostgresLimits>
 }
 
-/** A connection must be there, and a statement answered, within these; a lost one is tried again for so long. */
-const CONNECT_TIMEOUT_MS = 3_000
-const STATEMENT_TIMEOUT_MS = 30_000
-const RETRY_FOR_MS = 8_000
+export interface PostgresLimits {
+  /** A connection must be there within. */
+  connectMs: number
+  /** A verb must be answered within: a network that swallows everything must not hold up a webhook for its 30 s. */
+  verbMs: number
+  /** The same for a script, which nobody waits for. */
+  scriptMs: number
+  pingMs: number
+  /** How long what a lost connection has undone is tried again. */
+  retryForMs: number
+}
+
+const LIMITS: PostgresLimits = {
+  connectMs: 3_000,
+  verbMs: 8_000,
+  scriptMs: 60_000,
+  pingMs: 2_000,
+  retryForMs: 8_000,
+}
 const RETRY_BACKOFF = { baseMs: 50, maxMs: 1_000 }
-const PING_TIMEOUT_MS = 2_000
 /** A process that is stopped in the middle of sending a transaction must not hold its locks. */
 const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'"
 
@@ -40,16 +55,18 @@ export const types: pg.CustomTypesConfig = {
  */
 export class Postgres {
   readonly #options: PostgresOptions
+  readonly #limits: PostgresLimits
   readonly #pool: pg.Pool
   readonly #closing = new AbortController()
 
   constructor(options: PostgresOptions) {
     this.#options = options
+    this.#limits = { ...LIMITS, ...options.limits }
     this.#pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolMax,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: this.#limits.connectMs,
+      query_timeout: this.#limits.scriptMs,
       keepAlive: true,
       application_name: 'sync-person-to-microsoft',
       // All statements of a burst are on the wire before the first answer.
@@ -67,31 +84,12 @@ export class Postgres {
   }
 
   run(one: Statement): Promise<Row[]> {
-    return this.#again((client) => send(client, one))
-  }
-
-  /**
-   * A text of another library with `$1` parameters; without any it may hold several statements. Sent once: whether
-   * it may be repeated is that library's to say.
-   */
-  async execute(text: string, values?: readonly unknown[]): Promise<{ rows: Row[] }> {
-    this.#closing.signal.throwIfAborted()
-    const client = await this.#pool.connect()
-    let broken = true
-    try {
-      const result: pg.QueryResult<Record<string, unknown>> | pg.QueryResult<Record<string, unknown>>[] =
-        await client.query(text, values && [...values])
-      broken = false
-      return { rows: [result].flat().flatMap(({ rows }) => rows) }
-    } finally {
-      // One that failed in the middle of a transaction of its own must not serve anybody else.
-      client.release(broken)
-    }
+    return this.#again((client) => send(client, one, this.#limits.verbMs))
   }
 
   /** One transaction in one burst. Gives the rows of each statement. */
   transaction(statements: readonly Statement[]): Promise<Row[][]> {
-    return this.#again((client) => burst(client, statements))
+    return this.#again((client) => burst(client, statements, this.#limits.verbMs))
   }
 
   /** Statements in one message, which may bring a transaction of their own. Gives the rows of all of them. */
@@ -104,7 +102,7 @@ export class Postgres {
     const client = await this.#pool.connect()
     let broken = false
     try {
-      await client.query({ text: 'select 1', query_timeout: PING_TIMEOUT_MS } as pg.QueryConfig)
+      await client.query({ text: 'select 1', query_timeout: this.#limits.pingMs } as pg.QueryConfig)
     } catch (error) {
       broken = true
       throw error
@@ -124,7 +122,7 @@ export class Postgres {
     const { clock, random } = this.#options
     const { signal } = this.#closing
     signal.throwIfAborted()
-    const deadline = clock.now() + RETRY_FOR_MS
+    const deadline = clock.now() + this.#limits.retryForMs
     try {
       return await retry(() => this.#once(run), { backoff: RETRY_BACKOFF, deadline, signal, clock, random })
     } catch (error) {
@@ -155,8 +153,9 @@ export class Postgres {
   }
 }
 
-async function send(client: pg.PoolClient, { text, values }: Statement): Promise<Row[]> {
-  const { rows } = await client.query<Record<string, unknown>>(text, [...values])
+async function send(client: pg.PoolClient, { text, values }: Statement, timeoutMs: number): Promise<Row[]> {
+  const query = { text, values: [...values], query_timeout: timeoutMs }
+  const { rows } = await client.query<Record<string, unknown>>(query)
   return rows
 }
 
@@ -172,9 +171,13 @@ async function sendScript(client: pg.PoolClient, text: string): Promise<Row[]> {
 }
 
 /** The first error is the cause; those after it only say that the transaction is over. */
-async function burst(client: pg.PoolClient, statements: readonly Statement[]): Promise<Row[][]> {
+async function burst(
+  client: pg.PoolClient,
+  statements: readonly Statement[],
+  timeoutMs: number,
+): Promise<Row[][]> {
   const begun = client.query(BEGIN)
-  const sent = statements.map((one) => send(client, one))
+  const sent = statements.map((one) => send(client, one, timeoutMs))
   const ended = client.query('commit')
   const results = await Promise.allSettled([begun, ...sent, ended])
   const failed = results.find((result) => result.status === 'rejected')
