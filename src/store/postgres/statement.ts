@@ -33,7 +33,7 @@ const NO_TEXT = /\\(?:\\|u0000|ud[89a-f][\da-f]{2})/g
 
 /** JSON for a parameter; what cannot be kept becomes U+FFFD. Source: PostgreSQL, "JSON Types". */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value).replace(NO_TEXT, (escape) => (escape === '\\\\' ? escape : '\\ufffd'))
+  return JSON.stringify(value).replace(NO_TEXT, (found) => (found === '\\\\' ? found : '\\ufffd'))
 }
 
 function parameterOf(name: string, parameters: Readonly<Record<string, unknown>>): unknown {
