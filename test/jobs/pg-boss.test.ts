@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import { PgBossJobs } from '../../src/jobs/pg-boss.ts'
 import { createLog } from '../../src/log.ts'
+import { migrate } from '../../src/store/postgres/migrations.ts'
 import { Postgres } from '../../src/store/postgres/postgres.ts'
 import type { Statement } from '../../src/store/postgres/statement.ts'
 import { withoutPostgres } from '../postgres/cluster.ts'
@@ -57,6 +58,7 @@ async function openAt(url: string) {
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   })
   const postgres = connect(url)
+  await migrate(postgres)
   const jobs = await PgBossJobs.open({ postgres, log })
   let ahead = 0
   const send = (statement: Statement, fail?: 'fail') =>

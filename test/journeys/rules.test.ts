@@ -97,7 +97,7 @@ describe('a person whom Dynamics refuses ends in the same codes', () => {
   })
 
   it('when twins are refused together, the wire is asked once for all of them', async () => {
-    await using rig = await startRig({}, { replyDelayMs: 20 })
+    await using rig = await startRig({}, { replyDelayMs: 300 })
     await rig.sync({ marketoId: 1, lastName: 'Warm up' })
     rig.sandbox.dataverse.bend({
       operation: 'create',
