@@ -113,7 +113,7 @@ async function play(
       people: people.length,
       'calls sent': engine.sent,
       'calls without an answer': engine.unanswered,
-      'calls refused while the database was away': engine.refused,
+      'calls refused, nothing stored': engine.refused,
       'calls to Dynamics': dataverse.calls.length,
       'creates sent to Dynamics': dataverse.calls.filter(isCreate).length,
       'records made by us': rows.filter(({ byHand }) => !byHand).length,

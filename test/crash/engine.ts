@@ -5,8 +5,8 @@ const PATHS = {
   webhook: '/webhooks/marketo/sync-person-to-microsoft',
 } as const
 const SENDS_MAX = 50
-/** The database is away: whoever asked asks again. */
-const NOT_STORED = '"store-unavailable"'
+/** The database is away, or the service slept while the request came: whoever asked asks again. */
+const NOT_STORED = ['"code":"store-unavailable"', '"code":"request-timeout"']
 
 export interface Answered {
   tag: string
@@ -81,7 +81,7 @@ export class Engine {
         body,
       })
       const text = await response.text()
-      if (response.status === 503 && text.includes(NOT_STORED)) {
+      if (NOT_STORED.some((code) => text.includes(code))) {
         this.refused += 1
         return undefined
       }
