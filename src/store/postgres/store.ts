@@ -16,6 +16,7 @@ import type {
   Store,
   Work,
 } from '../port.ts'
+import { REQUEST_SQL } from '../request-statements.ts'
 import { integer, type Row, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
 import type { Postgres } from './postgres.ts'
 import { withRecordIds } from './record-ids.ts'
@@ -99,8 +100,7 @@ export class PostgresStore implements Store {
   }
 
   async release(requestId: string): Promise<void> {
-    const sql = 'update link set lease_owner = null, lease_until = 0 where lease_owner = :requestId'
-    await this.#options.postgres.query(sql, { requestId })
+    await this.#options.postgres.query(REQUEST_SQL.releaseLease, { requestId })
   }
 
   async identify(requestId: string, person: Identity, payload: string): Promise<void> {
@@ -185,23 +185,20 @@ export class PostgresStore implements Store {
     limit: number,
     before = Number.MAX_SAFE_INTEGER,
   ): Promise<Activity[]> {
-    const rows = await this.#options.postgres.query(
-      `select * from activity
-        where (marketo_id = :marketoId
-               or (marketo_id is null
-                   and link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
-          and activity_id < :before
-        order by activity_id desc limit :limit`,
-      { marketoId, value: String(marketoId), limit, before },
-    )
+    const rows = await this.#options.postgres.query(REQUEST_SQL.activitiesOfPerson, {
+      marketoId,
+      value: String(marketoId),
+      limit,
+      before,
+    })
     return rows.map(toActivity)
   }
 
   async prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {
     const { postgres } = this.#options
     const [requests, activities] = await postgres.transaction([
-      statement(PRUNE_REQUESTS, { before, limit }),
-      statement(PRUNE_ACTIVITIES, { before, limit }),
+      statement(REQUEST_SQL.pruneRequests, { before, limit }),
+      statement(REQUEST_SQL.pruneActivities, { before, limit }),
     ])
     return { requests: requests?.length ?? 0, activities: activities?.length ?? 0 }
   }
@@ -221,11 +218,6 @@ export class PostgresStore implements Store {
     return row?.given as T
   }
 }
-
-const PRUNE_REQUESTS = `delete from request
-  where request_id in (select request_id from request where settled_at < :before limit :limit) returning 1`
-const PRUNE_ACTIVITIES = `delete from activity
-  where activity_id in (select activity_id from activity where at < :before limit :limit) returning 1`
 
 function stateOf(row: Row): { outcome?: Outcome; answer?: Answer } {
   const outcome = toOutcome(row)

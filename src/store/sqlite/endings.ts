@@ -16,7 +16,7 @@ export class Endings {
 
   apply(link: Link, request: Row, settlement: Settlement, now: number): Outcome {
     const requestId = text(request, 'request_id')
-    this.#sql.releaseLease.run(requestId)
+    this.#sql.releaseLease.run({ requestId })
     switch (settlement.kind) {
       case 'linked':
         return this.#link(link, request, settlement, now)

@@ -1,3 +1,4 @@
+import { REQUEST_SQL } from '../request-statements.ts'
 import type { Database } from './database.ts'
 
 export type Statements = ReturnType<typeof prepareStatements>
@@ -69,7 +70,7 @@ export function prepareStatements(db: Database) {
         where link_id = :linkId and state = 'claimed'
           and (lease_owner is null or lease_owner = :requestId or lease_until <= :now)`,
     ),
-    releaseLease: db.prepare('update link set lease_owner = null, lease_until = 0 where lease_owner = ?'),
+    releaseLease: db.prepare(REQUEST_SQL.releaseLease),
 
     insertIdentifier: db.prepare(
       'insert into identifier (kind, value, link_id) values (:kind, :value, :linkId) on conflict do nothing',
@@ -137,23 +138,9 @@ export function prepareStatements(db: Database) {
     moveActivities: db.prepare('update activity set link_id = :to where link_id = :from'),
     moveConflicts: db.prepare('update conflict set link_id = :to where link_id = :from'),
     moveFailures: db.prepare('update failure set link_id = :to where link_id = :from and closed_at is null'),
-    activitiesOfPerson: db.prepare(
-      `select * from activity
-        where (marketo_id = :marketoId
-               or (marketo_id is null
-                   and link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
-          and activity_id < :before
-        order by activity_id desc limit :limit`,
-    ),
-
-    pruneRequests: db.prepare(
-      `delete from request
-        where request_id in (select request_id from request where settled_at < :before limit :limit)`,
-    ),
-    pruneActivities: db.prepare(
-      `delete from activity
-        where activity_id in (select activity_id from activity where at < :before limit :limit)`,
-    ),
+    activitiesOfPerson: db.prepare(REQUEST_SQL.activitiesOfPerson),
+    pruneRequests: db.prepare(REQUEST_SQL.pruneRequests),
+    pruneActivities: db.prepare(REQUEST_SQL.pruneActivities),
     ping: db.prepare('select 1 from migration'),
   }
 }

@@ -69,7 +69,7 @@ export class SqliteStore implements Store {
   }
 
   release(requestId: string): Promise<void> {
-    return this.#db.writeUnsynced(() => void this.#sql.releaseLease.run(requestId))
+    return this.#db.writeUnsynced(() => void this.#sql.releaseLease.run({ requestId }))
   }
 
   identify(requestId: string, person: Identity, payload: string): Promise<void> {
@@ -165,8 +165,8 @@ export class SqliteStore implements Store {
 
   prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {
     return this.#db.writeUnsynced(() => ({
-      requests: Number(this.#sql.pruneRequests.run({ before, limit }).changes),
-      activities: Number(this.#sql.pruneActivities.run({ before, limit }).changes),
+      requests: this.#sql.pruneRequests.all({ before, limit }).length,
+      activities: this.#sql.pruneActivities.all({ before, limit }).length,
     }))
   }
 
