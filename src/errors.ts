@@ -12,6 +12,8 @@ export interface FailureDetail {
   advice: string
   /** The vendor's own code, such as 0x80040220. */
   vendorCode?: string
+  /** The vendor's own words, as text of at most 500 characters. May hold a person's data: never logged. */
+  vendorMessage?: string
   /** Dataverse's REQ_ID of the reply. */
   vendorRequestId?: string
 }

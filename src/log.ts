@@ -8,7 +8,7 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   ...['email', 'emailaddress', 'emailaddress1', 'internalemailaddress', 'assignto', 'username'],
   ...['firstname', 'middlename', 'lastname', 'fullname', 'salutation', 'company', 'companyname'],
   ...['phone', 'mobilephone', 'telephone1', 'address', 'street', 'dateofbirth', 'birthdate'],
-  ...['person', 'lead', 'contact', 'fields', 'columns', 'members', 'shadow'],
+  ...['vendormessage', 'person', 'lead', 'contact', 'fields', 'columns', 'members', 'shadow'],
   ...['body', 'payload', 'query', 'querystring', 'params', 'headers', 'rawheaders', 'url', 'originalurl'],
 ])
 const REDACTED = '[redacted]'

@@ -4,7 +4,7 @@ import { none, sources } from './source.ts'
 
 /** How long things get and which words stay where. A failure tells what to do. */
 
-const FILE_LINES_MAX = 250
+const FILE_LINES_MAX = 400
 const FUNCTION_LINES_MAX = 60
 /** Named SQL, one statement after the other: nothing in it happens. */
 const TABLES = /^export function prepareStatements\(/

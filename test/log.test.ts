@@ -35,6 +35,15 @@ test('no secret member reaches a line: at the top, nested, in a list, in a child
   assert.doesNotMatch(text(), /SECRET/)
 })
 
+test('what a vendor says in its own words reaches no line', () => {
+  const detail = { code: 'business-rule', advice: 'Ask.', vendorMessage: 'Ann Lee is on the blocked list' }
+  const { log, text } = recordLog()
+  log.warn({ event: 'refused', vendorMessage: detail.vendorMessage })
+  log.error(new Rejected('refused', detail))
+  assert.match(text(), /business-rule/)
+  assert.doesNotMatch(text(), /blocked list/)
+})
+
 test('no e-mail address reaches a line, whatever member or message it is in', () => {
   const { log, text } = recordLog()
   log.info(

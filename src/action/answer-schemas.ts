@@ -16,6 +16,19 @@ const reasonMembers = {
   field: Type.Optional(Type.String({ description: 'The column or member at fault.' })),
   advice: Type.Optional(Type.String({ description: 'What to do next.' })),
 }
+const vendorMessage = Type.Optional(
+  Type.String({ maxLength: 500, description: 'What Dynamics or Marketo itself says, as plain text.' }),
+)
+const warnings = Type.Optional(
+  Type.Array(
+    Type.Object({
+      field: Type.String({ description: 'The column in Dynamics.' }),
+      code: Type.String({ description: 'Stable machine code, see the README.' }),
+      advice: Type.String({ description: 'What to do next.' }),
+    }),
+    { description: 'Fields that did not travel as they were sent. Absent: all of them did.' },
+  ),
+)
 
 const EXAMPLE = {
   requestId: '2f4a9a0e-8a6f-4a55-9b7c-6a1c7b0f3e21',
@@ -34,6 +47,7 @@ export const FlowActionAnswer = Type.Object(
     ...recordMembers,
     code: reasonMembers.code,
     advice: reasonMembers.advice,
+    warnings,
     requestId: Type.String(),
   },
   {
@@ -61,6 +75,8 @@ export const WebhookAnswer = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    warnings,
+    vendorMessage,
     requestId: Type.String(),
   },
   {
@@ -78,6 +94,8 @@ export const RequestAnswer = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    warnings,
+    vendorMessage,
   },
   {
     $id: 'RequestAnswer',
@@ -158,6 +176,8 @@ export const ActivityEntry = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    warnings,
+    vendorMessage,
     requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),
     door: oneOf(['rest', 'webhook', 'flow-step', 'sync']),
     campaign: Type.Optional(

@@ -4,8 +4,10 @@ import type { Answer, Outcome, RecordType } from '../store/port.ts'
 
 const QUEUED_ADVICE =
   'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.'
-/** A webhook's answer stays under 1 KB. */
 const ADVICE_LENGTH_MAX = 400
+/** Of a webhook's answer, which Marketo maps to fields; GET /v1/requests/{requestId} has what does not fit. */
+const WEBHOOK_ANSWER_BYTES_MAX = 1_023
+const WEBHOOK_MESSAGE_LENGTH_MAX = 200
 
 /** Opens a record in a browser. `organisation` is the origin of the Dataverse organisation. */
 export function recordUrl(organisation: string, recordType: RecordType, recordId: string): string {
@@ -14,7 +16,7 @@ export function recordUrl(organisation: string, recordType: RecordType, recordId
 
 /** The members of an outcome that a caller sees, without what is only for our own log. */
 export function describe(organisation: string, outcome: Outcome) {
-  const { recordType, recordId, code, field, advice } = outcome
+  const { recordType, recordId, code, field, advice, warnings, vendorMessage } = outcome
   return {
     outcome: outcome.outcome,
     ...(recordType &&
@@ -22,6 +24,8 @@ export function describe(organisation: string, outcome: Outcome) {
     ...(code !== undefined && { code }),
     ...(field !== undefined && { field }),
     ...(advice !== undefined && { advice: shorten(advice) }),
+    ...(warnings !== undefined && { warnings }),
+    ...(vendorMessage !== undefined && { vendorMessage }),
   }
 }
 
@@ -42,7 +46,24 @@ export function restAnswer(organisation: string, requestId: string, outcome: Out
 /** 200 whatever the outcome: Marketo maps the members of 2xx answers only. */
 export function webhookAnswer(organisation: string, requestId: string, outcome: Outcome | undefined): Answer {
   if (!outcome) return json(200, { outcome: 'queued', requestId })
-  return json(200, { ...describe(organisation, outcome), requestId })
+  const { warnings = [], vendorMessage, ...rest } = { ...describe(organisation, outcome), requestId }
+  const bodies = [
+    ...counting(warnings.length).map((count) => ({
+      ...rest,
+      ...(count > 0 && { warnings: warnings.slice(0, count) }),
+      ...(vendorMessage !== undefined && {
+        vendorMessage: vendorMessage.slice(0, WEBHOOK_MESSAGE_LENGTH_MAX),
+      }),
+    })),
+    rest,
+  ]
+  const fitting = bodies.find((body) => Buffer.byteLength(JSON.stringify(body)) <= WEBHOOK_ANSWER_BYTES_MAX)
+  return json(200, fitting ?? rest)
+}
+
+/** From `count` down to 0. */
+function counting(count: number): number[] {
+  return Array.from({ length: count + 1 }, (_, index) => count - index)
 }
 
 export function contentTypeOf(answer: Answer): string {

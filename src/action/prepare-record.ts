@@ -7,10 +7,13 @@ import { toColumns } from '../person/mapping.ts'
 import type { RecordType } from '../person/person.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { validate } from '../person/validation.ts'
-import type { Settlement } from '../store/port.ts'
+import type { Settlement, Warning } from '../store/port.ts'
 import type { Payload } from './payload.ts'
 
-export type Prepared = { kind: 'ready'; columns: Columns } | (Settlement & { kind: 'failed' })
+/** `warnings`: fields that are left out of `columns`, or that are sent in another form than they came. */
+export type Prepared =
+  | { kind: 'ready'; columns: Columns; warnings: readonly Warning[] }
+  | (Settlement & { kind: 'failed' })
 
 export interface PrepareOptions {
   metadata: Metadata
@@ -45,14 +48,18 @@ export class PrepareRecord {
         others === 0 ? first.advice : `${first.advice} ${others} more: ${namesOf(failures.slice(1))}.`
       return { kind: 'failed', code: first.code, field: first.field, advice }
     }
-    return this.#withOwner(columns, payload.assignTo, call)
+    return this.#withOwner({ kind: 'ready', columns, warnings: [] }, payload.assignTo, call)
   }
 
-  async #withOwner(columns: Columns, assignTo: string | undefined, call: CallContext): Promise<Prepared> {
-    if (assignTo === undefined) return { kind: 'ready', columns }
+  async #withOwner(
+    ready: Prepared & { kind: 'ready' },
+    assignTo: string | undefined,
+    call: CallContext,
+  ): Promise<Prepared> {
+    if (assignTo === undefined) return ready
     try {
       const { kind, id } = await this.#options.owners.resolve(assignTo, call)
-      return { kind: 'ready', columns: { ...columns, 'ownerid@odata.bind': `/${kind}s(${id})` } }
+      return { ...ready, columns: { ...ready.columns, 'ownerid@odata.bind': `/${kind}s(${id})` } }
     } catch (error) {
       if (!(error instanceof Rejected)) throw error
       return { kind: 'failed', ...error.detail }

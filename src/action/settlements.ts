@@ -1,5 +1,5 @@
 import type { CreateResult, RecordRef } from '../dataverse/records.ts'
-import type { Settlement } from '../store/port.ts'
+import type { Settlement, Warning } from '../store/port.ts'
 
 /** How a request may end. */
 
@@ -11,6 +11,13 @@ export function linked(ref: RecordRef, provenAt: number, vendorRequestId?: strin
     provenAt,
     ...(vendorRequestId !== undefined && { vendorRequestId }),
   }
+}
+
+export function withWarnings(
+  settlement: Settlement & { kind: 'linked' },
+  warnings: readonly Warning[],
+): Settlement {
+  return warnings.length === 0 ? settlement : { ...settlement, warnings }
 }
 
 export function ambiguous(count: number, vendorRequestId?: string): Settlement {

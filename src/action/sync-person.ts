@@ -11,7 +11,7 @@ import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
 import { type Payload, readPayload, writePayload } from './payload.ts'
 import type { PrepareRecord } from './prepare-record.ts'
-import { ambiguous, duplicateDetected, linked } from './settlements.ts'
+import { ambiguous, duplicateDetected, linked, withWarnings } from './settlements.ts'
 
 export interface SyncPersonOptions {
   store: Store
@@ -146,7 +146,8 @@ export class SyncPerson {
     const columns = JSON.stringify(prepared.columns)
     const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())
     if (intent.kind === 'moved') return undefined
-    return this.#create(own, JSON.parse(intent.columns) as Columns, intent.resumed, attempt)
+    const settlement = await this.#create(own, JSON.parse(intent.columns) as Columns, intent.resumed, attempt)
+    return settlement.kind === 'linked' ? withWarnings(settlement, prepared.warnings) : settlement
   }
 
   /** Now that the e-mail is known, the person may turn out to have a link already: look again. */

@@ -32,6 +32,15 @@ export interface Link {
   provenAt?: number
 }
 
+/** A field that did not travel as it was sent, although the person did. */
+export interface Warning {
+  /** Logical column name in Dynamics. */
+  field: string
+  /** Stable, kebab-case, documented in README. */
+  code: string
+  advice: string
+}
+
 export interface Outcome {
   outcome: 'created' | 'exists' | 'failed'
   recordType?: RecordType
@@ -39,7 +48,11 @@ export interface Outcome {
   code?: string
   field?: string
   advice?: string
+  /** Absent: every field travelled. */
+  warnings?: readonly Warning[]
   vendorCode?: string
+  /** The vendor's own words, as text of at most 500 characters. */
+  vendorMessage?: string
   vendorRequestId?: string
 }
 
@@ -118,6 +131,7 @@ export type Settlement =
       recordId: string
       /** Epoch ms of the moment in which Dynamics showed the record. */
       provenAt: number
+      warnings?: readonly Warning[]
       vendorRequestId?: string
     }
   /** Several records match: the person exists, which one is for people to say. */
@@ -128,6 +142,7 @@ export type Settlement =
       field?: string
       advice: string
       vendorCode?: string
+      vendorMessage?: string
       vendorRequestId?: string
     }
 
@@ -146,7 +161,9 @@ export interface Activity {
   code?: string
   field?: string
   advice?: string
+  warnings?: readonly Warning[]
   vendorCode?: string
+  vendorMessage?: string
   vendorRequestId?: string
 }
 

@@ -152,6 +152,8 @@ export interface NewFailure {
   field?: string
   advice: string
   vendorCode?: string
+  /** The vendor's own words, as text of at most 500 characters. */
+  vendorMessage?: string
   vendorRequestId?: string
 }
 

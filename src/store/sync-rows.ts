@@ -53,6 +53,7 @@ export function toFailure(row: Row): Failure {
   const linkId = optionalInteger(row, 'link_id')
   const field = optionalText(row, 'field')
   const vendorCode = optionalText(row, 'vendor_code')
+  const vendorMessage = optionalText(row, 'vendor_message')
   const vendorRequestId = optionalText(row, 'vendor_request_id')
   const marketoId = optionalInteger(row, 'marketo_id')
   const nextAttemptAt = optionalInteger(row, 'due_at')
@@ -69,6 +70,7 @@ export function toFailure(row: Row): Failure {
     ...(field !== undefined && { field }),
     advice: text(row, 'advice'),
     ...(vendorCode !== undefined && { vendorCode }),
+    ...(vendorMessage !== undefined && { vendorMessage }),
     ...(vendorRequestId !== undefined && { vendorRequestId }),
     firstSeenAt: integer(row, 'first_seen_at'),
     lastSeenAt: integer(row, 'last_seen_at'),

@@ -104,6 +104,9 @@ export const SyncFailure = Type.Object(
       Type.String({ format: 'date-time', description: 'Absent: when something changes.' }),
     ),
     vendorCode: Type.Optional(Type.String({ description: "The side's own error code." })),
+    vendorMessage: Type.Optional(
+      Type.String({ maxLength: 500, description: "The side's own words, as plain text." }),
+    ),
     vendorRequestId: Type.Optional(Type.String({ description: "The side's request id, for its support." })),
   },
   {

@@ -389,7 +389,7 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
       sync,
     }) => {
       const { linkId } = await enter(sync, 'r1', { marketoId: 4, dueAt: 900 })
-      const vendor = { vendorCode: '0x1', vendorRequestId: 'v' }
+      const vendor = { vendorCode: '0x1', vendorMessage: 'No, says a plug-in.', vendorRequestId: 'v' }
       await sync.save({ now: 100, failures: [{ linkId, failures: [REFUSED, REFUSED] }] })
       await sync.save({ now: 200, failures: [{ linkId, failures: [{ ...REFUSED, ...vendor }] }] })
       const [failure, ...none] = await sync.readFailures({ limit: 9 })

@@ -57,8 +57,13 @@ export class Failures {
   }
 }
 
-function reasonOf({ advice, vendorCode, vendorRequestId }: NewFailure) {
-  return { advice, vendorCode: vendorCode ?? null, vendorRequestId: vendorRequestId ?? null }
+function reasonOf({ advice, vendorCode, vendorMessage, vendorRequestId }: NewFailure) {
+  return {
+    advice,
+    vendorCode: vendorCode ?? null,
+    vendorMessage: vendorMessage ?? null,
+    vendorRequestId: vendorRequestId ?? null,
+  }
 }
 
 /** What makes two failures of a set the same one. */

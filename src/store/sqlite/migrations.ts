@@ -199,6 +199,7 @@ const migrations: readonly string[] = [
      primary key (number, position)
    ) strict, without rowid;`,
   'alter table job add column crashes integer not null default 0',
+  'alter table failure add column vendor_message text',
 ]
 
 export function migrate(db: DatabaseSync): void {

@@ -91,13 +91,13 @@ export function prepareStatements(db: Database) {
       'select failure_id, side, code, field from failure where link_id is ? and closed_at is null',
     ),
     insertFailure: db.prepare(
-      `insert into failure (link_id, side, code, field, advice, vendor_code, vendor_request_id,
+      `insert into failure (link_id, side, code, field, advice, vendor_code, vendor_message, vendor_request_id,
                             first_seen_at, last_seen_at, attempts)
-       values (:linkId, :side, :code, :field, :advice, :vendorCode, :vendorRequestId, :now, :now, 1)`,
+       values (:linkId, :side, :code, :field, :advice, :vendorCode, :vendorMessage, :vendorRequestId, :now, :now, 1)`,
     ),
     repeatFailure: db.prepare(
-      `update failure set advice = :advice, vendor_code = :vendorCode, vendor_request_id = :vendorRequestId,
-                          last_seen_at = :now, attempts = attempts + 1
+      `update failure set advice = :advice, vendor_code = :vendorCode, vendor_message = :vendorMessage,
+                          vendor_request_id = :vendorRequestId, last_seen_at = :now, attempts = attempts + 1
         where failure_id = :failureId`,
     ),
     /** Kept for a while: a page may go on after one that has been closed since. */

@@ -212,6 +212,7 @@ begin
      set closed_at = case when one_named is null then now_ms end,
          advice = coalesce(one_named ->> 'advice', before.advice),
          vendor_code = case when one_named is null then before.vendor_code else one_named ->> 'vendorCode' end,
+         vendor_message = case when one_named is null then before.vendor_message else one_named ->> 'vendorMessage' end,
          vendor_request_id = case when one_named is null then before.vendor_request_id else one_named ->> 'vendorRequestId' end,
          last_seen_at = case when one_named is null then before.last_seen_at else now_ms end,
          attempts = before.attempts + case when one_named is null then 0 else 1 end
@@ -229,10 +230,10 @@ begin
           and code = each ->> 'code' and field is not distinct from each ->> 'field')
      order by each ->> 'side', each ->> 'code', each ->> 'field', place desc
   loop
-    insert into failure (link_id, side, code, field, advice, vendor_code, vendor_request_id,
+    insert into failure (link_id, side, code, field, advice, vendor_code, vendor_message, vendor_request_id,
                          first_seen_at, last_seen_at, attempts)
     values (id, new_failure ->> 'side', new_failure ->> 'code', new_failure ->> 'field', new_failure ->> 'advice',
-            new_failure ->> 'vendorCode', new_failure ->> 'vendorRequestId', now_ms, now_ms, 1);
+            new_failure ->> 'vendorCode', new_failure ->> 'vendorMessage', new_failure ->> 'vendorRequestId', now_ms, now_ms, 1);
     if id is not null then
       perform log_activity(id, one.marketo_id, '', now_ms, 'failed',
         (jsonb_build_object('door', 'sync', 'outcome', 'failed', 'recordType', one.record_type,

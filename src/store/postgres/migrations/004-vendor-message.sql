@@ -1,0 +1,1 @@
+alter table failure add column vendor_message text;
