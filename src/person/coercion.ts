@@ -1,5 +1,5 @@
 import type { Column } from '../dataverse/metadata.ts'
-import { dayOf, readInstant } from './instant.ts'
+import { readDay, readInstant } from './instant.ts'
 import { optionsMeant } from './option.ts'
 import type { FieldValue } from './person.ts'
 import type { FailureCode } from './problem.ts'
@@ -105,11 +105,9 @@ function toOption(given: string | number | boolean, column: Column): Coerced {
 }
 
 function toDate(text: string, column: Column): Coerced {
-  const instant = readInstant(text)
-  if (instant === undefined) {
-    return wrong('type-mismatch', 'Send a date as yyyy-MM-dd, with a time as yyyy-MM-ddTHH:mm:ssZ.')
-  }
-  return value(isDateOnly(column) ? dayOf(instant) : instant)
+  const date = isDateOnly(column) ? readDay(text) : readInstant(text)
+  if (date !== undefined) return value(date)
+  return wrong('type-mismatch', 'Send a date as yyyy-MM-dd, with a time as yyyy-MM-ddTHH:mm:ssZ.')
 }
 
 function toId(text: string): Coerced {

@@ -25,6 +25,14 @@ export function dayOf(instant: Instant): string {
   return instant.slice(0, 10)
 }
 
+/**
+ * The calendar day of a date or a date-time as it is written, whatever its offset: a date without a time belongs to
+ * the place where it was written. undefined when the text is no date.
+ */
+export function readDay(text: string): string | undefined {
+  return readInstant(text) === undefined ? undefined : text.slice(0, 10)
+}
+
 function format(epochMs: number): Instant {
   return new Date(epochMs).toISOString().replace('.000Z', 'Z')
 }

@@ -1,7 +1,7 @@
 import type { Column } from '../dataverse/metadata.ts'
-import { coerce } from './coercion.ts'
+import { coerce, isDateOnly } from './coercion.ts'
 import type { MarketoType } from './fields.ts'
-import { dayOf, readInstant } from './instant.ts'
+import { readDay, readInstant } from './instant.ts'
 import { textOfOption } from './option.ts'
 import { isText } from './pair.ts'
 import type { FieldValue } from './person.ts'
@@ -21,7 +21,9 @@ export interface FormOf {
  * hold after the value went to the column and came back; a value that the column cannot take stays as it is.
  */
 export function normalOfMarketo(given: FieldValue, form: FormOf): FieldValue {
-  const typed = ofType(given, form.type)
+  // A date-time that goes to a date-only column keeps its day as written, so it must not become UTC before.
+  const isDay = form.type === 'datetime' && form.column !== undefined && isDateOnly(form.column)
+  const typed = ofType(given, isDay ? 'date' : form.type)
   if (typed === null) return emptyOf(form)
   if (form.column === undefined) return typed
   const inColumn = coerce(typed, form.column, form.inverted)
@@ -82,8 +84,7 @@ function fromColumn(raw: unknown, { type, inverted }: FormOf, column: Column): F
   if (typeof raw === 'number') return isText(type) ? textOfOption(raw, column.options ?? []) : raw
   if (typeof raw !== 'string') return undefined
   if (type !== 'date' && type !== 'datetime') return raw
-  const instant = readInstant(raw)
-  return instant !== undefined && type === 'date' ? dayOf(instant) : (instant ?? raw)
+  return (type === 'date' ? readDay(raw) : readInstant(raw)) ?? raw
 }
 
 /**

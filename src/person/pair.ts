@@ -17,6 +17,14 @@ export function isLookup(column: Column): boolean {
   return column.type === 'Lookup' || column.type === 'Customer'
 }
 
+/**
+ * A day that Dynamics keeps as a moment: the midnight of the user who wrote it, shown to each user in their own time
+ * zone. Source: Microsoft Learn, "Behavior and format of the date and time column".
+ */
+export function isUserLocalDay(column: Column): boolean {
+  return column.type === 'DateTime' && column.format === 'DateOnly' && column.behavior === 'UserLocal'
+}
+
 /** Whether every value of the Marketo type comes back from the column as it went. */
 export function isReversible(type: MarketoType, column: Column): boolean {
   switch (column.type) {

@@ -3,7 +3,8 @@ import type { Column, Metadata, TableDefinition } from '../dataverse/metadata.ts
 import { isVendorError, type VendorError } from '../errors.ts'
 import type { MarketoField, Schema } from '../marketo/schema.ts'
 import type { Direction } from '../person/fields.ts'
-import type { FieldSelection } from '../person/selection.ts'
+import { isUserLocalDay } from '../person/pair.ts'
+import type { FieldSelection, SelectedField } from '../person/selection.ts'
 import { type Judged, judgeField, judgeSystemField } from '../person/sync-field.ts'
 import { systemFields } from '../person/system-fields.ts'
 import type { RecordType } from '../store/port.ts'
@@ -71,6 +72,7 @@ export async function reportFields(options: FieldReportOptions, call: CallContex
         selected: field.direction,
         ...(judged && directionOf(judged, field.direction)),
         ...wordsOf(judged),
+        ...(!judged?.left && cautionOf(field, table, live)),
         ...marketoSide(live?.get(field.marketo)),
         ...dynamicsSide(table, field.column),
       }
@@ -129,6 +131,19 @@ function wordsOf(judged: Judged | undefined): Pick<SystemFieldLine, 'state' | 'c
   if (!judged.left) return { state: 'ok' }
   const { code, advice } = judged.left
   return { state: judged.field ? 'narrowed' : 'set-aside', code, advice }
+}
+
+/** A field that travels as selected, over a column whose values other users may see as another day. */
+function cautionOf(
+  { marketo, type, column: name }: SelectedField,
+  table: TableDefinition | undefined,
+  live: ReadonlyMap<string, MarketoField> | undefined,
+): Pick<SystemFieldLine, 'code' | 'advice'> {
+  const column = table?.columns.get(name)
+  // A date-time is a moment on both sides.
+  if (!column || !isUserLocalDay(column) || (live?.get(marketo)?.dataType ?? type) === 'datetime') return {}
+  const advice = `Change the behavior of ${name} in Dynamics from User Local to Date Only: users west of Greenwich see the day before, and days that users east of it enter arrive in Marketo as the day before.`
+  return { code: 'date-user-local', advice }
 }
 
 function marketoSide(field: MarketoField | undefined): Pick<SystemFieldLine, 'marketo'> {

@@ -64,7 +64,11 @@ const verdict = {
     description:
       'narrowed: it travels, though not both ways as selected · set-aside: it does not travel · unknown: a side could not be asked.',
   }),
-  code: Type.Optional(Type.String({ description: 'Why it is narrowed or set aside, see the README.' })),
+  code: Type.Optional(
+    Type.String({
+      description: 'Why it is narrowed or set aside, or what is to be known about it; see the README.',
+    }),
+  ),
   advice: Type.Optional(Type.String()),
   marketo: Type.Optional(
     Type.Object({ type: Type.String(), length: Type.Optional(Type.Integer()), updateable: Type.Boolean() }),

@@ -76,6 +76,40 @@ test('drift shows at once: what is gone is set aside, what loses a direction is 
   assert.deepEqual([systemFields[1]?.state, systemFields[1]?.code], ['set-aside', 'marketo-field-missing'])
 })
 
+test('a date column that shows each user their own day is flagged, and still travels', async (t) => {
+  const { options, call, sandbox } = await openSides(t)
+  sandbox.marketo.addField({ name: 'followUp', dataType: 'date' })
+  sandbox.marketo.addField({ name: 'seenAt', dataType: 'datetime' })
+  const date = { type: 'DateTime', format: 'DateOnly' } as const
+  sandbox.dataverse.changeColumn('lead', 'new_followup', { ...date, behavior: 'UserLocal' })
+  sandbox.dataverse.changeColumn('contact', 'new_followup', { ...date, behavior: 'DateOnly' })
+  sandbox.dataverse.changeColumn('lead', 'new_seenat', { ...date, behavior: 'UserLocal' })
+  const { selection } = parseSelection(
+    JSON.stringify({
+      add: [
+        { marketo: 'followUp', lead: 'new_followup', contact: 'new_followup', type: 'date' },
+        { marketo: 'seenAt', lead: 'new_seenat', type: 'datetime' },
+      ],
+    }),
+  )
+  assert(selection)
+  const { fields } = await reportFields({ ...options, selection }, call)
+  const [flagged, plain, moment] = [
+    lineOf(fields.lead, 'followUp'),
+    lineOf(fields.contact, 'followUp'),
+    lineOf(fields.lead, 'seenAt'),
+  ]
+  assert.deepEqual(
+    [flagged, plain, moment].map((line) => [line?.state, line?.direction, line?.code]),
+    [
+      ['ok', 'both', 'date-user-local'],
+      ['ok', 'both', undefined],
+      ['ok', 'both', undefined],
+    ],
+  )
+  assert.match(flagged?.advice ?? '', /new_followup.*User Local to Date Only/)
+})
+
 test('a side that cannot be asked hides only itself', async (t) => {
   const { options, call, sandbox } = await openSides(t)
   sandbox.marketo.bend({ path: /describe2/, how: { kind: 'error', code: '603', message: 'Access denied' } })
