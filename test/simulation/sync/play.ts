@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { traitsOf } from './traits.ts'
 import type { Trouble } from './wire.ts'
 import { World, type WorldOptions, type WorldResult } from './world.ts'
 
@@ -75,9 +76,11 @@ async function playShare({ firstSeed, step, worlds }: Share): Promise<SyncTotals
   let totals = nothing()
   for (let played = 0; played < worlds; played += 1) {
     const seed = firstSeed + played * step
-    const named = (problems: string[]) => problems.map((problem) => `seed ${seed}, ${problem}`)
+    const traits = traitsOf(seed)
+    const world = [`seed ${seed}`, ...traits.map((trait) => trait.name)].join(', ')
+    const named = (problems: string[]) => problems.map((problem) => `${world}, ${problem}`)
     try {
-      const result = await new World({ ...HARD_SYNC_WORLD, seed, stamped: seed % 2 === 1 }).play()
+      const result = await new World({ ...HARD_SYNC_WORLD, seed, stamped: seed % 2 === 1, traits }).play()
       const { unlogged, wronged, broken } = result
       totals = addUp(totals, {
         ...result,
@@ -88,7 +91,7 @@ async function playShare({ firstSeed, step, worlds }: Share): Promise<SyncTotals
       })
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause)
-      throw new Error(`The sync world of seed ${seed} broke: ${message}`, { cause })
+      throw new Error(`The sync world of ${world} broke: ${message}`, { cause })
     }
   }
   return totals

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { LoggedConflict } from './edits.ts'
 import { INTERVAL_MS, Lab } from './lab.ts'
 import { Storm, type StormOptions } from './storm.ts'
+import type { Trait } from './traits.ts'
 import { NO_TROUBLE, type Trouble } from './wire.ts'
 
 export interface WorldOptions extends StormOptions {
@@ -19,6 +20,8 @@ export interface WorldOptions extends StormOptions {
   napAtVerb?: number
   /** Share of the change log's entries that become visible late, and how late at most, ms. */
   lateEntries: { share: number; msMax: number }
+  /** What this world has beside all that; absent: nothing. */
+  traits?: readonly Trait[]
 }
 
 export interface WorldResult {
@@ -80,6 +83,7 @@ export class World {
       log.lateShare = lateEntries.share
     }
     const start = scheduler.now()
+    for (const { begin } of this.#traits) begin?.(lab)
     this.#storm.populate()
     for (let storm = 1; storm <= storms; storm += 1) {
       await this.#rage((stormHours * HOUR_MS) / storms)
@@ -113,6 +117,7 @@ export class World {
     }
     this.#storm.begin()
     const end = lab.scheduler.now() + ms
+    for (const { deed } of this.#traits) if (deed) this.#repeat(deed, end)
     while (lab.scheduler.now() < end) await lab.cycles(1)
     this.#storm.end()
     lab.toMarketo.trouble = NO_TROUBLE
@@ -121,12 +126,28 @@ export class World {
     lab.sleepsHere = () => 0
   }
 
+  get #traits(): readonly Trait[] {
+    return this.#options.traits ?? []
+  }
+
+  /** A trait's deed, again and again until the storm is over. */
+  #repeat(deed: NonNullable<Trait['deed']>, end: number): void {
+    const { scheduler } = this.lab
+    scheduler.at(scheduler.between(1, 2 * deed.everyMs), () => {
+      if (scheduler.now() >= end) return
+      deed.run(this.lab)
+      this.#repeat(deed, end)
+    })
+  }
+
   async #rest(name: string): Promise<void> {
     const lab = this.lab
     this.#unstop()
+    for (const { rest } of this.#traits) rest?.(lab)
     await lab.cycles(Math.ceil(REST_MS / INTERVAL_MS))
     this.#note(name, 'S1', lab.records.differences())
     this.#note(name, 'stray', lab.records.strays())
+    for (const trait of this.#traits) this.#note(name, trait.name, trait.check?.(lab) ?? [])
     await this.#idle(name, 'S4: an idle cycle')
     lab.dynamics.expireTokens()
     await this.#idle(name, 'S13: a full resync')
