@@ -25,6 +25,7 @@ export interface FlowStepParts {
 
 export interface FlowStepJoints {
   chunks: ChunkStore
+  storeFault: () => Promise<string | undefined>
   recoveryIntervalSeconds: number
   wakeWorker: () => void
   callerOf: (request: FastifyRequest) => string
@@ -35,7 +36,7 @@ export interface FlowStepJoints {
 export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoints): FlowStepParts {
   const { config, clock, random, log, selection, metrics } = parts
   const { dataverse, marketo, store, jobs } = stores
-  const { chunks, recoveryIntervalSeconds, wakeWorker, callerOf, stopping } = joints
+  const { chunks, storeFault, recoveryIntervalSeconds, wakeWorker, callerOf, stopping } = joints
   const ended = metrics.counter(
     'flow_step_chunks_total',
     'Chunks of the flow step by how their callback ended.',
@@ -52,7 +53,7 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
     ended: (result) => ended.add({ result }),
     settings: { ...config, recoveryIntervalSeconds },
   })
-  const checks = statusChecks({ store, jobs, chunks, dataverse, schema: marketo?.schema, clock })
+  const checks = statusChecks({ storeFault, jobs, chunks, dataverse, schema: marketo?.schema, clock })
   return {
     doors: [
       flowStepDoor({

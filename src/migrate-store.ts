@@ -22,7 +22,11 @@ try {
   })
   try {
     await migrate(postgres)
-    await using jobs = await PgBossJobs.open({ postgres, log: createLog({ level: 'silent' }) })
+    await using jobs = await PgBossJobs.open({
+      postgres,
+      log: createLog({ level: 'silent' }),
+      clock: systemClock,
+    })
     await using to = await Transfer.begin(url)
     await moveStore({ from, to, jobs, say: (line) => console.log(line) })
     whatNow = 'Run this again: if the database is not empty then, everything has moved.'

@@ -21,7 +21,7 @@ export async function openPostgres(
   const postgres = new Postgres({ url, poolMax: connectionsMax, clock, random, lost })
   try {
     const functions = await migrate(postgres)
-    const jobs = await PgBossJobs.open({ postgres, log })
+    const jobs = await PgBossJobs.open({ postgres, log, clock })
     return {
       store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
       syncStore: new PostgresSyncStore(postgres, functions),

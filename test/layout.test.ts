@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:fastify',
       'type:pino',
     ],
-    ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'type:store', 'sync'],
+    ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'store', 'sync'],
     'type:quota',
   ],
   storage: [
@@ -56,11 +56,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ].concat(['ajv', 'typebox']),
   action: [
     ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort'],
-    ...['type:clock', 'errors', 'json', 'problem', 'retry', 'type:fastify', 'type:pino', 'typebox'],
+    ...[
+      'type:clock',
+      'errors',
+      'json',
+      'problem',
+      'retry',
+      'seldom-log',
+      'type:fastify',
+      'type:pino',
+      'typebox',
+    ],
   ],
   sync: [
     ...['person', 'type:dataverse', 'marketo', 'type:store', 'abort', 'type:clock', 'type:pino'],
-    ...['errors', 'problem', 'retry', 'type:event-log', 'type:fastify', 'typebox'],
+    ...['errors', 'problem', 'retry', 'seldom-log', 'type:event-log', 'type:fastify', 'typebox'],
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
@@ -74,7 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
   store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
   // On PostgreSQL pg-boss keeps them, on the store's connections.
-  jobs: ['type:store', 'pg-boss', 'type:pino'],
+  jobs: ['type:clock', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
   // What both vendors' limiters are made of.
@@ -86,6 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   json: [],
   log: ['pino'],
   problem: ['typebox'],
+  'seldom-log': ['type:clock', 'errors', 'type:pino'],
   retry: ['type:clock', 'errors'],
   'retry-after': [],
   shape: [],

@@ -118,7 +118,7 @@ describe('npm run migrate-store, misconfigured', () => {
     await using directory = await temporaryDirectory()
     openStore(directory.path)[Symbol.dispose]()
     const { errors, code } = await migrateStore({ DATA_DIR: directory.path, DATABASE_URL })
-    assert.match(errors[0] ?? '', /The database cannot be used: connect ECONNREFUSED/)
+    assert.match(errors[0] ?? '', /the database does not answer: connect ECONNREFUSED/)
     assert.deepEqual([errors.slice(1), code], [[NOTHING], 1])
   })
 })

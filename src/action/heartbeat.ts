@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { Jobs } from '../jobs/port.ts'
+import { faultOf, SeldomLog } from '../seldom-log.ts'
 
 export interface HeartbeatOptions {
   jobs: Pick<Jobs, 'heartbeat'>
@@ -18,10 +19,12 @@ interface Hold {
 /** Tells the others what this process works on, so that they take it up when it is not heard of again. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions
+  readonly #seldom: SeldomLog
   readonly #holds = new Set<Hold>()
 
   constructor(options: HeartbeatOptions) {
     this.#options = options
+    this.#seldom = new SeldomLog(options.log, options.clock)
   }
 
   /** This process works on the request until it calls what is returned. */
@@ -42,13 +45,17 @@ export class Heartbeat {
 
   /** Beats until the signal aborts, whatever happens to the store meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs, log } = this.#options
+    const { clock, intervalMs } = this.#options
     while (!signal.aborted) {
       await clock.sleep(intervalMs, signal).catch(() => {})
       try {
         await this.tick()
       } catch (err) {
-        log.error({ event: 'heartbeat-failed', err }, 'Others may take up what this process works on')
+        this.#seldom.write(
+          'error',
+          { event: 'heartbeat-failed', ...faultOf(err) },
+          'Others may take up what this process works on',
+        )
       }
     }
   }

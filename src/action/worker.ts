@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { Job, JobLane, Jobs } from '../jobs/port.ts'
+import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Store, Work } from '../store/port.ts'
 import type { Attempts } from './attempts.ts'
 
@@ -41,11 +42,13 @@ export class Worker {
     'real-time': new Set(),
     batch: new Set(),
   }
+  readonly #seldom: SeldomLog
   #wake = new AbortController()
   #prunedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: WorkerOptions) {
     this.#options = options
+    this.#seldom = new SeldomLog(options.log, options.clock)
   }
 
   /** There is work now: do not wait for the interval. */
@@ -61,18 +64,24 @@ export class Worker {
 
   /** Ticks until the signal aborts, then waits for what it has started. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, limits, log } = this.#options
+    const { clock, limits } = this.#options
     while (!signal.aborted) {
       this.#wake = new AbortController()
       try {
         await this.tick()
         await this.#prune()
       } catch (err) {
-        log.error({ event: 'worker-tick-failed', err }, 'The worker looks again after its interval')
+        this.#seldom.write(
+          'error',
+          { event: 'worker-tick-failed', ...faultOf(err) },
+          'The worker looks again after its interval',
+        )
       }
+      this.#seldom.flush()
       await clock.sleep(limits.intervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {})
     }
     await Promise.all(LANES.flatMap((lane) => [...this.#active[lane]]))
+    this.#seldom.flush(true)
   }
 
   async #claim(lane: JobLane): Promise<number> {
@@ -93,7 +102,7 @@ export class Worker {
   }
 
   async #finish({ requestId, attempts: attemptsBefore, crashes }: Job, lane: JobLane): Promise<void> {
-    const { attempts, store, jobs, clock, limits, log } = this.#options
+    const { attempts, store, jobs, clock, limits } = this.#options
     try {
       const leaseUntil = clock.now() + limits.lanes[lane].leaseMs
       const work = await store.takeUp(requestId, leaseUntil, clock.now())
@@ -102,7 +111,11 @@ export class Worker {
         await attempts.giveUp(requestId, 'worker-died', diedAdvice(crashes))
       else await attempts.run(work, { attemptsBefore, lane })
     } catch (err) {
-      log.error({ event: 'job-failed', requestId, err }, 'The job is taken up again when its hold ends')
+      this.#seldom.write(
+        'error',
+        { event: 'job-failed', requestId, ...faultOf(err) },
+        'The job is taken up again when its hold ends',
+      )
     }
   }
 

@@ -39,10 +39,16 @@ export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[], c
     request.setDecorator(API_KEY_NAME, name)
   })
   scope.addHook('onRoute', (route) => {
-    route.schema = { ...route.schema, response: { ...declared(route.schema?.response), ...UNAUTHORIZED } }
+    const own = declared(route.schema?.response)
+    route.schema = { ...route.schema, response: { ...UNAVAILABLE, ...own, ...UNAUTHORIZED } }
   })
 }
 
+const UNAVAILABLE = {
+  503: problemResponse(
+    'The database of this service cannot be used now; Retry-After says when to ask again.',
+  ),
+}
 const UNAUTHORIZED = { 401: problemResponse('No valid API key.') }
 
 function declared(response: unknown): object {

@@ -51,7 +51,8 @@ export function answerFor(error: unknown): Answer {
     return { status: 503, code: 'vendor-unavailable', detail: 'There is no usable answer now.' }
   }
   if (error instanceof StoreUnavailable) {
-    const detail = 'The database of this service does not answer. Nothing was stored; send it again.'
+    const detail =
+      'The database of this service cannot be used now. Send it again: what was stored already is not made twice.'
     return { status: 503, code: 'store-unavailable', detail, retryAfterMs: STORE_RETRY_MS }
   }
   if (error instanceof Unauthorized) {
@@ -114,7 +115,9 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerFor(lacksBody(error, request) ? NO_BODY : error)
   const { status, code } = answer
-  if (status >= 500) request.log.error({ event: 'request-failed', status, code, err: error })
+  if (error instanceof StoreUnavailable) {
+    request.log.error({ event: 'request-failed', status, code, reason: error.message })
+  } else if (status >= 500) request.log.error({ event: 'request-failed', status, code, err: error })
   else request.log.info({ event: 'request-refused', status, code })
   return sendProblem(request, reply, answer)
 }

@@ -1,5 +1,7 @@
 import { PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Postgres } from '../store/postgres/postgres.ts'
 import { BACKLOG, HAND_BACK, HOLD, HOLD_SECONDS, QUEUE, RESCHEDULE, SCHEMA } from './pg-boss-statements.ts'
 import type { Job, JobLane, JobStatement, JobStatements, Jobs, NewJob } from './port.ts'
@@ -7,6 +9,7 @@ import type { Job, JobLane, JobStatement, JobStatements, Jobs, NewJob } from './
 export interface PgBossOptions {
   postgres: Postgres
   log: Logger
+  clock: Clock
 }
 
 interface JobData {
@@ -38,12 +41,12 @@ const QUEUE_OPTIONS = {
 export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   readonly #boss: PgBoss
   readonly #postgres: Postgres
-  readonly #log: Logger
+  readonly #seldom: SeldomLog
   #stopping = false
 
-  private constructor({ postgres, log }: PgBossOptions) {
+  private constructor({ postgres, log, clock }: PgBossOptions) {
     this.#postgres = postgres
-    this.#log = log
+    this.#seldom = new SeldomLog(log, clock)
     this.#boss = new PgBoss({
       db: { executeSql: (text, values = []) => execute(postgres, text, values) },
       schema: SCHEMA,
@@ -120,8 +123,9 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
 
   /** What was not done now is done with the next look, by this replica or another. */
   #onError(err: unknown): void {
-    if (!this.#stopping)
-      this.#log.error({ event: 'job-queue-failed', err }, 'The jobs are looked after again')
+    if (this.#stopping) return
+    const event = { event: 'job-queue-failed', ...faultOf(err) }
+    this.#seldom.write('error', event, 'The jobs are looked after again')
   }
 }
 

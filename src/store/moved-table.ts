@@ -37,8 +37,8 @@ const TABLES: readonly Named[] = [
   { name: 'callback_part', key: ['number', 'position'], isLong: true },
   { name: 'chunk_person', key: ['number', 'position'] },
 ]
-/** Jobs are made anew, and each database keeps its own migrations. */
-const LEFT_BEHIND: ReadonlySet<string> = new Set(['job', 'migration', 'sqlite_sequence'])
+/** Jobs are made anew; each database keeps its own migrations, and its own row to write for a probe. */
+const LEFT_BEHIND: ReadonlySet<string> = new Set(['job', 'migration', 'probe', 'sqlite_sequence'])
 
 /** Throws when the store has a table of which nobody has said whether it moves. */
 export function movedTables(database: Database): MovedTable[] {

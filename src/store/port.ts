@@ -1,6 +1,6 @@
 /**
  * What the service remembers. Every verb is one whole transaction; none throws for an expected case.
- * A driver that cannot reach its database throws, and nothing of that verb has happened.
+ * A driver that cannot use its database throws StoreUnavailable, and nothing of that verb has happened.
  */
 
 export type RecordType = 'lead' | 'contact'
@@ -200,8 +200,8 @@ export interface Store extends AsyncDisposable {
   readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>
   /** Forgets settled requests and activities older than `before` (epoch ms), `limit` of each at most. Links stay. */
   prune(before: number, limit: number): Promise<{ requests: number; activities: number }>
-  /** Throws when the database cannot be used. */
-  ping(): Promise<void>
+  /** Writes something of no meaning, durable on return. Throws StoreUnavailable, at once and without another try. */
+  probe(): Promise<void>
 }
 
 /** UUIDv5 of organisation, record type, canonical key and generation: see person/identity.ts. */

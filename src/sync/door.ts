@@ -83,7 +83,9 @@ const tags = ['sync']
 const NOT_RUNNING = { 409: problemResponse('There is no background sync to ask: code and advice say why.') }
 const STRAY_INPUT = { 400: problemResponse('The request has a member that is not known here.') }
 const FAULT = { 500: problemResponse('A fault of ours.') }
-const VENDOR_AWAY = { 503: problemResponse('Dynamics or Marketo cannot be asked now.') }
+const VENDOR_AWAY = {
+  503: problemResponse('Dynamics, Marketo or the database of this service cannot be asked now.'),
+}
 const levers = { tags, querystring: NoQuery, body: NoBody }
 
 const statusDocs = {

@@ -3,6 +3,7 @@ import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { isVendorError, Rejected } from '../errors.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
+import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Stream, SyncStore } from '../store/sync-port.ts'
 import type { ActivityPush } from './activity-push.ts'
 import type { Blocked, Cycle, CycleReport, Preview, StreamState } from './control.ts'
@@ -37,6 +38,7 @@ export class Engine {
   readonly #streams = new Map<Stream, StreamState>()
   readonly #pulledAt = new Map<Stream, number>()
   readonly #unreadable = new Map<Stream, number>()
+  readonly #seldom: SeldomLog
   #blocked: Blocked | undefined
   #lastCycle: Cycle | undefined
   #nextCycleAt: number | undefined
@@ -47,6 +49,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options
     this.#since = options.clock.now()
+    this.#seldom = new SeldomLog(options.log, options.clock)
   }
 
   /** Throws a sentence for an operator when a selected field would lose something on its way and back. */
@@ -67,18 +70,22 @@ export class Engine {
 
   /** Cycle after cycle until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, settings, log } = this.#options
+    const { clock, settings } = this.#options
     while (!signal.aborted) {
       this.#wake = new AbortController()
+      const startedAt = clock.now()
       try {
         await this.cycle(signal)
       } catch (err) {
         if (signal.aborted) return
-        log.error(
-          { event: 'sync-cycle-failed', err },
+        this.#seldom.write(
+          'error',
+          { event: 'sync-cycle-failed', ...faultOf(err) },
           'The background sync begins its next cycle after the interval',
         )
+        this.#lastCycle = this.#summarise(startedAt, false, [troubleOf(err)])
       }
+      this.#seldom.flush()
       this.#nextCycleAt = clock.now() + settings.intervalMs
       await clock.sleep(settings.intervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {})
     }

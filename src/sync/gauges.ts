@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { StoreUnavailable } from '../errors.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { SyncControl } from './control.ts'
 import type { Usage } from './status.ts'
@@ -47,19 +48,40 @@ export async function readGauges({ control, store, usage, clock }: GaugesOptions
       { name: 'marketo_throttled_calls', value: marketo.throttled },
     )
   }
-  if (!control) return samples
+  return control ? [...samples, ...(await readSyncGauges(control, store, clock))] : samples
+}
+
+/** None while the database cannot be used: the other numbers are needed most then. */
+async function readSyncGauges(
+  control: Pick<SyncControl, 'status'>,
+  store: GaugesOptions['store'],
+  clock: Clock,
+): Promise<Sample[]> {
+  try {
+    return await askForSyncGauges(control, store, clock)
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return []
+    throw error
+  }
+}
+
+async function askForSyncGauges(
+  control: Pick<SyncControl, 'status'>,
+  store: GaugesOptions['store'],
+  clock: Clock,
+): Promise<Sample[]> {
   const { blocked, lastCycle } = await control.status()
   const { paused } = await store.readState()
   const { live, initial, oldestDirtyAt, openFailures } = await store.backlog()
   const lagMs = oldestDirtyAt === undefined ? 0 : Math.max(0, clock.now() - oldestDirtyAt)
-  samples.push(
+  const samples: Sample[] = [
     { name: 'sync_backlog_records', value: live, labels: { priority: 'live' } },
     { name: 'sync_backlog_records', value: initial, labels: { priority: 'initial' } },
     { name: 'sync_lag_seconds', value: lagMs / 1_000 },
     { name: 'sync_open_failures', value: openFailures },
     { name: 'sync_paused', value: Number(paused) },
     { name: 'sync_blocked', value: Number(blocked !== undefined) },
-  )
+  ]
   if (!lastCycle) return samples
   const { result, tookMs, startedAt } = lastCycle
   samples.push(

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Leases } from '../store/lease-port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { CycleReport } from './control.ts'
@@ -23,10 +24,12 @@ export interface LeaderOptions {
 /** Runs the cycles of the background sync while this replica has the lease on it, and tries to get it while not. */
 export class Leader {
   readonly #options: LeaderOptions
+  readonly #seldom: SeldomLog
   #leading: { tenure: Tenure; engine: Engine } | undefined
 
   constructor(options: LeaderOptions) {
     this.#options = options
+    this.#seldom = new SeldomLog(options.log, options.clock)
   }
 
   /** Until the signal aborts; the lease is given back at once. Never rejects. */
@@ -34,8 +37,10 @@ export class Leader {
     while (!stopping.aborted) {
       const tenure = await this.#acquire()
       if (tenure) await this.#lead(tenure, stopping)
+      this.#seldom.flush()
       await this.#wait(this.#options.settings.tryMs, stopping)
     }
+    this.#seldom.flush(true)
   }
 
   /** What this replica's cycles say, while the lease is of this fence. */
@@ -49,14 +54,14 @@ export class Leader {
   }
 
   async #acquire(): Promise<Tenure | undefined> {
-    const { leases, replica, clock, log, settings } = this.#options
+    const { leases, replica, clock, settings } = this.#options
     const { leaseMs } = settings
     const askedAt = clock.now()
     try {
       const lease = await leases.acquire('background-sync', replica, leaseMs)
       return lease && new Tenure({ ...lease, askedAt, leaseMs, clock })
     } catch (err) {
-      log.warn({ event: 'sync-lease-unknown', err }, 'Whether this replica may lead cannot be asked')
+      this.#reportUnknown(err, 'Whether this replica may lead cannot be asked')
       return undefined
     }
   }
@@ -82,7 +87,7 @@ export class Leader {
 
   /** Says with each renewal what the other replicas are to show, and hears what they were asked for. */
   async #renew(tenure: Tenure, engine: Engine): Promise<void> {
-    const { leases, store, clock, log, settings } = this.#options
+    const { leases, store, clock, settings } = this.#options
     const { signal, fence } = tenure
     for (; !signal.aborted; await this.#wait(settings.renewMs, signal)) {
       const askedAt = clock.now()
@@ -93,19 +98,20 @@ export class Leader {
         else tenure.end(new LeaseLost('the lease was not renewed'))
         if (engine.isPaused && !(await store.readState()).paused) engine.wake()
       } catch (err) {
-        log.warn(
-          { event: 'sync-lease-unknown', err },
-          'The store does not answer; a lease that is not renewed ends by itself',
-        )
+        this.#reportUnknown(err, 'The store does not answer; a lease that is not renewed ends by itself')
       }
     }
   }
 
   async #release({ fence }: Tenure): Promise<void> {
-    const { leases, log } = this.#options
+    const { leases } = this.#options
     await leases.release('background-sync', fence).catch((err: unknown) => {
-      log.warn({ event: 'sync-lease-unknown', err }, 'The lease is not given back; it ends by itself')
+      this.#reportUnknown(err, 'The lease is not given back; it ends by itself')
     })
+  }
+
+  #reportUnknown(error: unknown, message: string): void {
+    this.#seldom.write('warn', { event: 'sync-lease-unknown', ...faultOf(error) }, message)
   }
 
   async #wait(ms: number, signal: AbortSignal): Promise<void> {

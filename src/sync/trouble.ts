@@ -1,4 +1,4 @@
-import { Busy, Rejected, Unauthorized } from '../errors.ts'
+import { Busy, isVendorError, Rejected, StoreUnavailable, Unauthorized } from '../errors.ts'
 
 /** The part of a cycle that could not be done, and why. */
 export interface Trouble {
@@ -12,7 +12,20 @@ export function unreadable(count: number): Trouble | undefined {
   return { code: 'items-unreadable', advice }
 }
 
-export function troubleOf(error: Error): Trouble {
+const STORE_UNAVAILABLE: Trouble = {
+  code: 'store-unavailable',
+  advice:
+    'The database of this service cannot be used; /readyz says why. Nothing is lost: the sync goes on when it can.',
+}
+const INTERNAL_ERROR: Trouble = {
+  code: 'internal-error',
+  advice: 'A fault of this service: report it with the log line sync-cycle-failed.',
+}
+
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof StoreUnavailable) return STORE_UNAVAILABLE
+  if (!isVendorError(error)) return INTERNAL_ERROR
+
   if (error instanceof Unauthorized || error instanceof Rejected) {
     const { code, advice } = error.detail
     return { code, advice }

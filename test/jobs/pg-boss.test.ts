@@ -59,7 +59,7 @@ async function openAt(url: string) {
   })
   const postgres = connect(url)
   await migrate(postgres)
-  const jobs = await PgBossJobs.open({ postgres, log })
+  const jobs = await PgBossJobs.open({ postgres, log, clock: systemClock })
   let ahead = 0
   const send = (statement: Statement, fail?: 'fail') =>
     postgres.transaction([statement, ...(fail ? [FAIL] : [])]).then(() => {})

@@ -8,7 +8,7 @@ import { Postgres } from '../../src/store/postgres/postgres.ts'
 const [url = '', atDoor = ''] = process.argv.slice(2)
 const log = createLog({ level: 'warn', destination: { write: (line) => process.stderr.write(line) } })
 const postgres = new Postgres({ url, poolMax: 3, clock: systemClock, random: systemRandom, lost: () => {} })
-const jobs = await PgBossJobs.open({ postgres, log })
+const jobs = await PgBossJobs.open({ postgres, log, clock: systemClock })
 const heartbeat = new Heartbeat({ jobs, clock: systemClock, log, intervalMs: 3_000 })
 await postgres.run(await jobs.enqueue({ requestId: atDoor, lane: 'real-time', held: true }))
 heartbeat.hold(atDoor)

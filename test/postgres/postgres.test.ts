@@ -97,7 +97,7 @@ describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
     await using cluster = await Cluster.start()
     await using forwarder = await Forwarder.listen(cluster.port)
     const url = forwarder.urlOf(await cluster.createDatabase())
-    const limits = { verbMs: 300, pingMs: 200, retryForMs: 100 }
+    const limits = { verbMs: 300, probeMs: 200, retryForMs: 100 }
     const postgres = new Postgres({
       url,
       poolMax: 1,
@@ -106,21 +106,21 @@ describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
       lost: () => {},
       limits,
     })
-    await postgres.ping()
+    await postgres.once('select 1')
     forwarder.swallow()
     await assert.rejects(postgres.run({ text: 'select 1', values: [] }), StoreUnavailable)
     assert.deepEqual(await postgres.query('select 1 as one'), [{ one: 1 }], 'on a new connection')
     forwarder.swallow()
-    await assert.rejects(postgres.ping())
+    await assert.rejects(postgres.once('select 1'))
     await postgres.close()
   })
 
   it('says that the store is away when the server does not come back, and at once when it is only asked', async () => {
     await using cluster = await Cluster.start()
     const postgres = connect(await cluster.createDatabase())
-    await postgres.ping()
+    await postgres.once('select 1')
     await cluster.stop()
-    await assert.rejects(postgres.ping())
+    await assert.rejects(postgres.once('select 1'))
     await assert.rejects(postgres.run({ text: 'select 1', values: [] }), StoreUnavailable)
     await postgres.close()
   })

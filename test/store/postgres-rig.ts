@@ -28,7 +28,7 @@ export async function connect(url: string) {
     lost: () => {},
   })
   const functions = await migrate(postgres)
-  const jobs = await PgBossJobs.open({ postgres, log: createLog({ level: 'silent' }) })
+  const jobs = await PgBossJobs.open({ postgres, log: createLog({ level: 'silent' }), clock: systemClock })
   return {
     url,
     postgres,

@@ -3,11 +3,11 @@ import type { Dataverse } from '../../dataverse/dataverse.ts'
 import type { Jobs } from '../../jobs/port.ts'
 import type { Schema } from '../../marketo/schema.ts'
 import type { ChunkStore } from '../../store/chunk-port.ts'
-import type { Store } from '../../store/port.ts'
 import type { StatusCheck } from './status.ts'
 
 export interface Checked {
-  store: Pick<Store, 'ping'>
+  /** Why the database takes no writes; undefined = it takes them. */
+  storeFault: () => Promise<string | undefined>
   jobs: Pick<Jobs, 'backlog'>
   chunks: Pick<ChunkStore, 'countChunks'>
   dataverse: Pick<Dataverse, 'whoAmI'>
@@ -20,13 +20,14 @@ export interface Checked {
 const BACKLOG_AGE_MAX_MS = 900_000
 
 /** What can go wrong between Marketo and Dynamics, asked as the work itself would. */
-export function statusChecks({ store, jobs, chunks, dataverse, schema, clock }: Checked): StatusCheck[] {
+export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, clock }: Checked): StatusCheck[] {
   return [
     {
       name: 'Store',
       run: async () => {
-        await store.ping()
-        return { level: 'info', text: 'Store: works.' }
+        const fault = await storeFault()
+        if (fault === undefined) return { level: 'info', text: 'Store: works.' }
+        return { level: 'error', text: `Store: ${fault}. Nobody new is taken until its operator acts.` }
       },
     },
     {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import { faultOf, SeldomLog } from '../../seldom-log.ts'
 import type { Chunk, ChunkStore } from '../../store/chunk-port.ts'
 import type { Advance } from './advance.ts'
 import { chunkPages } from './chunk-body.ts'
@@ -41,12 +42,14 @@ export class FlowStepWork implements FlowStep {
   readonly #active = new Map<string, { batch: boolean; finished: Promise<void> }>()
   /** When chunks are due again, as far as this process has put them off. */
   readonly #dueAt = new Map<string, number>()
+  readonly #seldom: SeldomLog
   readonly #halting = new AbortController()
   #wake = new AbortController()
   #prunedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: FlowStepWorkOptions) {
     this.#options = options
+    this.#seldom = new SeldomLog(options.log, options.clock)
   }
 
   async submit(submission: Submission): Promise<'accepted' | 'seen'> {
@@ -81,7 +84,7 @@ export class FlowStepWork implements FlowStep {
 
   /** Ticks until the signal aborts, then waits for what it has started. */
   async run(stopping: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options
+    const { clock } = this.#options
     const over = new AbortController()
     const holding = this.#holdOn(over.signal)
     while (!stopping.aborted) {
@@ -90,13 +93,15 @@ export class FlowStepWork implements FlowStep {
         await this.tick(stopping)
         await this.#prune()
       } catch (err) {
-        log.error({ event: 'flow-step-tick-failed', err }, 'The flow step looks again after its interval')
+        this.#report('flow-step-tick-failed', err, 'The flow step looks again after its interval')
       }
+      this.#seldom.flush()
       await clock.sleep(this.#pauseMs(), AbortSignal.any([stopping, this.#wake.signal])).catch(() => {})
     }
     await Promise.all([...this.#active.values()].map(({ finished }) => finished))
     over.abort()
     await holding
+    this.#seldom.flush(true)
   }
 
   /** Ends callbacks that are under way; they are given back, and sent again by whoever takes them up. */
@@ -118,7 +123,7 @@ export class FlowStepWork implements FlowStep {
 
   /** Keeps what is being worked on from others; when this process dies nobody does, and its leases end. */
   async #holdOn(over: AbortSignal): Promise<void> {
-    const { chunks, clock, limits, log } = this.#options
+    const { chunks, clock, limits } = this.#options
     while (!over.aborted) {
       await clock.sleep(limits.holdIntervalMs, over).catch(() => {})
       const chunkIds = [...this.#active.keys()]
@@ -126,7 +131,7 @@ export class FlowStepWork implements FlowStep {
       try {
         await chunks.holdChunks(chunkIds, limits.leaseMs, clock.now())
       } catch (err) {
-        log.error({ event: 'chunks-not-held', err }, 'Others may take up what is being worked on here')
+        this.#report('chunks-not-held', err, 'Others may take up what is being worked on here')
       }
     }
   }
@@ -142,14 +147,18 @@ export class FlowStepWork implements FlowStep {
   }
 
   async #advance(chunk: Chunk, stopping: AbortSignal): Promise<void> {
-    const { advance, log } = this.#options
+    const { advance } = this.#options
     const { chunkId } = chunk
     try {
       const dueAt = await advance.step(chunk, stopping, this.#halting.signal)
       if (dueAt !== undefined) this.#dueAt.set(chunkId, dueAt)
     } catch (err) {
-      log.error({ event: 'chunk-step-failed', chunkId, err }, 'The chunk is taken up when its lease ends')
+      this.#report('chunk-step-failed', err, 'The chunk is taken up when its lease ends', { chunkId })
     }
+  }
+
+  #report(event: string, error: unknown, message: string, more: object = {}): void {
+    this.#seldom.write('error', { event, ...more, ...faultOf(error) }, message)
   }
 
   #pauseMs(): number {

@@ -1,10 +1,22 @@
 import { Unavailable } from '../../errors.ts'
 
 /**
- * What passes by itself: the connection or the server went away, it is a standby (a failover is under way), or two
- * transactions stood in each other's way. Source: PostgreSQL, "Appendix A. PostgreSQL Error Codes".
+ * What says something about the server and not about the statement, and may pass by itself: the connection or the
+ * server went away, it takes no writes, it has no room, or two transactions stood in each other's way. First match
+ * wins. Source: PostgreSQL, "Appendix A. PostgreSQL Error Codes".
  */
-const PASSING = /^(?:08...|57P0[1-5]|40001|40P01|25006|25P0[34]|53300|55P03)$/
+const UNUSABLE: readonly (readonly [RegExp, string])[] = [
+  // Also a standby: a failover is under way.
+  [/^25006$/, 'the database is read-only'],
+  [/^53100$/, 'the disk is full'],
+  [/^53300$/, 'the database has no connection left'],
+  [/^53...$/, 'the database has no room left'],
+  [/^57...$/, 'the database was stopped or ended the work'],
+  [/^28...$/, 'the database does not accept our user'],
+  [/^3D000$/, 'the database is gone'],
+  [/^(?:58...|XX00[12])$/, 'the disk reports an error'],
+  [/^(?:08...|40001|40P01|25P0[34]|55P03)$/, 'the database cannot be used'],
+]
 const SQLSTATE = /^[0-9A-Z]{5}$/
 
 /** The error as Unavailable when the same may be sent again; nothing else of it is kept from the log. */
@@ -12,6 +24,9 @@ export function asLost(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   // An error without a code of PostgreSQL's own never reached it, or its answer never reached us.
-  const isLost = SQLSTATE.test(code) && !code.startsWith('E') ? PASSING.test(code) : true
-  return isLost ? new Unavailable('The database cannot be used', { cause: error }) : error
+  if (!SQLSTATE.test(code) || code.startsWith('E')) {
+    return new Unavailable('the database does not answer', { cause: error })
+  }
+  const known = UNUSABLE.find(([pattern]) => pattern.test(code))
+  return known === undefined ? error : new Unavailable(known[1], { cause: error })
 }

@@ -25,7 +25,7 @@ export interface PostgresLimits {
   verbMs: number
   /** The same for a script, which nobody waits for. */
   scriptMs: number
-  pingMs: number
+  probeMs: number
   /** How long what a lost connection has undone is tried again. */
   retryForMs: number
 }
@@ -34,7 +34,7 @@ const LIMITS: PostgresLimits = {
   connectMs: 3_000,
   verbMs: 8_000,
   scriptMs: 60_000,
-  pingMs: 2_000,
+  probeMs: 2_000,
   retryForMs: 8_000,
 }
 const RETRY_BACKOFF = { baseMs: 50, maxMs: 1_000 }
@@ -97,17 +97,12 @@ export class Postgres {
     return this.#again((client) => sendScript(client, text))
   }
 
-  /** Throws when the database does not answer at once. */
-  async ping(): Promise<void> {
-    const client = await this.#pool.connect()
-    let broken = false
+  /** One statement that is not tried again. Throws StoreUnavailable when it is not done at once. */
+  async once(sql: string): Promise<void> {
     try {
-      await client.query({ text: 'select 1', query_timeout: this.#limits.pingMs } as pg.QueryConfig)
+      await this.#once((client) => send(client, statement(sql), this.#limits.probeMs))
     } catch (error) {
-      broken = true
-      throw error
-    } finally {
-      client.release(broken)
+      throw asUnavailable(error)
     }
   }
 
@@ -126,8 +121,7 @@ export class Postgres {
     try {
       return await retry(() => this.#once(run), { backoff: RETRY_BACKOFF, deadline, signal, clock, random })
     } catch (error) {
-      if (error instanceof Unavailable) throw new StoreUnavailable(error.message, { cause: error.cause })
-      throw error
+      throw asUnavailable(error)
     }
   }
 
@@ -151,6 +145,11 @@ export class Postgres {
       client.release(lost)
     }
   }
+}
+
+/** Once it is not tried any more. */
+function asUnavailable(error: unknown): unknown {
+  return error instanceof Unavailable ? new StoreUnavailable(error.message, { cause: error.cause }) : error
 }
 
 async function send(client: pg.PoolClient, { text, values }: Statement, timeoutMs: number): Promise<Row[]> {

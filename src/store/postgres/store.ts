@@ -30,6 +30,10 @@ export interface PostgresStoreOptions {
   deriveRecordId: DeriveRecordId
 }
 
+/** Long enough for pages of its own, and never the same, so that a full disk has no room for it. */
+const PROBE = `
+  update probe set filler = (select string_agg(md5(random()::text || number), '') from generate_series(1, 512) number)`
+
 /** What a verb's function gives: rows of tables as JSON. */
 interface Claimed {
   kind: 'accepted' | 'seen' | 'mismatch'
@@ -203,8 +207,8 @@ export class PostgresStore implements Store {
     return { requests: requests?.length ?? 0, activities: activities?.length ?? 0 }
   }
 
-  ping(): Promise<void> {
-    return this.#options.postgres.ping()
+  probe(): Promise<void> {
+    return this.#options.postgres.once(PROBE)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

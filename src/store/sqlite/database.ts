@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { StoreUnavailable } from '../../errors.ts'
+import type { Row } from '../rows.ts'
+import { asUnavailable } from './lost.ts'
 import { migrate } from './migrations.ts'
 
 /** The store's file in DATA_DIR. */
@@ -13,6 +16,43 @@ export function openExisting(directory: string): Database {
   const path = fileIn(directory)
   if (!existsSync(path)) throw new Error(`There is no store at ${path}: DATA_DIR names its directory.`)
   return new Database({ path })
+}
+
+/** By name, or in order. */
+type Parameters = [Record<string, SQLInputValue>] | SQLInputValue[]
+
+/** A prepared statement. What says that the file cannot be used is thrown as StoreUnavailable. */
+export class Statement {
+  readonly #statement: StatementSync
+
+  constructor(statement: StatementSync) {
+    this.#statement = statement
+  }
+
+  get(...parameters: Parameters): Row | undefined {
+    return named(() => this.#statement.get(...(parameters as SQLInputValue[])))
+  }
+
+  all(...parameters: Parameters): Row[] {
+    return named(() => this.#statement.all(...(parameters as SQLInputValue[])))
+  }
+
+  run(...parameters: Parameters): { changes: number | bigint } {
+    return named(() => this.#statement.run(...(parameters as SQLInputValue[])))
+  }
+
+  /** Row by row, of a file that nothing else uses. */
+  iterate(): Iterable<Row> {
+    return this.#statement.iterate()
+  }
+}
+
+function named<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw asUnavailable(error)
+  }
 }
 
 interface Pending {
@@ -46,11 +86,16 @@ export class Database implements Disposable {
     if (options.path !== ':memory:') mkdirSync(dirname(options.path), { recursive: true })
     this.#defer = options.defer ?? ((flush) => void setImmediate(flush))
     this.#db = openExclusively(options.path, options.busyTimeoutMs ?? 100)
-    migrate(this.#db)
+    try {
+      migrate(this.#db)
+    } catch (error) {
+      this.#db.close()
+      throw asSentence(error, options.path)
+    }
   }
 
-  prepare(sql: string) {
-    return this.#db.prepare(sql)
+  prepare(sql: string): Statement {
+    return new Statement(this.#db.prepare(sql))
   }
 
   /** On disk when the promise resolves. */
@@ -94,10 +139,18 @@ export class Database implements Disposable {
       }
       this.#db.exec('commit')
     } catch (error) {
-      fatal = error
-      if (this.#open && this.#db.isTransaction) this.#db.exec('rollback')
+      fatal = asUnavailable(error)
+      this.#rollBack()
     }
     for (const pending of batch) pending.settle(fatal ?? failed.get(pending))
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.#open && this.#db.isTransaction) this.#db.exec('rollback')
+    } catch {
+      // The next transaction reports what is still wrong.
+    }
   }
 
   /** In WAL mode NORMAL leaves out the fsync of a commit, and nothing else. Source: SQLite, "PRAGMA synchronous". */
@@ -115,6 +168,8 @@ export class Database implements Disposable {
       this.#db.exec('release verb')
       return undefined
     } catch (error) {
+      // A full disk may have ended the transaction, and the verbs before this one with it.
+      if (!this.#db.isTransaction) throw error
       this.#db.exec('rollback to verb')
       this.#db.exec('release verb')
       return error
@@ -143,12 +198,22 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
     return db
   } catch (error) {
     db.close()
-    if (error instanceof Error && /locked|busy/i.test(error.message)) {
-      throw new Error(
-        `${path} is in use by another process. One SQLite store serves one process: stop the other one, or give this one its own DATA_DIR. Several processes on one store need PostgreSQL: set DATABASE_URL for all of them.`,
-        { cause: error },
-      )
-    }
-    throw error
+    throw asSentence(error, path)
   }
+}
+
+/** For an operator, whose start has failed. */
+function asSentence(error: unknown, path: string): unknown {
+  if (error instanceof Error && /locked|busy/i.test(error.message)) {
+    return new Error(
+      `${path} is in use by another process. One SQLite store serves one process: stop the other one, or give this one its own DATA_DIR. Several processes on one store need PostgreSQL: set DATABASE_URL for all of them.`,
+      { cause: error },
+    )
+  }
+  const unusable = asUnavailable(error)
+  if (!(unusable instanceof StoreUnavailable)) return error
+  return new Error(
+    `${path} cannot be used: ${unusable.message}. Make room or make it writable, then start again.`,
+    { cause: error },
+  )
 }

@@ -200,6 +200,7 @@ const migrations: readonly string[] = [
    ) strict, without rowid;`,
   'alter table job add column crashes integer not null default 0',
   'alter table failure add column vendor_message text',
+  "create table probe (filler blob not null) strict; insert into probe values (x'')",
 ]
 
 export function migrate(db: DatabaseSync): void {

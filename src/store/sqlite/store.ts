@@ -170,8 +170,8 @@ export class SqliteStore implements Store {
     }))
   }
 
-  async ping(): Promise<void> {
-    this.#sql.ping.get()
+  probe(): Promise<void> {
+    return this.#db.write(() => void this.#sql.probe.run())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -66,7 +66,7 @@ test('a service that is being retired says since when, and that another takes ov
 
 const NOW = Date.UTC(2026, 0, 1)
 const fine: Checked = {
-  store: { ping: async () => {} },
+  storeFault: async () => undefined,
   jobs: { backlog: async () => ({ waiting: 0 }) },
   chunks: { countChunks: async () => ({ stored: 0, working: 0, answering: 0, done: 7, failed: 0 }) },
   dataverse: { whoAmI: async () => ({ userId: 'u', organisationId: 'o' }) },
@@ -76,7 +76,12 @@ const fine: Checked = {
 
 const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors', RegExp][] = [
   ['a store that works', {}, 'info', /^Store: works/],
-  ['a store that does not', { store: { ping: () => Promise.reject(new Error('no')) } }, 'errors', /^Store: /],
+  [
+    'a store that does not',
+    { storeFault: async () => 'the disk is full' },
+    'errors',
+    /^Store: the disk is full\. /,
+  ],
   ['Dynamics within reach', {}, 'info', /^Dynamics: reached/],
   [
     'Dynamics out of reach',

@@ -1,0 +1,23 @@
+import { StoreUnavailable } from '../../errors.ts'
+
+/** Primary result codes that say something about the file, not about the statement. Source: SQLite, "Result Codes". */
+const UNUSABLE: ReadonlyMap<number, string> = new Map([
+  [5, 'the database is locked by another process'],
+  [6, 'the database is locked'],
+  [7, 'there is no memory left'],
+  [8, 'the database is read-only'],
+  [10, 'the disk reports an error'],
+  [11, 'the database file is damaged'],
+  [13, 'the disk is full'],
+  [14, 'the database file cannot be opened'],
+  [15, 'the database file cannot be locked'],
+  [22, 'the database file is too large for its file system'],
+  [26, 'the database file is damaged'],
+])
+
+/** The error as StoreUnavailable when the file cannot be used now; any other error as it came. */
+export function asUnavailable(error: unknown): unknown {
+  if (!(error instanceof Error) || !('errcode' in error)) return error
+  const reason = UNUSABLE.get(Number(error.errcode) & 0xff)
+  return reason === undefined ? error : new StoreUnavailable(reason, { cause: error })
+}
