@@ -24,14 +24,28 @@ export function lookupsOf(
   const tables: readonly Table[] = ['lead', 'contact']
   return tables.flatMap((table) => {
     const ids = query.refs.filter((ref) => ref.table === table).map((ref) => guidLiteral(ref.id))
-    const byEmail =
-      query.email === undefined ? [] : [{ column: 'emailaddress1', literal: stringLiteral(query.email) }]
+    const byEmail = (query.email === undefined ? [] : spellingsOf(query.email)).map((spelling) => {
+      return { column: 'emailaddress1', literal: stringLiteral(spelling) }
+    })
     const terms = [...byEmail, ...ids.map((literal) => ({ column: primaryKeys[table], literal }))]
     if (terms.length === 0) return []
     const top = rowsMax + ids.length
     const path = `${entitySets[table]}?${select(table, contactHasOrigin)}&$filter=${anyOf(terms)}&$top=${top}`
     return [{ table, part: { method: 'GET', path }, rowsMax: top }]
   })
+}
+
+/** What is copied along with an address: no-break space, zero-width space, byte order mark, left-to-right mark. */
+const STRAYS = ['\u00a0', '\u200b', '\ufeff', '\u200e']
+
+/**
+ * `eq` takes no notice of case and of blanks at the end, but a row whose e-mail was pasted with something that cannot
+ * be seen is the same person. Which character stands where cannot be asked for in general: what copying leaves at
+ * one end can.
+ */
+function spellingsOf(email: string): string[] {
+  const around = STRAYS.flatMap((stray) => [`${stray}${email}`, `${email}${stray}`])
+  return [email, ` ${email}`, ...around, `\u202a${email}\u202c`]
 }
 
 export function readPart(ref: RecordRef, contactHasOrigin: boolean): RecordPart {

@@ -1,4 +1,5 @@
 import type { Column } from '../dataverse/metadata.ts'
+import { cleanEmail } from './identity.ts'
 import { readDay, readInstant } from './instant.ts'
 import { optionsMeant } from './option.ts'
 import type { FieldValue } from './person.ts'
@@ -38,7 +39,7 @@ export function coerce(given: FieldValue, column: Column, inverted = false): Coe
   switch (column.type) {
     case 'String':
     case 'Memo':
-      return value(column.format === 'Email' ? text : String(given))
+      return column.format === 'Email' ? toEmail(text) : value(String(given))
     case 'Integer':
     case 'BigInt':
       return toNumber(text, true)
@@ -72,6 +73,11 @@ export function coerce(given: FieldValue, column: Column, inverted = false): Coe
 /** On the wire an Edm.Date has no time; a column that only looks like a date may still be a date-time. */
 export function isDateOnly(column: Column): boolean {
   return (column.behavior ?? column.format) === 'DateOnly'
+}
+
+function toEmail(text: string): Coerced {
+  const email = cleanEmail(text)
+  return email === '' ? { kind: 'nothing' } : value(email)
 }
 
 function toNumber(text: string, whole: boolean): Coerced {

@@ -1,5 +1,6 @@
 import { v5 } from 'uuid'
 import type { Person, RecordType } from './person.ts'
+import { withoutRefused } from './text.ts'
 
 /** One thing by which a person is known; unique over all links. */
 export interface Identifier {
@@ -10,18 +11,33 @@ export interface Identifier {
 /** Ours for ever: another value would give every person a second record. */
 const namespace = '5f3f0b5e-6a0d-4a6c-9a1b-0d6f2c7e4b91'
 
+/** Format and default-ignorable characters: they come along when an address is copied, and are never part of it. */
+const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
+const blank = /\p{White_Space}/u
+
+/** An e-mail as it is sent: without characters that cannot be seen, and without blanks at its ends. */
+export function cleanEmail(email: string): string {
+  const visible = withoutRefused(email).replace(invisible, '')
+  let [from, to] = [0, visible.length]
+  while (from < to && blank.test(visible.charAt(from))) from += 1
+  while (to > from && blank.test(visible.charAt(to - 1))) to -= 1
+  return visible.slice(from, to)
+}
+
 /**
  * The form in which e-mails are compared: both vendors ignore case, and Dataverse's collation also ignores
  * the width of letters, hence NFKC. Dots and plus tags stay: only the mail provider knows what they mean.
  */
 export function normaliseEmail(email: string): string {
-  return email.normalize('NFKC').toLowerCase().normalize('NFKC').trim()
+  // NFKC makes blanks of some letters.
+  return cleanEmail(cleanEmail(email).normalize('NFKC').toLowerCase().normalize('NFKC'))
 }
 
-/** Something, an @, something without space, and nothing that cannot be seen: "n/a" or "none" in an e-mail field names nobody. */
+/** Something, an @, something, no control characters, and no blank outside of quotes: "n/a" is not an e-mail. */
 export function isPlausibleEmail(email: string): boolean {
   const at = email.lastIndexOf('@')
-  return at > 0 && at < email.length - 1 && !/\s/.test(email.slice(at)) && !/\p{Cc}/u.test(email)
+  if (at < 1 || at === email.length - 1 || /\p{Cc}/u.test(email)) return false
+  return !blank.test(/^".*"@/s.test(email.slice(0, at + 1)) ? email.slice(at) : email)
 }
 
 /** Sorted by kind, then value: the order in which rows are claimed. Empty when nothing identifies the person. */

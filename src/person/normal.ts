@@ -27,7 +27,8 @@ export function normalOfMarketo(given: FieldValue, form: FormOf): FieldValue {
   if (typed === null) return emptyOf(form)
   if (form.column === undefined) return typed
   const inColumn = coerce(typed, form.column, form.inverted)
-  if (inColumn.kind !== 'value') return typed
+  if (inColumn.kind === 'nothing') return emptyOf(form)
+  if (inColumn.kind === 'wrong') return typed
   const back = fromColumn(rounded(inColumn.value, form.column), form, form.column)
   return back === undefined ? typed : (ofType(back, form.type) ?? emptyOf(form))
 }
@@ -48,6 +49,7 @@ function ofType(given: FieldValue, type: MarketoType): FieldValue {
   if (given === null || isBlank(given)) return null
   const text = typeof given === 'string' ? given.replace(/\r\n?/g, '\n').toWellFormed() : given
   const made = coerce(text, shapes[type])
+  if (made.kind === 'nothing') return null
   return made.kind === 'value' ? made.value : text
 }
 

@@ -6,7 +6,7 @@ export type FieldValue = string | number | boolean | null
 /** What both sides hold. Keys of `fields` are Marketo REST names (`firstName`, `email`, …). */
 export interface Person {
   marketoId?: number
-  /** Trimmed, as the caller wrote it; null and absent when the person has none. */
+  /** As the caller wrote it, without blanks around it and characters that cannot be seen; null and absent when the person has none. */
   email?: string
   fields: Readonly<Record<string, FieldValue>>
 }

@@ -1,3 +1,4 @@
+import { cleanEmail } from './identity.ts'
 import type { FieldValue, Person } from './person.ts'
 import type { Failure } from './problem.ts'
 import type { FieldSelection } from './selection.ts'
@@ -41,9 +42,10 @@ export function toPerson(input: Readonly<Record<string, unknown>>, selection: Fi
     } else if (!isFieldValue(value)) {
       problems.push(notA(name, 'a text, a finite number, true, false or null'))
     } else if (name === 'email') {
-      if (typeof value === 'string') fields[name] = person.email = value.trim()
+      const email = typeof value === 'string' ? cleanEmail(value) : undefined
+      if (email) fields[name] = person.email = email
       else if (value === null) fields[name] = null
-      else problems.push(notA(name, 'a text'))
+      else if (email === undefined) problems.push(notA(name, 'a text'))
     } else {
       fields[name] = value
     }

@@ -22,6 +22,19 @@ const cases: Case[] = [
     enter: (dynamics) => dynamics.seed('lead', { ...byHand, emailaddress1: 'Ann@Example.COM' }),
     recordType: 'lead',
   },
+  ...[
+    ['a zero-width space behind', `${EMAIL}\u200b`],
+    ['a byte order mark in front', `\ufeff${EMAIL}`],
+    ['a no-break space behind', `${EMAIL}\u00a0`],
+    ['a blank in front', ` ${EMAIL}`],
+    ['marks of direction around', `\u202a${EMAIL}\u202c`],
+  ].map(
+    ([what, emailaddress1]): Case => ({
+      title: `a lead whose e-mail was pasted with ${what}`,
+      enter: (dynamics) => dynamics.seed('lead', { ...byHand, emailaddress1 }),
+      recordType: 'lead',
+    }),
+  ),
   { title: 'a contact', enter: (dynamics) => dynamics.seed('contact', byHand), recordType: 'contact' },
   {
     title: 'a disqualified lead',

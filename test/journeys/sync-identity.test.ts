@@ -50,6 +50,40 @@ test("sales' new contact whose e-mail belongs to a person of another record beco
   )
 })
 
+test('characters that nobody sees make no second person, on whichever side and in whichever place', async () => {
+  const hidden = 'hid\u00adden@example.com'
+  const marketoId = rig.marketo.seed({ email: 'hidden@example.com', lastName: 'Ek' })
+  const id = rig.dataverse.seed('contact', { lastname: 'Ek', emailaddress1: hidden })
+  const writes = await rig.writesDuring(async () => {
+    await rig.cycle()
+    await rig.cycle()
+  })
+  assert.deepEqual(peopleWith('hidden'), [[marketoId, id]])
+  assert.deepEqual(writes.toDynamics, [], 'both sides have the same e-mail')
+
+  for (const email of ['hidden@example.com', '\u200bHidden@\u034fexample.com\u3000']) {
+    const { body } = await rig.sync({ email, lastName: 'Ek' })
+    assert.deepEqual([body.outcome, body.recordId], ['exists', id], JSON.stringify(email))
+  }
+  const rows = rig.dataverse.rows('lead').filter(({ emailaddress1 }) => `${emailaddress1}`.includes('den@'))
+  assert.deepEqual(rows, [])
+})
+
+test('an e-mail is created without the characters that nobody sees', async () => {
+  const { body } = await rig.sync({ email: '\u200bSeen\u00ad@example.com\ufeff', lastName: 'Ek' })
+  assert.equal(body.outcome, 'created')
+  assert.equal(rig.dataverse.row('lead', String(body.recordId))?.emailaddress1, 'Seen@example.com')
+  assert.equal((await rig.sync({ email: 'seen@example.com', lastName: 'Ek' })).body.outcome, 'exists')
+})
+
+test('an e-mail with a blank inside is refused, and names nobody', async () => {
+  const email = 'an n@example.com'
+  const { body } = await rig.sync({ marketoId: 990_001, email, lastName: 'Ek' })
+  assert.deepEqual([body.outcome, body.code, body.field], ['failed', 'format-invalid', 'emailaddress1'])
+  const alone = await rig.sync({ email, lastName: 'Ek' })
+  assert.deepEqual([alone.status, alone.body.code], [400, 'no-identity'])
+})
+
 test('a person made in Marketo stays there until a campaign sends them', async () => {
   const email = 'stays@example.com'
   const marketoId = rig.marketo.seed({ email, firstName: 'Siv', lastName: 'Ek' })

@@ -39,6 +39,7 @@ describe('a value from Marketo', () => {
     ['Ann', text, 'Ann'],
     [' Ann ', text, ' Ann '],
     [' a@b.c ', email, 'a@b.c'],
+    ['\u200bA\u00ad@b.c\u00a0', email, 'A@b.c'],
     [7, text, '7'],
     [0, text, '0'],
     [false, text, 'false'],

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 
 /** Forward only: a released entry is never edited, new ones are appended. */
 const migrations: readonly string[] = [
@@ -201,9 +201,21 @@ const migrations: readonly string[] = [
   'alter table job add column crashes integer not null default 0',
   'alter table failure add column vendor_message text',
   "create table probe (filler blob not null) strict; insert into probe values (x'')",
+  // People are found by e-mails without characters that cannot be seen: names of the form before gain the new one.
+  `insert or ignore into identifier (kind, value, link_id)
+   select kind, visible_email(value), link_id from identifier
+    where kind = 'email' and visible_email(value) <> value
+    order by link_id`,
 ]
 
-export function migrate(db: DatabaseSync): void {
+/** An e-mail in the normal form of the versions before in that of today: see person/identity.ts. */
+function visibleEmail(email: SQLOutputValue): string {
+  const visible = String(email).replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}\ufffe\uffff]/gu, '')
+  return visible.normalize('NFKC').trim()
+}
+
+export function migrate(db: DatabaseSync, upTo = migrations.length): void {
+  db.function('visible_email', { deterministic: true }, visibleEmail)
   db.exec(
     'create table if not exists migration (number integer primary key, applied_at text not null) strict',
   )
@@ -214,7 +226,7 @@ export function migrate(db: DatabaseSync): void {
       `The store was written by a newer version (migration ${applied}, this one knows ${migrations.length}). Start the newer version.`,
     )
   }
-  for (const [index, sql] of migrations.entries()) {
+  for (const [index, sql] of migrations.slice(0, upTo).entries()) {
     if (index < applied) continue
     db.exec('begin immediate')
     db.exec(sql)
