@@ -47,6 +47,9 @@ const CHANGE_DATA_VALUE = 13
 /** Activity type ids that the background sync reads. Source: Adobe, "Activities" (always check types.json). */
 export const ACTIVITY_TYPES = { changeScore: 22, mergeLeads: 32, deleteLead: 37 } as const
 
+/** How far back deletions can be read. Source: Adobe, "Activities" (deleted leads). */
+export const DELETIONS_KEPT_MS = 14 * 86_400_000
+
 /**
  * Marketo's change log. Throws Unauthorized, Rejected, Busy or Unavailable (see errors.ts).
  * `lost`: Marketo does not take the token any more; begin again with `tokenSince`. A token that has just been
@@ -61,12 +64,14 @@ export interface Changes {
     fields: readonly string[],
     call: CallContext,
   ): Promise<FeedPage<LeadChange> | { kind: 'lost' }>
-  /** At most 10 type ids. */
+  /** At most 10 type ids, and never Delete Lead: whether this feed gives it is not documented. */
   activities(
     token: string,
     typeIds: readonly number[],
     call: CallContext,
   ): Promise<FeedPage<LeadActivity> | { kind: 'lost' }>
+  /** Delete Lead, for as long as Marketo keeps it (`DELETIONS_KEPT_MS`); losers of a merge are among them. */
+  deletedPeople(token: string, call: CallContext): Promise<FeedPage<LeadActivity> | { kind: 'lost' }>
 }
 
 export function createChanges(options: { client: Client; settings: MarketoSettings; log: Log }): Changes {
@@ -88,6 +93,10 @@ export function createChanges(options: { client: Client; settings: MarketoSettin
         readActivity,
         call,
       )
+    },
+    deletedPeople(token, call) {
+      const path = 'activities/deletedleads.json'
+      return feed.page({ path, name: 'read deletions', token, parameters: {} }, readDeletion, call)
     },
   }
 }
@@ -129,6 +138,12 @@ function readActivity(entry: JsonObject): LeadActivity | undefined {
     ...(primaryAttributeValue ? { primaryAttributeValue } : {}),
     attributes: attributesOf(entry),
   }
+}
+
+/** Whatever this feed gives is a deletion. Adobe's own samples differ in which member names the person. */
+function readDeletion(entry: JsonObject): LeadActivity | undefined {
+  const { leadId = entry.primaryAttributeValueId, marketoGUID = entry.id } = entry
+  return readActivity({ ...entry, leadId, marketoGUID, activityTypeId: ACTIVITY_TYPES.deleteLead })
 }
 
 function readHead({ marketoGUID, leadId, activityDate, activityTypeId }: JsonObject) {

@@ -11,6 +11,7 @@ export type Values = Readonly<Record<string, string | number | boolean | null>>
 export type Stream =
   | 'marketo-changes'
   | 'marketo-life'
+  | 'marketo-deletions'
   | 'dynamics-leads'
   | 'dynamics-contacts'
   | 'activity-log'

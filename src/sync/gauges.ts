@@ -22,6 +22,7 @@ interface Sample {
 export const SYNC_GAUGES = {
   sync_backlog_records: 'Records with changes that have not arrived, by priority (live, initial).',
   sync_lag_seconds: 'Age of the oldest change that has not arrived.',
+  sync_stream_age_seconds: 'Since each stream was last read to its end.',
   sync_open_failures: 'Open failures of the background sync.',
   sync_paused: '1 while the background sync is paused.',
   sync_blocked: '1 while the background sync cannot run; status says why.',
@@ -71,13 +72,22 @@ async function askForSyncGauges(
   clock: Clock,
 ): Promise<Sample[]> {
   const { blocked, lastCycle } = await control.status()
-  const { paused } = await store.readState()
+  const { paused, cursors } = await store.readState()
   const { live, initial, oldestDirtyAt, openFailures } = await store.backlog()
   const lagMs = oldestDirtyAt === undefined ? 0 : Math.max(0, clock.now() - oldestDirtyAt)
   const samples: Sample[] = [
     { name: 'sync_backlog_records', value: live, labels: { priority: 'live' } },
     { name: 'sync_backlog_records', value: initial, labels: { priority: 'initial' } },
     { name: 'sync_lag_seconds', value: lagMs / 1_000 },
+    ...cursors.flatMap(({ stream, readAt }) =>
+      readAt === undefined
+        ? []
+        : {
+            name: 'sync_stream_age_seconds',
+            value: Math.max(0, clock.now() - readAt) / 1_000,
+            labels: { stream },
+          },
+    ),
     { name: 'sync_open_failures', value: openFailures },
     { name: 'sync_paused', value: Number(paused) },
     { name: 'sync_blocked', value: Number(blocked !== undefined) },

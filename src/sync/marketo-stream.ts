@@ -31,9 +31,15 @@ export interface MarketoStreamOptions<Item> {
   read(token: string, context: PullContext): Promise<FeedPage<Item> | { kind: 'lost' }>
   /** What a page's entries change; reads the store anew each time it is called. */
   observe(items: readonly Item[], context: PullContext): Promise<Observed>
+  /** Asked before a page takes effect: false, or an error, leaves the page for the next round. */
+  isTime?(items: readonly Item[], context: PullContext): Promise<boolean>
+  /** A store that has a cursor of `after` and none of this stream synced before it existed: the first read goes back by `ms`. */
+  catchUp?: { after: Stream; ms: number }
   /** Whether `observe` only computes: the links of merged people move at once. */
   isPure: boolean
 }
+
+const NOT_YET: Pull = { more: true, items: 0, skipped: 0, unreadable: 0 }
 
 /** One feed of Marketo's change log. Entries that come twice change nothing. */
 export class MarketoStream<Item extends { at: number; marketoId: number }> implements Source {
@@ -48,8 +54,9 @@ export class MarketoStream<Item extends { at: number; marketoId: number }> imple
   }
 
   async pull(context: PullContext): Promise<Pull> {
-    const { store, clock, log, observe } = this.#options
+    const { store, clock, log, isTime, observe } = this.#options
     const { page, newestAt } = await this.#read(context)
+    if (isTime && page.items.length > 0 && !(await isTime(page.items, context))) return NOT_YET
     const now = clock.now()
     const newest = page.items.reduce((latest, { at }) => Math.max(latest, at), newestAt)
     const position = JSON.stringify({ token: page.next, newestAt: newest } satisfies Position)
@@ -74,7 +81,7 @@ export class MarketoStream<Item extends { at: number; marketoId: number }> imple
 
   async #read(context: PullContext): Promise<{ page: FeedPage<Item>; newestAt: number }> {
     const { read, log, settings } = this.#options
-    const position = (await this.#position()) ?? (await this.#begin(this.#options.clock.now(), context))
+    const position = await this.#position(context)
     const page = await read(position.token, context)
     if (page.kind === 'page') return { page, newestAt: position.newestAt }
     log.warn(
@@ -92,9 +99,12 @@ export class MarketoStream<Item extends { at: number; marketoId: number }> imple
     return { token: await changes.tokenSince(at - settings.overlapMs, call), newestAt: at }
   }
 
-  async #position(): Promise<Position | undefined> {
-    const { cursors } = await this.#options.store.readState()
+  async #position(call: CallContext): Promise<Position> {
+    const { store, clock, catchUp } = this.#options
+    const { cursors } = await store.readState()
     const cursor = cursors.find(({ stream }) => stream === this.stream)
-    return cursor && (JSON.parse(cursor.position) as Position)
+    if (cursor) return JSON.parse(cursor.position) as Position
+    const isLate = cursors.some(({ stream }) => stream === catchUp?.after)
+    return this.#begin(clock.now() - (isLate && catchUp ? catchUp.ms : 0), call)
   }
 }

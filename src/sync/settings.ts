@@ -4,7 +4,7 @@ import type { Backoff } from '../retry.ts'
 export interface SyncSettings {
   /** Between the end of a cycle and the start of the next. */
   intervalMs: number
-  /** How often Marketo's merges and deletions are read; each time is a call of the shared quota. */
+  /** How often Marketo's merges and deletions are read; each time is two calls of the shared quota. */
   lifeIntervalMs: number
   /** How often both schemas are asked for, and drift is noticed without an error that tells of it. */
   schemaIntervalMs: number

@@ -18,7 +18,10 @@ const Reason = {
 const Milliseconds = Type.Integer({ minimum: 0 })
 
 const Stream = Type.Object({
-  stream: oneOf(['marketo-changes', 'marketo-life', 'dynamics-leads', 'dynamics-contacts', 'activity-log']),
+  stream: oneOf([
+    ...(['marketo-changes', 'marketo-life', 'marketo-deletions'] as const),
+    ...(['dynamics-leads', 'dynamics-contacts', 'activity-log'] as const),
+  ]),
   cursor: Type.String({ description: 'A fingerprint: it changes when the cursor moves.' }),
   readToEndAt: Type.Optional(Instant),
   ageMs: Type.Optional(

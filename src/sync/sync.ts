@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, Random } from '../clock.ts'
 import type { Dataverse } from '../dataverse/dataverse.ts'
-import { ACTIVITY_TYPES, type LeadActivity, type LeadChange } from '../marketo/changes.ts'
+import { ACTIVITY_TYPES, DELETIONS_KEPT_MS, type LeadActivity, type LeadChange } from '../marketo/changes.ts'
 import type { Marketo } from '../marketo/marketo.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import type { SyncStore } from '../store/sync-port.ts'
@@ -53,10 +53,12 @@ export function createSync(given: SyncOptions): Engine {
   })
   const doubtSchema = () => schemas.doubt()
   const tables = { changes, rows, store, clock, log, settings, doubtSchema }
+  const life = lifeOfPeople(options, settings)
   // Leads before contacts: a lead that was qualified hands its link over before its contact is met.
   const sources: Source[] = [
     leadChanges(options, settings),
-    lifeOfPeople(options, settings),
+    deletedPeople(options, settings, life),
+    life,
     new DynamicsStream({ recordType: 'lead', ...tables }),
     new DynamicsStream({ recordType: 'contact', ...tables }),
   ]
@@ -103,10 +105,10 @@ function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: Sync
   })
 }
 
-/** Merged, deleted and, where a score travels, scored people: read less often, since each read costs a call. */
+/** Merged and, where a score travels, scored people: read less often, since each read costs a call. */
 function lifeOfPeople({ marketo, store, clock, log }: SyncOptions, settings: SyncSettings) {
   const { changes, people } = marketo
-  const { changeScore, mergeLeads, deleteLead } = ACTIVITY_TYPES
+  const { changeScore, mergeLeads } = ACTIVITY_TYPES
   return new MarketoStream<LeadActivity>({
     stream: 'marketo-life',
     intervalMs: settings.lifeIntervalMs,
@@ -117,11 +119,36 @@ function lifeOfPeople({ marketo, store, clock, log }: SyncOptions, settings: Syn
     settings,
     isPure: false,
     read: (token, { schema, ...call }) =>
-      changes.activities(
-        token,
-        schema.hasScore ? [changeScore, mergeLeads, deleteLead] : [mergeLeads, deleteLead],
-        call,
-      ),
+      changes.activities(token, schema.hasScore ? [changeScore, mergeLeads] : [mergeLeads], call),
+    observe: (entries, { schema, ...call }) => observeLife(entries, clock.now(), { store, people }, call),
+  })
+}
+
+/**
+ * Marketo logs the losers of a merge as deleted, too: the merges come first, since a link that has lost its person
+ * could not follow the survivor.
+ */
+function deletedPeople({ marketo, store, clock, log }: SyncOptions, settings: SyncSettings, merges: Source) {
+  const { changes, people } = marketo
+  return new MarketoStream<LeadActivity>({
+    stream: 'marketo-deletions',
+    intervalMs: settings.lifeIntervalMs,
+    changes,
+    store,
+    clock,
+    log,
+    settings,
+    isPure: false,
+    catchUp: { after: merges.stream, ms: DELETIONS_KEPT_MS },
+    read: (token, { schema, ...call }) => changes.deletedPeople(token, call),
+    async isTime(entries, context) {
+      const linked = await store.findReplicas({ marketoIds: entries.map(({ marketoId }) => marketoId) })
+      let more = linked.length > 0
+      for (let pages = 0; more && pages < settings.pagesMax; pages += 1) {
+        more = (await merges.pull(context)).more
+      }
+      return !more
+    },
     observe: (entries, { schema, ...call }) => observeLife(entries, clock.now(), { store, people }, call),
   })
 }

@@ -122,6 +122,7 @@ test('status shows streams, lag, counts since the start and the calls of both qu
     'dynamics-contacts',
     'dynamics-leads',
     'marketo-changes',
+    'marketo-deletions',
     'marketo-life',
   ])
   const { toMarketo } = (totals as { counts: { toMarketo: { lead: Json } } }).counts
@@ -149,6 +150,7 @@ test('/metrics tells backlog, lag, failures, pause, the last cycle and the calls
   ])
     assert.ok(calm.includes(`\n${line}\n`), line)
   assert.match(calm, /^sync_last_cycle_seconds\{result="done"\} [\d.]+$/m)
+  assert.match(calm, /^sync_stream_age_seconds\{stream="marketo-deletions"\} [\d.]+$/m)
   assert.match(calm, /^marketo_calls_today [1-9]\d*$/m)
 
   await rig.request('POST', '/v1/sync/pause')

@@ -116,6 +116,33 @@ test('activities come with type, primary attribute and the attributes that are n
   assert.deepEqual([pathname, searchParams.get('activityTypeIds')], ['/rest/v1/activities.json', '32,37'])
 })
 
+test('deleted people come from their own feed, whatever type and key their entries have', async () => {
+  const deletion = {
+    id: 2,
+    leadId: 4711,
+    activityDate: '2026-03-17T22:58:18+0000',
+    activityTypeId: 12,
+    primaryAttributeValueId: 4,
+    primaryAttributeValue: 'Ann Ek',
+    attributes: [],
+  }
+  const { leadId, ...unnamed } = { ...deletion, marketoGUID: 'g2' }
+  await using room = await openRoom(page([deletion, unnamed, { ...deletion, activityDate: '?' }]))
+  const read = await room.changes.deletedPeople('T1==', call)
+  assert.ok(read.kind === 'page')
+  assert.deepEqual(
+    read.items.map(({ guid, marketoId, typeId }) => [guid, marketoId, typeId]),
+    [
+      ['2', leadId, 37],
+      ['g2', 4, 37],
+    ],
+  )
+  assert.deepEqual([read.unreadable, read.next, read.more], [1, 'T2====', false])
+  const { pathname, searchParams } = new URL(room.calls()[0]?.path ?? '', 'http://x')
+  assert.equal(pathname, '/rest/v1/activities/deletedleads.json')
+  assert.deepEqual(Object.fromEntries(searchParams), { nextPageToken: 'T1==', batchSize: '300' })
+})
+
 test('a page may be empty and another wait behind it, and one without a result has nothing to say', async () => {
   const nothing = json(200, { requestId: 'r#1', success: true, nextPageToken: 'T3==', moreResult: false })
   await using room = await openRoom(inTurn(page([], { moreResult: true }), nothing))

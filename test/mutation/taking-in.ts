@@ -5,6 +5,14 @@ const GUARDS = 'test/sync/guards.test.ts'
 /** Taking in: what is believed of what both sides tell. */
 export const takingIn: readonly Mutant[] = [
   {
+    name: 'merges before deletions',
+    why: 'the loser of a merge loses its link before it can follow the survivor',
+    file: 'src/sync/marketo-stream.ts',
+    text: '!(await isTime(page.items, context))',
+    replacement: 'false',
+    tests: ['test/sync/deletions.test.ts'],
+  },
+  {
     name: 'etag of a row that is known',
     why: 'every echo of our own writes is saved again',
     file: 'src/sync/see-rows.ts',

@@ -74,6 +74,7 @@ test('another process can play a human, a campaign and an admin', async () => {
       [13, 1001, 2044],
       [22, 1001, undefined],
       [32, 1001, 2044],
+      [37, 1002, 2044],
       [37, 1001, 2044],
     ],
   )

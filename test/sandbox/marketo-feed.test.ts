@@ -130,6 +130,7 @@ test('writes over the API, by humans and by webhooks all meet in one log', async
   await using client = await connectMarketo()
   const token = await tokenOf(client)
   const { marketo } = client
+  marketo.setKnobs({ deletionsInActivities: true })
   const id = marketo.seed({ email: 'ann@example.com' })
   await post(client, '/rest/v1/leads.json', { input: [{ email: 'ann@example.com', title: 'Buyer' }] })
   marketo.changeScore(id, 5)

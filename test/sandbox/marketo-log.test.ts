@@ -122,7 +122,7 @@ const merges = [
   },
   {
     name: 'with deletions and values, where the knobs say so',
-    knobs: { mergeDeletes: true, mergeLogsValues: true },
+    knobs: { mergeLogsValues: true, deletionsInActivities: true },
     log: [
       [32, 1001, '[1002, 1003]'],
       [13, 1001, undefined],
@@ -164,6 +164,31 @@ test('a deletion names the person, and is readable for 14 days', () => {
   clock.at += 1
   assert.deepEqual(marketo.feed.deletedLeads({ token }).items, [])
   assert.equal(marketo.feed.activities({ token, typeIds: [12] }).items.length, 1)
+})
+
+test('a deletion is in the feed of deleted leads alone, unless the knob puts it among the activities, too', () => {
+  for (const [deletionsInActivities, among] of [
+    [false, []],
+    [true, [37]],
+  ] as const) {
+    const { marketo, seen, token } = pretend({ knobs: { deletionsInActivities } })
+    marketo.remove(marketo.create({ lastName: 'Ek' }))
+    assert.deepEqual(
+      seen([37]).map(({ activityTypeId }) => activityTypeId),
+      among,
+    )
+    assert.equal(marketo.feed.deletedLeads({ token }).items.length, 1)
+  }
+})
+
+test('the losers of a merge are deleted, unless the knob says otherwise', () => {
+  for (const mergeDeletes of [true, false]) {
+    const { marketo, token } = pretend({ knobs: { mergeDeletes } })
+    const [winner = 0, loser = 0] = ['Ek', 'Alm'].map((lastName) => marketo.create({ lastName }))
+    marketo.merge(winner, [loser])
+    const deleted = marketo.feed.deletedLeads({ token }).items.map(({ leadId }) => leadId)
+    assert.deepEqual(deleted, mergeDeletes ? [loser] : [])
+  }
 })
 
 test('a late entry is dated early, comes after younger ones, and reaches a token that is past its date', () => {

@@ -30,6 +30,7 @@ export function toKnobs(members: Members): Partial<Knobs> {
     logTextMax: count('logTextMax'),
     mergeNames: (value) => oneOf(['survivor', 'loser'], value, 'mergeNames'),
     mergeDeletes: flag('mergeDeletes'),
+    deletionsInActivities: flag('deletionsInActivities'),
     mergeLogsValues: flag('mergeLogsValues'),
     nativeCrmSync: flag('nativeCrmSync'),
   })

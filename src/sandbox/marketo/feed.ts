@@ -54,9 +54,11 @@ export class Feed {
   }
 
   activities({ typeIds, ...asked }: Asked & { typeIds: readonly number[] }): FeedPage {
+    const { deletionsInActivities } = this.#parts.knobs
+    const given = typeIds.filter((typeId) => typeId !== TYPE.deleteLead || deletionsInActivities)
     return this.#page(
       asked,
-      typeIds.map((typeId) => keyOf(typeId)),
+      given.map((typeId) => keyOf(typeId)),
       toWire,
     )
   }

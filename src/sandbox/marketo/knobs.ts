@@ -24,6 +24,8 @@ export interface Knobs {
   mergeNames: 'survivor' | 'loser'
   /** The losers of a merge are logged as deleted, too. */
   mergeDeletes: boolean
+  /** Get Lead Activities gives Delete Lead, too, not only the feed of deleted leads: not known of real ones. */
+  deletionsInActivities: boolean
   /** What the survivor takes over is logged value by value. */
   mergeLogsValues: boolean
   /** Salesforce or Dynamics is connected natively: companies and opportunities are closed (1018). */
@@ -41,7 +43,8 @@ export const STOCK_KNOBS: Knobs = {
   unknownField: 'record',
   logTextMax: 255,
   mergeNames: 'survivor',
-  mergeDeletes: false,
+  mergeDeletes: true,
+  deletionsInActivities: false,
   mergeLogsValues: false,
   nativeCrmSync: false,
 }

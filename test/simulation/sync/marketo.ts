@@ -18,6 +18,8 @@ export const API = 'Web service API'
 const CHANGE_SCORE = 22
 const MERGE_LEADS = 32
 const DELETE_LEAD = 37
+/** The loser of a merge is logged as deleted within this time. */
+const LOSER_DELETED_MS_MAX = 180_000
 /** Texts in the change log are cut to this many characters. */
 const LOG_TEXT_MAX = 255
 const WRITABLE = new Set([
@@ -41,6 +43,7 @@ export class SimulatedMarketo {
   readonly tokens: Tokens
   readonly values: ChangeLog<LeadChange>
   readonly life: ChangeLog<LeadActivity>
+  readonly deletions: ChangeLog<LeadActivity>
   /** Fields that Field Management keeps the API out of. */
   readonly blocked = new Set<string>()
   watch: MarketoWatch = { onCreated: () => {}, onWritten: () => {} }
@@ -56,6 +59,7 @@ export class SimulatedMarketo {
     this.tokens = new Tokens(() => scheduler.now())
     this.values = new ChangeLog(scheduler, this.tokens, 40)
     this.life = new ChangeLog(scheduler, this.tokens, 10)
+    this.deletions = new ChangeLog(scheduler, this.tokens, 10)
   }
 
   person(id: number): Person {
@@ -102,7 +106,7 @@ export class SimulatedMarketo {
   remove(id: number): void {
     this.people.delete(id)
     this.#scheduler.note(`M-${id}`)
-    this.#tell(id, DELETE_LEAD, {})
+    this.#logDeletion(id)
   }
 
   /** Gives the fields that the winner took over. */
@@ -116,6 +120,7 @@ export class SimulatedMarketo {
     this.people.delete(loser)
     this.#scheduler.note(`M${loser}>${winner}`)
     this.#tell(winner, MERGE_LEADS, { 'Merge IDs': `[${loser}]` })
+    this.#scheduler.at(this.#scheduler.between(0, LOSER_DELETED_MS_MAX), () => this.#logDeletion(loser))
     return taken
   }
 
@@ -169,6 +174,10 @@ export class SimulatedMarketo {
 
   #tell(marketoId: number, typeId: number, attributes: LeadActivity['attributes']): void {
     this.life.add({ guid: this.#nextGuid(), marketoId, typeId, attributes })
+  }
+
+  #logDeletion(marketoId: number): void {
+    this.deletions.add({ guid: this.#nextGuid(), marketoId, typeId: DELETE_LEAD, attributes: {} })
   }
 
   #nextGuid(): string {

@@ -63,6 +63,7 @@ export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire):
       wire.read(owner, () =>
         marketo.life.page(token, (entry) => (typeIds.includes(entry.typeId) ? entry : undefined)),
       ),
+    deletedPeople: (token) => wire.read(owner, () => marketo.deletions.page(token, (entry) => entry)),
   }
   const people: People = {
     read: (ids, fields) =>

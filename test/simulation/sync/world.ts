@@ -78,7 +78,7 @@ export class World {
     using lab = this.lab
     const { scheduler, marketo } = lab
     const { storms, stormHours, lateEntries } = this.#options
-    for (const log of [marketo.values, marketo.life]) {
+    for (const log of [marketo.values, marketo.life, marketo.deletions]) {
       log.lateMsMax = lateEntries.msMax
       log.lateShare = lateEntries.share
     }
