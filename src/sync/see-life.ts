@@ -39,7 +39,7 @@ export async function observeLife(
     const loser = unique.get(move.linkId)
     return loser && move.kind === 'merge' ? lostWith(loser, move.into) : []
   })
-  const replicas = [...unique.values()].map((replica) => afterLife(moved(replica, moves), now))
+  const replicas = [...unique.values()].map((replica) => afterLife(replica, moved(replica, moves), now))
   return { moves, replicas, conflicts }
 }
 
@@ -56,7 +56,9 @@ function moved(replica: Replica, moves: readonly LinkMove[]): Replica {
 }
 
 /** Whoever lost their person rests until the record changes; everybody else is read again. */
-function afterLife(replica: Replica, now: number): Replica {
+function afterLife(before: Replica, replica: Replica, now: number): Replica {
+  // The entry is about another name of the link; a person may just be on the way.
+  if (before.marketoId === undefined && replica.marketoId === undefined) return before
   const unread = withoutMarketo(replica)
   if (replica.marketoId !== undefined) return touch(unread, now)
   const { shadow, intent, restore, dueAt, dirtySince, ...alone } = unread

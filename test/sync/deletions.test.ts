@@ -121,6 +121,27 @@ test('the loser of a merge is not taken for deleted while the merges cannot be r
   assert.ok(callsOf(rig, 'deleted-leads') > asked)
 })
 
+test('an entry about another person whom a link owns does not undo the write that makes a new one', async () => {
+  await using rig = await startSyncRig()
+  const { marketo, dataverse } = rig.sandbox
+  const [ann, bob] = [await pair(rig, 'ann@example.com'), await pair(rig, 'bob@example.com')]
+  const linkOf = async (marketoId: number) =>
+    (await rig.store.findReplicas({ marketoIds: [marketoId] }))[0]?.linkId ?? 0
+  const [linkId, taken] = [await linkOf(ann.marketoId), await linkOf(bob.marketoId)]
+  await rig.store.save({ now: Date.now(), moves: [{ kind: 'merge', linkId: taken, into: linkId }] })
+  marketo.remove(ann.marketoId)
+  await rig.cycle()
+  assert.deepEqual(await ann.state(), ['orphaned', undefined])
+  dataverse.update('lead', ann.id, { jobtitle: 'Chef', emailaddress1: 'anne@example.com' })
+  marketo.bend({ operation: 'sync', how: { kind: 'reset', commit: 'first' } })
+  await rig.cycle()
+  marketo.merge(bob.marketoId, [marketo.seed({ lastName: 'Alm' })])
+  await rig.cycle()
+  const [replica] = await rig.store.findReplicas({ linkIds: [linkId] })
+  assert.ok(replica?.intent?.toMarketo, 'the person may have been made')
+  assert.ok(replica.dueAt)
+})
+
 test('deletions of people whom nobody linked cost no look at the merges', async () => {
   await using rig = await startSyncRig()
   const { marketo } = rig.sandbox
