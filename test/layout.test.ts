@@ -75,12 +75,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
     ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'quota'],
-    ...['retry-after', '@azure/msal-node', 'type:undici'],
+    ...['retry-after', 'vendor-words', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
     ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'quota', 'type:undici'],
-    'retry-after',
+    ...['retry-after', 'vendor-words'],
   ],
+  'vendor-words': [],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
   store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
   // On PostgreSQL pg-boss keeps them, on the store's connections.

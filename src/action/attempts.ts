@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock, Random } from '../clock.ts'
-import { Busy, Unauthorized, Unavailable } from '../errors.ts'
+import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import type { JobLane, Jobs } from '../jobs/port.ts'
 import { type Backoff, retryHint, waitMs } from '../retry.ts'
 import type { Outcome, Store, Work } from '../store/port.ts'
@@ -123,7 +123,8 @@ export class Attempts {
     }
     const wait = waitMs(limits.backoff, attemptsBefore + 1, random, retryHint(error) ?? 0)
     const unexpected = reason === 'internal-error'
-    log[unexpected || error instanceof Unauthorized ? 'error' : 'warn'](
+    const isRefusal = error instanceof Unauthorized || error instanceof Rejected
+    log[unexpected || isRefusal ? 'error' : 'warn'](
       {
         event: 'attempt-unfinished',
         requestId,
@@ -141,7 +142,7 @@ export class Attempts {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Busy) return 'vendor-busy'
-  if (error instanceof Unauthorized) return error.detail.code
+  if (error instanceof Unauthorized || error instanceof Rejected) return error.detail.code
   return error instanceof Unavailable ? 'vendor-unavailable' : 'internal-error'
 }
 

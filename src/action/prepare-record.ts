@@ -1,18 +1,22 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
-import type { Metadata } from '../dataverse/metadata.ts'
+import type { Metadata, TableDefinition } from '../dataverse/metadata.ts'
 import type { Columns, Owners } from '../dataverse/records.ts'
-import { Rejected } from '../errors.ts'
+import { type FailureDetail, Rejected } from '../errors.ts'
 import { toColumns } from '../person/mapping.ts'
 import type { RecordType } from '../person/person.ts'
+import type { Failure, Problem } from '../person/problem.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { validate } from '../person/validation.ts'
 import type { Settlement, Warning } from '../store/port.ts'
 import type { Payload } from './payload.ts'
 
-/** `warnings`: fields that are left out of `columns`, or that are sent in another form than they came. */
+/**
+ * `warnings`: fields that are left out of `columns`, or that are sent in another form than they came. `table` is
+ * what was believed of it.
+ */
 export type Prepared =
-  | { kind: 'ready'; columns: Columns; warnings: readonly Warning[] }
+  | { kind: 'ready'; columns: Columns; warnings: readonly Warning[]; table: TableDefinition }
   | (Settlement & { kind: 'failed' })
 
 export interface PrepareOptions {
@@ -20,6 +24,13 @@ export interface PrepareOptions {
   owners: Owners
   selection: FieldSelection
   log: Logger
+}
+
+interface Checked {
+  table: TableDefinition
+  columns: Columns
+  setAside: readonly Problem[]
+  failures: readonly Failure[]
 }
 
 /** A person as the columns of a new record, or why Dynamics would refuse them. Asks Dynamics only for an owner. */
@@ -30,25 +41,68 @@ export class PrepareRecord {
     this.#options = options
   }
 
+  /** What a table forbids that was read a while ago is looked at again: the column may have been enlarged since. */
   async prepare(payload: Payload, recordType: RecordType, call: CallContext): Promise<Prepared> {
-    const { metadata, selection, log } = this.#options
+    const { metadata } = this.#options
     const table = await metadata.table(recordType, call)
+    const checked = this.#check(payload, table)
+    const [first] = [...checked.failures, ...checked.setAside]
+    if (first === undefined) return this.#finish(checked, payload, call)
+    const { code, field } = first
+    const newer = await metadata.reread(table, { because: 'check', code, field }, call)
+    return this.#finish(newer ? this.#check(payload, newer) : checked, payload, call)
+  }
+
+  /** After Dynamics refused `sent` (JSON): what to send instead. undefined: the table is as it was, so it stands. */
+  async prepareAgain(
+    payload: Payload,
+    prepared: Prepared & { kind: 'ready' },
+    sent: string,
+    refusal: FailureDetail,
+    call: CallContext,
+  ): Promise<Prepared | undefined> {
+    // An earlier attempt stored it, for the table as it was then.
+    if (JSON.stringify(prepared.columns) !== sent) return prepared
+    const { code, field, vendorCode, vendorRequestId } = refusal
+    const doubt = {
+      because: 'refusal' as const,
+      code,
+      ...(field !== undefined && { field }),
+      ...(vendorCode !== undefined && { vendorCode }),
+      ...(vendorRequestId !== undefined && { vendorRequestId }),
+    }
+    const newer = await this.#options.metadata.reread(prepared.table, doubt, call)
+    if (newer === undefined) return undefined
+    const again = await this.#finish(this.#check(payload, newer), payload, call)
+    return again.kind === 'ready' && JSON.stringify(again.columns) === sent ? undefined : again
+  }
+
+  #check(payload: Payload, table: TableDefinition): Checked {
+    const { selection } = this.#options
+    const recordType = table.table
     const { columns, problems } = toColumns(payload.person, recordType, selection, table)
-    for (const problem of problems) {
-      if (problem.severity === 'set-aside') {
-        log.warn({ event: 'field-set-aside', code: problem.code, field: problem.field }, problem.advice)
-      }
+    return {
+      table,
+      columns,
+      setAside: problems.filter((problem) => problem.severity === 'set-aside'),
+      failures: [
+        ...problems.filter((problem) => problem.severity === 'refused'),
+        ...validate(columns, recordType, selection, table),
+      ],
     }
-    const refused = problems.filter((problem) => problem.severity === 'refused')
-    const failures = [...refused, ...validate(columns, recordType, selection, table)]
-    const [first] = failures
+  }
+
+  async #finish({ table, columns, setAside, failures }: Checked, payload: Payload, call: CallContext) {
+    const { log } = this.#options
+    for (const { code, field, advice } of setAside)
+      log.warn({ event: 'field-set-aside', code, field }, advice)
+    const [first, ...others] = failures
     if (first) {
-      const others = failures.length - 1
       const advice =
-        others === 0 ? first.advice : `${first.advice} ${others} more: ${namesOf(failures.slice(1))}.`
-      return { kind: 'failed', code: first.code, field: first.field, advice }
+        others.length === 0 ? first.advice : `${first.advice} ${others.length} more: ${namesOf(others)}.`
+      return { kind: 'failed' as const, code: first.code, field: first.field, advice }
     }
-    return this.#withOwner({ kind: 'ready', columns, warnings: [] }, payload.assignTo, call)
+    return this.#withOwner({ kind: 'ready', columns, warnings: [], table }, payload.assignTo, call)
   }
 
   async #withOwner(

@@ -4,13 +4,14 @@ import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/rec
 import { Rejected, Unavailable } from '../errors.ts'
 import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
+import { isAboutTable } from '../person/problem.ts'
 import { type Backoff, retry } from '../retry.ts'
-import type { Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
+import type { IntentResult, Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
 import { chooseRecord, survivor } from './choose-record.ts'
 import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
 import { type Payload, readPayload, writePayload } from './payload.ts'
-import type { PrepareRecord } from './prepare-record.ts'
+import type { Prepared, PrepareRecord } from './prepare-record.ts'
 import { ambiguous, duplicateDetected, linked, withWarnings } from './settlements.ts'
 
 export interface SyncPersonOptions {
@@ -35,6 +36,15 @@ export interface SyncPersonOptions {
     twinPollMs: number
     backoff: Backoff
   }
+}
+
+/** What an earlier attempt stored may be out of date, and what it is replaced by may be so, too. */
+const DECIDED_AGAIN_MAX = 2
+
+interface FirstTry {
+  payload: Payload
+  prepared: Prepared & { kind: 'ready' }
+  intent: IntentResult & { kind: 'stored' }
 }
 
 /** How long one attempt may take: a signal for the wire and the same moment as epoch ms for the waits. */
@@ -120,7 +130,6 @@ export class SyncPerson {
   /** Look first, then store the intent, then create. */
   async #ensureRecord(work: Work, attempt: Attempt): Promise<Settlement | undefined> {
     const { store, prepare, complete, clock } = this.#options
-    const records = this.#recordsFor(attempt)
     const said = readPayload(work.payload)
     if (complete?.isNeeded(said)) {
       const completed = await this.#retry(attempt, () => complete.complete(said, attempt))
@@ -134,7 +143,8 @@ export class SyncPerson {
       ...(email && { email }),
       refs: [...this.#reservedRefs(work), ...(payload.record ? [payload.record] : [])],
     }
-    const found = await this.#retry(attempt, () => records.find(query, attempt))
+    const found = await this.#find(query, attempt)
+    if ('kind' in found) return found
     const vendorRequestId = found[0]?.vendorRequestId
     const choice = chooseRecord(found, own, payload.record)
     if (choice.kind === 'one') return this.#proven(choice.record, vendorRequestId)
@@ -146,8 +156,38 @@ export class SyncPerson {
     const columns = JSON.stringify(prepared.columns)
     const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())
     if (intent.kind === 'moved') return undefined
-    const settlement = await this.#create(own, JSON.parse(intent.columns) as Columns, intent.resumed, attempt)
-    return settlement.kind === 'linked' ? withWarnings(settlement, prepared.warnings) : settlement
+    return this.#createAsTableIs(own, { payload, prepared, intent }, attempt)
+  }
+
+  /** A query that Dynamics refuses is about this person's values: what it asks for is the same for everybody. */
+  async #find(query: Parameters<Records['find']>[0], attempt: Attempt) {
+    try {
+      return await this.#retry(attempt, () => this.#recordsFor(attempt).find(query, attempt))
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      return { kind: 'failed' as const, ...error.detail }
+    }
+  }
+
+  /** Once Dynamics refuses what the known table allows, the table is looked at again, and the person decided anew. */
+  async #createAsTableIs(own: RecordRef, first: FirstTry, attempt: Attempt): Promise<Settlement> {
+    const { prepare } = this.#options
+    const { payload, intent } = first
+    let { prepared } = first
+    let sent = intent.columns
+    for (let triesLeft = DECIDED_AGAIN_MAX; ; triesLeft -= 1) {
+      const settlement = await this.#create(own, JSON.parse(sent) as Columns, intent.resumed, attempt)
+      if (settlement.kind === 'linked') return withWarnings(settlement, prepared.warnings)
+      if (triesLeft === 0 || settlement.kind !== 'failed' || !isAboutTable(settlement.code)) return settlement
+      const [refused, used] = [sent, prepared]
+      const again = await this.#retry(attempt, () =>
+        prepare.prepareAgain(payload, used, refused, settlement, attempt),
+      )
+      if (again === undefined) return settlement
+      if (again.kind === 'failed') return again
+      prepared = again
+      sent = JSON.stringify(again.columns)
+    }
   }
 
   /** Now that the e-mail is known, the person may turn out to have a link already: look again. */

@@ -52,10 +52,28 @@ export interface TableDefinition {
   changeTracking?: boolean
 }
 
+/** Why a definition may no longer be how the table is. */
+export interface Doubt {
+  /** `refusal`: Dataverse refused what the definition allows. `check`: the definition forbids what a person has. */
+  because: 'refusal' | 'check'
+  /** One of the stable failure codes. */
+  code: string
+  field?: string
+  vendorCode?: string
+  vendorRequestId?: string
+}
+
 export interface Metadata {
   /**
    * From cache when fresh, from a stale cache when Dataverse cannot be asked, else throws.
    * With `fresh` Dataverse is asked in any case, and what goes wrong is thrown.
    */
   table(table: Table, call: CallContext, options?: { fresh?: boolean }): Promise<TableDefinition>
+  /**
+   * Another definition than the one that was `used`: decide again with it. undefined: the table is as `used` says, or
+   * was looked at too lately to be looked at again, so what was decided stands. Callers share one request, and a
+   * table is asked for at most every `metadataRefusalMs` or `metadataCheckMs`. Throws Busy or Unavailable when
+   * Dataverse cannot be asked: nothing can be said about the person now.
+   */
+  reread(used: TableDefinition, doubt: Doubt, call: CallContext): Promise<TableDefinition | undefined>
 }

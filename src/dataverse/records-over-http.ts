@@ -1,5 +1,5 @@
 import type { CallContext } from '../abort.ts'
-import { Rejected } from '../errors.ts'
+import { Rejected, Unauthorized } from '../errors.ts'
 import type { Client } from './client.ts'
 import { createPart, lookupsOf, type RecordPart, readPart } from './record-parts.ts'
 import { createResult, rowIn, rowsIn } from './record-replies.ts'
@@ -31,7 +31,10 @@ export function recordsOver(wire: RecordWire, settings: DataverseSettings): Reco
   // originatingleadid comes with Dynamics 365 Sales: a contact may have no such column.
   let contactHasOrigin = true
 
-  /** Asks once more without originatingleadid when columns are refused, and remembers if that helped. */
+  /**
+   * Asks once more without originatingleadid when columns are refused, and remembers if that helped. The other
+   * columns are stock: what is refused without it is the organisation's, and nobody's fault.
+   */
   const withKnownColumns = async <T>(
     tables: readonly Table[],
     ask: (hasOrigin: boolean) => Promise<T>,
@@ -40,9 +43,11 @@ export function recordsOver(wire: RecordWire, settings: DataverseSettings): Reco
     try {
       return await ask(asked)
     } catch (error) {
-      const isAboutColumns = error instanceof Rejected && error.detail.vendorCode === '0x80060888'
-      if (!isAboutColumns || !asked || !tables.includes('contact')) throw error
-      const answer = await ask(false)
+      if (!isAboutColumns(error)) throw error
+      if (!asked || !tables.includes('contact')) throw new Unauthorized(error.message, error.detail)
+      const answer = await ask(false).catch((again: unknown) => {
+        throw isAboutColumns(again) ? new Unauthorized(again.message, again.detail) : again
+      })
       contactHasOrigin = false
       return answer
     }
@@ -77,4 +82,10 @@ export function recordsOver(wire: RecordWire, settings: DataverseSettings): Reco
       return createResult(await wire.one(`create ${ref.table}`, part, call))
     },
   }
+}
+
+/** Newer organisations say 0x80060888, older ones 0x0, some 404 with a code that says nothing. */
+function isAboutColumns(error: unknown): error is Rejected {
+  if (!(error instanceof Rejected)) return false
+  return error.detail.code === 'mapping-invalid' || error.detail.code === 'refused-without-reason'
 }

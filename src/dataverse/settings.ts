@@ -55,6 +55,10 @@ export interface DataverseSettings {
   metadataTtlMs: number
   /** After a refresh that failed, how long the old definition is served unasked. */
   metadataRetryMs: number
+  /** How old a definition must be before a person whom it refuses makes us ask for it again. */
+  metadataCheckMs: number
+  /** Between two readings of a table because of what Dataverse refuses: at most six a minute. */
+  metadataRefusalMs: number
   ownerTtlMs: number
   ownerCacheMax: number
   /** Of the list of users to choose an owner from; Dataverse gives at most 5,000. */
@@ -105,6 +109,8 @@ export const defaultSettings: DataverseSettings = {
   duplicateDetection: true,
   metadataTtlMs: 3_600_000,
   metadataRetryMs: 30_000,
+  metadataCheckMs: 60_000,
+  metadataRefusalMs: 10_000,
   ownerTtlMs: 600_000,
   ownerCacheMax: 1_000,
   usersMax: 1_000,

@@ -1,11 +1,11 @@
-import { type CallContext, createSingleFlight } from '../abort.ts'
+import { type CallContext, createSingleFlight, untilAborted } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
 import type { Log } from '../event-log.ts'
 import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
 import { columnOf } from './columns.ts'
-import type { Column, Metadata, TableDefinition } from './metadata.ts'
+import type { Column, Doubt, Metadata, TableDefinition } from './metadata.ts'
 import type { Table } from './records.ts'
 import type { DataverseSettings } from './settings.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
@@ -40,6 +40,8 @@ const latest = { consistency: 'Strong' }
 
 interface Kept {
   definition: TableDefinition
+  /** Epoch ms of the reply. */
+  readAtMs: number
   /** Epoch ms; from then on Dataverse is asked again. */
   freshUntilMs: number
 }
@@ -58,8 +60,11 @@ export function createMetadata(options: {
   const load = (table: Table) => async (signal: AbortSignal) => {
     const old = kept.get(table)
     try {
-      const definition = await readDefinition(client, table, { signal })
-      kept.set(table, { definition, freshUntilMs: clock.now() + settings.metadataTtlMs })
+      const read = await readDefinition(client, table, { signal })
+      // What says the same is the same, so that a change is seen by comparing.
+      const definition = old && isSame(old.definition, read) ? old.definition : read
+      const readAtMs = clock.now()
+      kept.set(table, { definition, readAtMs, freshUntilMs: readAtMs + settings.metadataTtlMs })
       return definition
     } catch (error) {
       if (old === undefined) throw error
@@ -73,19 +78,84 @@ export function createMetadata(options: {
     contact: createSingleFlight(load('contact'), closing),
   }
 
+  const refusedAtMs = new Map<Table, number>()
+  /** Whether the table may be asked for once more; a clock that was set back forbids nothing. */
+  const mayReread = (table: Table, { because }: Doubt): boolean => {
+    const now = clock.now()
+    const isCheck = because === 'check'
+    const lastMs = (isCheck ? kept.get(table)?.readAtMs : refusedAtMs.get(table)) ?? Number.NEGATIVE_INFINITY
+    const leastMs = isCheck ? settings.metadataCheckMs : settings.metadataRefusalMs
+    if (now >= lastMs && now - lastMs < leastMs) return false
+    if (!isCheck) refusedAtMs.set(table, now)
+    return true
+  }
+
+  const rereads = new Map<Table, Promise<TableDefinition>>()
+  const begin = (used: TableDefinition, doubt: Doubt): Promise<TableDefinition> => {
+    const { table } = used
+    const reading = flights[table]
+      .start()
+      .then((definition) => {
+        log.warn({ event: 'table-reread', table, ...doubt, changed: differences(used, definition) })
+        return definition
+      })
+      .finally(() => rereads.delete(table))
+    rereads.set(table, reading)
+    return reading
+  }
+
   return {
     async table(table, call, { fresh = false } = {}) {
       const known = fresh ? undefined : kept.get(table)
       if (known !== undefined && clock.now() < known.freshUntilMs) return known.definition
-      return flights[table].join(call.signal).catch((error: unknown) => {
-        if (call.signal.aborted && error === call.signal.reason) {
-          throw new Unavailable('given up while the table definition was read', { cause: error })
-        }
-        if (known !== undefined) return known.definition
+      return untilGivenUp(flights[table].start(), call).catch((error: unknown) => {
+        if (known !== undefined && !call.signal.aborted) return known.definition
         throw error
       })
     },
+
+    async reread(used, doubt, call) {
+      const { table } = used
+      const known = kept.get(table)?.definition
+      if (known !== undefined && known !== used) return known
+      const running = rereads.get(table)
+      if (running === undefined && !mayReread(table, doubt)) return undefined
+      const definition = await untilGivenUp(running ?? begin(used, doubt), call)
+      return definition === used ? undefined : definition
+    },
   }
+}
+
+/** The reading goes on for others. */
+function untilGivenUp<T>(reading: Promise<T>, { signal }: CallContext): Promise<T> {
+  return untilAborted(reading, signal).catch((error: unknown) => {
+    if (signal.aborted && error === signal.reason) {
+      throw new Unavailable('given up while the table definition was read', { cause: error })
+    }
+    throw error
+  })
+}
+
+function isSame(one: TableDefinition, other: TableDefinition): boolean {
+  return textOf(one) === textOf(other)
+}
+
+function textOf({ columns, ...facts }: TableDefinition): string {
+  return JSON.stringify([
+    facts,
+    [...columns.values()].sort((a, b) => (a.logicalName < b.logicalName ? -1 : 1)),
+  ])
+}
+
+const NAMED_MAX = 5
+
+/** Names of columns that are not as they were, for the log. */
+function differences(before: TableDefinition, after: TableDefinition): string {
+  const names = new Set([...before.columns.keys(), ...after.columns.keys()])
+  const isOther = (name: string) =>
+    JSON.stringify(before.columns.get(name)) !== JSON.stringify(after.columns.get(name))
+  const changed = before === after ? [] : [...names].filter(isOther)
+  return changed.length === 0 ? 'nothing' : changed.slice(0, NAMED_MAX).join(', ')
 }
 
 async function readDefinition(client: Client, table: Table, call: CallContext): Promise<TableDefinition> {

@@ -1,6 +1,8 @@
 import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, asString, parseObject } from '../shape.ts'
-import { explainRefusal } from './refusal.ts'
+import { wordsOf } from '../vendor-words.ts'
+import { meaningOf, normalCode } from './codes.ts'
+import { explainRefusal, isMissingTable } from './refusal.ts'
 
 /** A reply of Dataverse, alone or as one part of a batch. */
 export interface Reply {
@@ -24,50 +26,60 @@ export type Verdict =
   | { kind: 'refused'; vendorCode: string | undefined; message: string }
   | { kind: 'unknown'; why: string }
 
-const throttleCauses: ReadonlyMap<string, ThrottleCause> = new Map([
+const throttleCauses: ReadonlyMap<string | undefined, ThrottleCause> = new Map([
   ['0x80072326', 'concurrency'],
   ['0x80072322', 'requests'],
   ['0x80072321', 'execution-time'],
 ])
-const tokenCodes = new Set(['0x80040204', '0x8005f101', '0x80041d52'])
-const forbiddenCodes = new Set(['0x80072560', '0x80040220', '0x80048306'])
-/** UnExpected, SQL error (deadlocks included), SQL time-out, ConcurrentOperationFailure: not about the row. */
-const transientCodes = new Set(['0x80040216', '0x80044150', '0x80044151', '0x80071154'])
-const answerCodes = new Set(['0x80040237', '0x80040333', '0x80060892', '0x80040217', '0x80060891'])
+/** The caller's user is disabled with 403, an owner with 400. */
+const USER_NOT_ENABLED = '0x80040225'
 
-/** `error.code` in lower case and `error.message` of Dataverse's envelope; undefined when it is not one. */
+/** `error.code` in normal form and `error.message` of Dataverse's envelope; undefined when it is not one. */
 export function vendorError(reply: Reply): { code: string | undefined; message: string } | undefined {
   const error = asObject(parseObject(reply.body)?.error)
   if (error === undefined) return undefined
-  // Microsoft Learn warns that the code may be an empty string.
-  return {
-    code: asString(error.code)?.trim().toLowerCase() || undefined,
-    message: asString(error.message) ?? '',
-  }
+  return { code: normalCode(error.code), message: asString(error.message) ?? '' }
 }
 
-/** By code first, by status second, never by the message, which is localised. */
+/** By code first, by status second, by the message only where neither says anything: it is localised. */
 export function judge(reply: Reply): Verdict {
   const { status } = reply
   if (status >= 200 && status < 300) return { kind: 'answer' }
   const error = vendorError(reply)
   const code = error?.code
-  const cause = code === undefined ? undefined : throttleCauses.get(code)
-  if (cause !== undefined || status === 429) return { kind: 'throttled', cause: cause ?? 'other' }
-  if (status === 401 || (code !== undefined && tokenCodes.has(code))) {
-    return { kind: 'token-refused', vendorCode: code }
+  const message = error?.message ?? ''
+  const meaning = error && meaningOf(code, message)
+  if (meaning === 'throttled' || status === 429) {
+    return { kind: 'throttled', cause: throttleCauses.get(code) ?? 'other' }
   }
-  if (error === undefined)
+  if (meaning === 'operator') return { kind: 'forbidden', vendorCode: code, message }
+  if (meaning === 'token' || status === 401) return { kind: 'token-refused', vendorCode: code }
+  if (error === undefined) {
+    // A firewall or proxy in between: it lets nothing through, so nothing was executed.
+    if (status === 403) return { kind: 'forbidden', vendorCode: undefined, message }
     return { kind: 'unknown', why: `HTTP ${status} without Dataverse's error envelope` }
-  const { message } = error
-  if (code !== undefined) {
-    if (answerCodes.has(code)) return { kind: 'answer' }
-    if (forbiddenCodes.has(code)) return { kind: 'forbidden', vendorCode: code, message }
-    if (transientCodes.has(code)) return { kind: 'unknown', why: `HTTP ${status}, ${code}` }
   }
-  if (status === 403) return { kind: 'forbidden', vendorCode: code, message }
+  switch (meaning) {
+    case 'answer':
+      return { kind: 'answer' }
+    case 'privilege':
+      return { kind: 'forbidden', vendorCode: code, message }
+    case 'transient':
+      return { kind: 'unknown', why: `HTTP ${status}, ${code}` }
+    case 'row':
+      return { kind: 'refused', vendorCode: code, message }
+    default:
+      return byStatus(status, code, message)
+  }
+}
+
+function byStatus(status: number, code: string | undefined, message: string): Verdict {
+  const isOurUser = code === USER_NOT_ENABLED && status !== 400
+  if (status === 403 || isOurUser || (status < 500 && isMissingTable(code, message))) {
+    return { kind: 'forbidden', vendorCode: code, message }
+  }
   if (status === 412) return { kind: 'answer' }
-  // A 404 is proof that a row is gone, so it must name its reason; see answerCodes.
+  // A 404 is proof that a row is gone, so it must name its reason; see the answers in codes.ts.
   if (status === 404 && code === undefined) return { kind: 'unknown', why: 'HTTP 404 without a code' }
   if (status >= 400 && status < 500 && status !== 408) return { kind: 'refused', vendorCode: code, message }
   return { kind: 'unknown', why: `HTTP ${status}${code === undefined ? '' : `, ${code}`}` }
@@ -105,7 +117,7 @@ export function rejected(vendorCode: string | undefined, message: string, reply:
   const refusal = explainRefusal(vendorCode, message, reply.status)
   return new Rejected(`Dataverse refuses the request: ${refusal.code}`, {
     ...refusal,
-    ...vendor(vendorCode, reply),
+    ...vendor(vendorCode, reply, message),
   })
 }
 
@@ -119,13 +131,15 @@ function forbidden(vendorCode: string | undefined, message: string, reply: Reply
   return new Unauthorized(`Dataverse denies access: ${code}`, {
     code,
     advice: privilege === undefined ? advice : `${advice} The missing privilege is ${privilege}.`,
-    ...vendor(vendorCode, reply),
+    ...vendor(vendorCode, reply, message),
   })
 }
 
-function vendor(code: string | undefined, reply: Reply) {
+function vendor(code: string | undefined, reply: Reply, message = '') {
+  const words = wordsOf(message)
   return {
     ...(code === undefined ? {} : { vendorCode: code }),
+    ...(words === undefined ? {} : { vendorMessage: words }),
     ...(reply.requestId === undefined ? {} : { vendorRequestId: reply.requestId }),
   }
 }

@@ -47,3 +47,17 @@ export interface LeftOut extends Omit<Failure, 'code'> {
   side: 'marketo' | 'dynamics'
   code: FailureCode | SetAside['code'] | Unfit['code']
 }
+
+/**
+ * Refusals that the checks before a call would have made, had they known the table as it is, and those that Dynamics
+ * gives no reason for: older organisations say no more of a column that is gone.
+ */
+export const TABLE_CODES: ReadonlySet<string> = new Set([
+  ...['mapping-invalid', 'field-too-long', 'field-required', 'option-unknown', 'value-out-of-range'],
+  ...['type-mismatch', 'state-invalid', 'refused-without-reason'],
+])
+
+/** Whether a refusal may come of a table that is no longer as it was read: read it again and decide again. */
+export function isAboutTable(code: string): boolean {
+  return TABLE_CODES.has(code)
+}

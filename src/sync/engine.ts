@@ -129,7 +129,7 @@ export class Engine {
       const schema = more === undefined ? undefined : await this.#schema(call, troubles)
       if (schema === undefined) return round > 0
       this.#isPaused = (await store.readState()).paused
-      const run = () => work.round({ ...call, schema })
+      const run = () => this.#reconsidered({ ...call, schema }, (context) => work.round(context))
       const worked = this.#isPaused ? 0 : await this.#tolerate(troubles, call.signal, run)
       if (worked === undefined || (!more && worked === 0)) break
     }
@@ -151,7 +151,7 @@ export class Engine {
 
   /** One page of each source that is not at its end; one at its end is asked again after an interval. */
   async #pullAll(context: PullContext, ended: Set<Stream>, troubles: Trouble[]) {
-    const { sources, clock, settings } = this.#options
+    const { sources, schemas, clock, settings } = this.#options
     let more = false
     let items = 0
     for (const source of sources) {
@@ -160,7 +160,11 @@ export class Engine {
       const isDue = !isWithin(waitMs, this.#pulledAt.get(stream) ?? Number.NEGATIVE_INFINITY, clock.now())
       if (!isDue && !this.#streams.get(stream)?.behind) continue
       const before = troubles.length
-      const pull = await this.#tolerate(troubles, context.signal, () => source.pull(context))
+      const pull = await this.#tolerate(troubles, context.signal, () =>
+        this.#reconsidered({ ...context, schema: schemas.known ?? context.schema }, (now) =>
+          source.pull(now),
+        ),
+      )
       this.#pulledAt.set(stream, clock.now())
       this.#unreadable.set(stream, (this.#unreadable.get(stream) ?? 0) + (pull?.unreadable ?? 0))
       const trouble = troubles[before] ?? unreadable(this.#unreadable.get(stream) ?? 0)
@@ -187,6 +191,20 @@ export class Engine {
       troubles.push(troubleOf(error))
       this.#options.log.warn({ event: 'sync-trouble', ...troubleOf(error), reason: error.message })
       return undefined
+    }
+  }
+
+  /** Once more with the schemas as they are now, where a side refuses to read what the known ones name. */
+  async #reconsidered<T>(context: PullContext, run: (context: PullContext) => Promise<T>): Promise<T> {
+    try {
+      return await run(context)
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      const { code, field, vendorCode, vendorRequestId } = error.detail
+      const doubt = { because: 'refusal' as const, code, field, vendorCode, vendorRequestId }
+      const schema = await this.#options.schemas.renewed(context.schema, doubt, context)
+      if (schema === undefined) throw error
+      return run({ ...context, schema })
     }
   }
 
@@ -221,9 +239,10 @@ export class Engine {
 
   /** What the next cycle would do. Reads, writes nothing and moves no cursor. */
   async preview(itemsMax: number, call: CallContext): Promise<Preview> {
-    const { schemas, previewer } = this.#options
-    const found = await schemas.current({ ...call, lane: 'background' })
+    const { schemas, previewer, settings } = this.#options
+    const found = await schemas.current({ ...call, lane: 'background' }, settings.schemaCheckMs)
     if ('blocked' in found) return previewer.nothing()
-    return previewer.preview(itemsMax, { ...call, lane: 'background', schema: found.schema })
+    const context: PullContext = { ...call, lane: 'background', schema: found.schema }
+    return this.#reconsidered(context, (now) => previewer.preview(itemsMax, now))
   }
 }

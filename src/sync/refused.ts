@@ -1,6 +1,7 @@
 import type { UpdateResult } from '../dataverse/rows.ts'
 import type { WriteResult } from '../marketo/sync-leads.ts'
 import { toColumnChanges } from '../person/column-changes.ts'
+import { isAboutTable } from '../person/problem.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { Replica, Values } from '../store/sync-port.ts'
 import type { Decision } from './decide.ts'
@@ -9,21 +10,17 @@ import type { Side } from './plan.ts'
 /** The key by which Marketo makes one person of a record, however often it is asked: it is never left out. */
 export const RECORD_ID = 'microsoftRecordId'
 
-/** Codes that the checks before a write give, too: refused by the vendor, the schema they rest on is not the live one. */
-const DRIFT_CODES: readonly string[] = [
-  'mapping-invalid',
-  'field-too-long',
-  'field-required',
-  'option-unknown',
-  'type-mismatch',
-  'value-out-of-range',
-  'marketo-field-unknown',
-  'marketo-value-invalid',
-]
+const MARKETO_DRIFT: readonly string[] = ['marketo-field-unknown', 'marketo-value-invalid']
+
+/** Whether a side refuses what the schema allows: it may no longer be the live one. */
+export function isDrift(answer: UpdateResult | WriteResult | undefined): boolean {
+  if (answer?.kind !== 'refused') return false
+  const { code } = answer.detail
+  return isAboutTable(code) || MARKETO_DRIFT.includes(code)
+}
 
 export interface LessToWrite {
   writing: { decision: Decision; replica: Replica }
-  isDrift: boolean
 }
 
 /**
@@ -42,11 +39,10 @@ export function leaveOutRefused(
   const field = refusedField(detail, Object.keys(sent), side, replica, schema)
   if (field === undefined || field.marketo === RECORD_ID) return undefined
   const failures = [...decision.failures, { side, ...detail, field: field.shown }]
-  const isDrift = DRIFT_CODES.includes(detail.code)
   const rest = without(sent, field.marketo)
   if (side === 'dynamics') {
     const { columns } = toColumnChanges(rest, replica.recordType, schema)
-    return { writing: { decision: { ...decision, toDynamics: rest, columns, failures }, replica }, isDrift }
+    return { writing: { decision: { ...decision, toDynamics: rest, columns, failures }, replica } }
   }
   // What was never sent is never shown by the change log.
   const remembered = replica.sent.filter(
@@ -57,7 +53,6 @@ export function leaveOutRefused(
       decision: { ...decision, toMarketo: rest, failures },
       replica: { ...replica, sent: remembered },
     },
-    isDrift,
   }
 }
 

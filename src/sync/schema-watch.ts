@@ -1,12 +1,24 @@
+import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { Metadata } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'
+import { TABLE_CODES } from '../person/problem.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { type LiveSchemas, mappingProblems, type SyncSchema, toSyncSchema } from '../person/sync-schema.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { Blocked } from './control.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
+
+/** Why the known schema may no longer be the live one: a side refuses what it allows, or it forbids a value. */
+export interface SchemaDoubt {
+  because: 'refusal' | 'check'
+  side?: 'marketo' | 'dynamics'
+  code: string
+  field?: string | undefined
+  vendorCode?: string | undefined
+  vendorRequestId?: string | undefined
+}
 
 export interface SchemaWatchOptions {
   selection: FieldSelection
@@ -14,6 +26,7 @@ export interface SchemaWatchOptions {
   marketo: Schema
   store: SyncStore
   clock: Clock
+  log: Logger
   settings: SyncSettings
 }
 
@@ -23,10 +36,17 @@ export class SchemaWatch {
   #schema: SyncSchema | undefined
   #asked = false
   #readAt = Number.NEGATIVE_INFINITY
+  #renewedAt = Number.NEGATIVE_INFINITY
   #reported = ''
+  #used: SyncSchema | undefined
 
   constructor(options: SchemaWatchOptions) {
     this.#options = options
+  }
+
+  /** The latest one that was read. */
+  get known(): SyncSchema | undefined {
+    return this.#schema
   }
 
   /** Something was refused that the schema allows: do not believe it any longer. */
@@ -34,29 +54,68 @@ export class SchemaWatch {
     this.#readAt = Number.NEGATIVE_INFINITY
   }
 
-  /** What travels now. */
-  async current(call: CallContext): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
-    const { clock, settings } = this.#options
-    const now = clock.now()
-    if (this.#schema && isWithin(settings.schemaIntervalMs, this.#readAt, now))
-      return { schema: this.#schema }
+  /** What travels now, as both sides said at most `maxAgeMs` ago. */
+  async current(
+    call: CallContext,
+    maxAgeMs = this.#options.settings.schemaIntervalMs,
+  ): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
+    const now = this.#options.clock.now()
+    if (this.#schema && isWithin(maxAgeMs, this.#readAt, now)) return { schema: this.#schema }
     // While it is blocked, somebody may be setting Marketo up: a kept copy would not show it.
     const live = await this.#live(call, this.#asked)
     this.#asked = true
     const schema = toSyncSchema(live)
     if (schema.missing.length > 0) return { blocked: setupMissing(schema.missing) }
-    this.#schema = schema
+    const isSame = this.#schema !== undefined && JSON.stringify(this.#schema) === JSON.stringify(schema)
+    this.#schema = isSame && this.#schema ? this.#schema : schema
     this.#readAt = now
-    return { schema }
+    return { schema: this.#schema }
+  }
+
+  /**
+   * Another schema than the one that was `used`: decide again with it. undefined: what was decided stands, since both
+   * sides are as `used` says, or were asked too lately to be asked again. Throws the vendors' errors.
+   */
+  async renewed(used: SyncSchema, doubt: SchemaDoubt, call: CallContext): Promise<SyncSchema | undefined> {
+    const { clock, settings, log } = this.#options
+    if (this.#schema && this.#schema !== used) return this.#schema
+    const isCheck = doubt.because === 'check'
+    const [since, leastMs] = isCheck
+      ? [this.#readAt, settings.schemaCheckMs]
+      : [this.#renewedAt, settings.schemaRefusalMs]
+    if (isWithin(leastMs, since, clock.now())) return undefined
+    if (!isCheck) this.#renewedAt = clock.now()
+    this.doubt()
+    const found = await this.current(call)
+    const newer = 'schema' in found && found.schema !== used ? found.schema : undefined
+    log.warn(
+      { event: 'schema-reread', ...doubt, changed: newer !== undefined },
+      'Both schemas were asked for again',
+    )
+    return newer
   }
 
   /** What is set aside becomes a failure of the set-up, and ends with its cause. */
-  async report({ drift: failures }: SyncSchema): Promise<void> {
+  async report(schema: SyncSchema): Promise<void> {
     const { store, clock } = this.#options
-    const reported = JSON.stringify(failures)
-    if (reported === this.#reported) return
-    await store.save({ now: clock.now(), failures: [{ failures }] })
-    this.#reported = reported
+    const reported = JSON.stringify(schema.drift)
+    if (reported !== this.#reported) {
+      await store.save({ now: clock.now(), failures: [{ failures: schema.drift }] })
+      this.#reported = reported
+    }
+    if (this.#used !== undefined && this.#used !== schema) await this.#retryRefused()
+    this.#used = schema
+  }
+
+  /** Records that wait because of what the schema was: whoever enlarges a column waits for no back-off. */
+  async #retryRefused(): Promise<void> {
+    const { store, clock, settings } = this.#options
+    for (const code of TABLE_CODES) {
+      const failures = await store.readFailures({ code, limit: settings.workMax })
+      for (const { failureId, linkId } of failures) {
+        if (linkId !== undefined) await store.retryFailure(failureId, clock.now())
+      }
+    }
   }
 
   /** Sentences about fields that are selected both ways and would not come back as they went. */

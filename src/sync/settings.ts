@@ -8,6 +8,10 @@ export interface SyncSettings {
   lifeIntervalMs: number
   /** How often both schemas are asked for, and drift is noticed without an error that tells of it. */
   schemaIntervalMs: number
+  /** How old the schemas must be before a value that they forbid makes us ask for them again. */
+  schemaCheckMs: number
+  /** Between two readings of the schemas because of what a side refuses. */
+  schemaRefusalMs: number
   /** How long the start waits for Dynamics before it goes on without having checked the field selection. */
   startCheckMs: number
   /** Replicas that are worked on together: one $batch, four Sync Leads. */
@@ -51,6 +55,8 @@ export const defaultSyncSettings: SyncSettings = {
   intervalMs: 60_000,
   lifeIntervalMs: 300_000,
   schemaIntervalMs: 3_600_000,
+  schemaCheckMs: 60_000,
+  schemaRefusalMs: 10_000,
   startCheckMs: 10_000,
   workMax: 1_000,
   refusedFieldsMax: 5,

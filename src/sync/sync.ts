@@ -49,6 +49,7 @@ export function createSync(given: SyncOptions): Engine {
     marketo: marketo.schema,
     store,
     clock,
+    log,
     settings,
   })
   const doubtSchema = () => schemas.doubt()
@@ -65,7 +66,7 @@ export function createSync(given: SyncOptions): Engine {
   const deliberation = { store, rows, people, clock, random, settings, startedAt: clock.now() }
   return new Engine({
     sources,
-    work: new Work({ ...deliberation, syncLeads, tally, doubtSchema }),
+    work: new Work({ ...deliberation, syncLeads, tally, schemas }),
     push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, log }),
     schemas,
     previewer: new Previewer({ ...deliberation, sources }),

@@ -6,6 +6,7 @@ import { type Decision, withIntent, writesNothing } from './decide.ts'
 import { type DeliberateOptions, type Deliberation, deliberate, type Result } from './deliberate.ts'
 import { chunks } from './pages.ts'
 import type { FieldConflict } from './plan.ts'
+import type { SchemaWatch } from './schema-watch.ts'
 import { type SettleContext, settle } from './settle.ts'
 import type { PullContext } from './stream.ts'
 import { Writer, type Writing } from './writer.ts'
@@ -13,8 +14,7 @@ import { Writer, type Writing } from './writer.ts'
 export interface WorkOptions extends DeliberateOptions {
   syncLeads: SyncLeads
   tally: Tally
-  /** A vendor refuses what the schema allows. */
-  doubtSchema: () => void
+  schemas: Pick<SchemaWatch, 'renewed'>
 }
 
 /** Works off what is due: decide, store the intent, write, store what is true now. */
@@ -33,6 +33,9 @@ export class Work {
     const due = await store.due(settings.workMax, clock.now())
     if (due.length === 0) return 0
     const { decisions, results, movesOf } = await deliberate(due, this.#options, context)
+    const newer = await this.#schemaAfterChecks(decisions, context)
+    // Nothing was written yet: all of it is decided again.
+    if (newer) return this.round({ ...context, schema: newer })
 
     const writing = await this.#storeIntents(decisions, movesOf)
     const written = await this.#writer.write(writing, context)
@@ -51,6 +54,17 @@ export class Work {
       await this.#save(part.map((decision) => this.#agreed(decision, movesOf, settleContext)))
     }
     return due.length
+  }
+
+  /** A value that the schema forbids may be welcome by now: the column was enlarged, the choice was added. */
+  async #schemaAfterChecks(decisions: readonly Decision[], context: PullContext) {
+    for (const { failures } of decisions) {
+      const [first] = failures
+      if (first === undefined) continue
+      const { side, code, field } = first
+      return this.#options.schemas.renewed(context.schema, { because: 'check', side, code, field }, context)
+    }
+    return undefined
   }
 
   /** Of a decision that writes nothing. */

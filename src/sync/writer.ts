@@ -2,7 +2,8 @@ import type { Rows, Update, UpdateResult } from '../dataverse/rows.ts'
 import type { SyncLeads, WriteResult } from '../marketo/sync-leads.ts'
 import type { Replica } from '../store/sync-port.ts'
 import type { Decision } from './decide.ts'
-import { leaveOutRefused, RECORD_ID } from './refused.ts'
+import { isDrift, leaveOutRefused, RECORD_ID } from './refused.ts'
+import type { SchemaWatch } from './schema-watch.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -10,8 +11,7 @@ export interface WriterOptions {
   rows: Pick<Rows, 'update'>
   syncLeads: SyncLeads
   settings: SyncSettings
-  /** A vendor refuses what the schema allows. */
-  doubtSchema: () => void
+  schemas: Pick<SchemaWatch, 'renewed'>
 }
 
 /** A decision whose intent is stored: it may be sent. */
@@ -45,18 +45,19 @@ export class Writer {
   }
 
   async #send(side: keyof Answers, all: readonly Written[], context: PullContext): Promise<Written[]> {
-    const { settings, doubtSchema } = this.#options
+    const { settings } = this.#options
     const done = new Map(all.map((one) => [one.replica.linkId, one]))
     let open = all.filter((one) => sendsTo(one, side))
     for (let left = settings.refusedFieldsMax; open.length > 0; left -= 1) {
       const answers = await (side === 'dynamics'
         ? this.#toDynamics(open, context)
         : this.#toMarketo(open, context))
+      const isOutdated = await this.#isOutdated(side, answers, context)
       const again: Written[] = []
       for (const [index, one] of open.entries()) {
-        const answer = answers[index] ?? {}
+        const given = answers[index] ?? {}
+        const answer = isOutdated && isDrift(given[side]) ? { [side]: AGAIN } : given
         const less = left > 0 ? leaveOutRefused(one, answer[side], side, context.schema) : undefined
-        if (less?.isDrift) doubtSchema()
         const after = less ? { ...one, ...less.writing } : { ...one, answers: { ...one.answers, ...answer } }
         done.set(one.replica.linkId, after)
         if (less && sendsTo(after, side)) again.push(after)
@@ -64,6 +65,19 @@ export class Writer {
       open = again
     }
     return [...done.values()]
+  }
+
+  /** Whether a side refuses what the known schema allows, because that is no longer how the side is. */
+  async #isOutdated(
+    side: keyof Answers,
+    answers: readonly Answers[],
+    context: PullContext,
+  ): Promise<boolean> {
+    const refused = answers.map((answer) => answer[side]).find(isDrift)
+    if (refused?.kind !== 'refused') return false
+    const { code, field, vendorCode, vendorRequestId } = refused.detail
+    const doubt = { because: 'refusal' as const, side, code, field, vendorCode, vendorRequestId }
+    return (await this.#options.schemas.renewed(context.schema, doubt, context)) !== undefined
   }
 
   async #toDynamics(writing: readonly Writing[], context: PullContext): Promise<Answers[]> {
@@ -104,3 +118,5 @@ function sendsTo({ decision }: Writing, side: keyof Answers): boolean {
 }
 
 const UNKNOWN = { kind: 'unknown' as const }
+/** Decided on once more, with the schema as it is now. */
+const AGAIN = { kind: 'unsent' as const, retryAfterMs: 0 }

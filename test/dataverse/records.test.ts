@@ -217,8 +217,8 @@ both('a missing row reads as undefined', async (how) => {
 
 both('a 404 that is not about the row is no proof that the row is gone', async (how) => {
   await using room = await openRoom()
-  const bends: [string, typeof Rejected | typeof Unavailable][] = [
-    ['0x80060888', Rejected],
+  const bends: [string, typeof Unauthorized | typeof Unavailable][] = [
+    ['0x80060888', Unauthorized],
     ['', Unavailable],
   ]
   for (const [code, kind] of bends) {
@@ -254,7 +254,7 @@ both('columns that are refused for another reason do not take originatingleadid 
   const id = dataverse.seed('contact', { lastname: 'B', originatingleadid: origin })
   const refusal = { kind: 'error', status: 400, code: '0x80060888', message: 'x' } as const
   for (let count = 0; count < 2; count += 1) bend(room, how, 'read', refusal)
-  await assert.rejects(room[how].read({ table: 'contact', id }, call), Rejected)
+  await assert.rejects(room[how].read({ table: 'contact', id }, call), Unauthorized)
   assert.equal((await room[how].read({ table: 'contact', id }, call))?.originatingLeadId, origin)
 })
 

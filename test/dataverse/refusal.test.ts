@@ -62,9 +62,45 @@ const replies: [
   ['0x80040229', 400, 'The owner ID is invalid or missing.', 'owner-not-found'],
   ['0x80040231', 403, '', 'owner-not-permitted'],
   ['0x80049999', 400, "length of the 'lastname' attribute", 'refused-by-dynamics'],
-  ['', 400, '', 'refused-by-dynamics'],
-  [undefined, 400, '', 'refused-by-dynamics'],
-  [undefined, 403, '<html>', 'privilege-missing'],
+  ['', 400, '', 'refused-without-reason'],
+  [undefined, 400, '', 'refused-without-reason'],
+  ['0x0', 400, 'Something went wrong.', 'refused-without-reason'],
+  ['0x00000000', 400, '', 'refused-without-reason'],
+  ['0x8006088a', 404, 'A failure occurred.', 'refused-without-reason'],
+  [
+    '0x0',
+    400,
+    "Could not find a property named 'x' on type 'Microsoft.Dynamics.CRM.lead'.",
+    'mapping-invalid',
+    'x',
+  ],
+  [
+    '0x0',
+    400,
+    "The property 'new_x' does not exist on type 'Microsoft.Dynamics.CRM.lead'.",
+    'mapping-invalid',
+    'new_x',
+  ],
+  ['0x80060888', 404, "Resource not found for the segment 'leads'.", 'table-missing'],
+  ['0x0', 400, "Resource not found for the segment 'leads'.", 'table-missing'],
+  [undefined, 403, '<html>', 'access-refused'],
+  ['0x80099999', 403, 'No.', 'access-refused'],
+  ['0x80095ffe', 403, 'The request is rejected as access to your ip is blocked.', 'ip-address-blocked'],
+  ['0x80072561', 403, '', 'conditional-access'],
+  ['0x8004a104', 400, '', 'organisation-disabled'],
+  ['0x8004a113', 403, '', 'organisation-admin-mode'],
+  ['0x80072325', 400, '', 'storage-full'],
+  ['0x8004d24b', 403, '', 'licence-missing'],
+  ['0x80040225', 403, '', 'application-user-disabled'],
+  ['0x80040225', 400, '', 'owner-disabled'],
+  ['0x80040230', 400, '', 'record-read-only'],
+  [
+    '0x80040278',
+    400,
+    "The field 'lastname' contains one or more invalid characters.",
+    'format-invalid',
+    'lastname',
+  ],
   [undefined, 413, '', 'too-large'],
 ]
 
@@ -79,7 +115,7 @@ describe('a refusal of Dynamics', () => {
 
   it('is decided by its code in any language and spelling', () => {
     const german = 'Die Länge des Attributs „lastname“ ist zu groß.'
-    for (const vendorCode of ['0x80044331', '0X80044331', ' 0x80044331 ', '-2147204303']) {
+    for (const vendorCode of ['0x80044331', '0X80044331', ' 80044331 ', '-2147204303', '2147762993']) {
       assert.equal(explainRefusal(vendorCode, german, 400).code, 'field-too-long')
     }
     assert.equal(explainRefusal('0x80044331', german, 400).field, undefined)

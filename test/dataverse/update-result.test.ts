@@ -49,7 +49,7 @@ const table: [string, Reply, string][] = [
   ['a text that is too long', error(400, '0x80044331', tooLong), 'refused field-too-long lastname'],
   ['an unknown column', error(400, '0x80048d19', "property 'nope' is"), 'refused mapping-invalid nope'],
   ['a plug-in that objects', error(400, '0x80040265'), 'refused business-rule'],
-  ['an empty code', error(400, ''), 'refused refused-by-dynamics'],
+  ['an empty code', error(400, ''), 'refused refused-without-reason'],
   ['a missing privilege', error(403, '0x80040220', 'prvWriteLead'), 'refused privilege-missing'],
   ['a row that is out of reach', error(403, '0x80048306'), 'refused privilege-missing'],
   ['a token that ended', error(401, '0x80041d52'), 'unsent 700'],
@@ -57,7 +57,7 @@ const table: [string, Reply, string][] = [
   ['a deadlock', error(500, '0x80044150', 'Sql-Nummer: 1205'), 'unsent 700'],
   ['another SQL error', error(500, '0x80044150', 'Sql Number: 8152'), 'unknown'],
   ['a concurrent operation', error(500, '0x80071154'), 'unsent 700'],
-  ['an overloaded database', error(503, '0x80072324'), 'unsent 700'],
+  ['an overloaded database', error(503, '0x80072324'), 'unsent 5000'],
   ['a SQL time-out', error(500, '0x80044151'), 'unknown'],
   ['UnExpected with 400', error(400, '0x80040216'), 'unknown'],
   ['a 408', error(408, '0x1'), 'unknown'],
@@ -99,7 +99,7 @@ test('without a reply, only what may have left is unknown', () => {
   assert.equal(shown({ kind: 'no-reply', error: new Rejected('x', detail), sent: true }), 'refused too-large')
 })
 
-test('a refusal has the codes that support asks for, and nothing that the vendor wrote', () => {
+test('a refusal has the codes that support asks for, and what the vendor wrote in its own member alone', () => {
   const secret = `${tooLong}: Ada Lovelace`
   const result = updateResult(
     { kind: 'reply', reply: error(400, '0x80044331', secret), waitMs: 0 },
@@ -107,7 +107,7 @@ test('a refusal has the codes that support asks for, and nothing that the vendor
     700,
   )
   assert.ok(result.kind === 'refused')
-  const { vendorCode, vendorRequestId } = result.detail
-  assert.deepEqual([vendorCode, vendorRequestId], ['0x80044331', 'r1'])
-  assert.doesNotMatch(JSON.stringify(result), /Lovelace/)
+  const { vendorCode, vendorMessage, vendorRequestId, ...ours } = result.detail
+  assert.deepEqual([vendorCode, vendorMessage, vendorRequestId], ['0x80044331', secret, 'r1'])
+  assert.doesNotMatch(JSON.stringify(ours), /Lovelace/)
 })

@@ -179,3 +179,76 @@ test('a system field that is deleted in Marketo stops the sync with a reason, an
   assert.equal((await rig.status()).state, 'running')
   assert.equal(pair.person().title, 'Chef')
 })
+
+/** Longer than a schema must be old before a value that it forbids makes it be read again. */
+const MINUTE_MS = 61_000
+
+test('edits of a cycle in which a column was renamed travel in that cycle, and no record is left refused', async () => {
+  for (const zeroCodes of [false, true]) {
+    rig.dataverse.setKnobs({ zeroCodes })
+    const pair = await lead({ new_hobby: 'Chess' })
+    // Marketo's edit alone: the table is met with by a write.
+    rig.dataverse.renameColumn('lead', 'new_hobby', 'new_pastime')
+    rig.marketo.update(pair.marketoId, { city: 'Lund', hobby: 'Go' })
+    await rig.cycle()
+    assert.equal(pair.lead().address1_city, 'Lund')
+    assert.deepEqual(await rig.failuresOf(pair.id), [])
+    assert.deepEqual(await setUpFailures(), [['dynamics', 'column-missing', 'new_hobby']])
+    rig.dataverse.changeColumn('lead', 'new_pastime', { remove: true })
+    asItWas(rig.sandbox)
+    await rig.cycle(SCHEMA_MS)
+    await rig.cycle()
+  }
+  rig.dataverse.setKnobs({ zeroCodes: false })
+})
+
+test('a value that was too long travels once the column is enlarged, without waiting for a back-off', async () => {
+  rig.dataverse.changeColumn('lead', 'new_hobby', { maxLength: 5 })
+  await rig.cycle(SCHEMA_MS)
+  const pairs = [await lead({}), await lead({})]
+  for (const { marketoId } of pairs) rig.marketo.update(marketoId, { hobby: 'Orienteering' })
+  await rig.cycle()
+  const [failure] = await rig.failuresOf(pairs[0]?.id)
+  assert.deepEqual([failure?.code, failure?.field], ['field-too-long', 'new_hobby'])
+  rig.dataverse.changeColumn('lead', 'new_hobby', { maxLength: 50 })
+  // One record is asked for by an operator; the schema that it makes be read again lets the other go as well.
+  const { status } = await rig.request('POST', `/v1/sync/failures/${failure?.failureId}/retry`)
+  assert.equal(status, 202)
+  await rig.cycle(MINUTE_MS)
+  await rig.cycle()
+  assert.deepEqual(
+    pairs.map((pair) => pair.lead().new_hobby),
+    ['Orienteering', 'Orienteering'],
+  )
+  assert.ok(rig.log.some((line) => line.includes('"schema-reread"') && line.includes('"because":"check"')))
+})
+
+test('a preview decides by the schemas as they are now', async () => {
+  const pair = await lead({ new_hobby: 'Chess' })
+  rig.dataverse.changeColumn('lead', 'new_hobby', { remove: true })
+  rig.marketo.update(pair.marketoId, { city: 'Lund', hobby: 'Go' })
+  const { status, body } = await rig.request('POST', '/v1/sync/preview')
+  assert.equal(status, 200)
+  const items = body.items as Json[]
+  assert.deepEqual(
+    items.filter(({ recordId }) => recordId === pair.id).map(({ fields }) => fields),
+    [['city']],
+  )
+  await rig.cycle()
+})
+
+test('a refusal of a read that no schema explains is asked about once, and the cycle says what it was', async () => {
+  const before = rig.log.length
+  for (let reads = 0; reads < 4; reads += 1) {
+    rig.dataverse.bend({
+      operation: 'changes',
+      path: 'leads',
+      how: { kind: 'error', status: 400, code: '0x80040203', message: 'Invalid argument.' },
+    })
+  }
+  rig.dataverse.expireTokens('lead')
+  await rig.cycle()
+  const rereads = rig.log.slice(before).filter((line) => line.includes('"schema-reread"'))
+  assert.ok(rereads.length <= 1, rereads.join())
+  for (let cycles = 0; cycles < 4; cycles += 1) await rig.cycle()
+})

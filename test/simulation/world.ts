@@ -140,7 +140,10 @@ export class World {
     const store = this.#storeFor(owner)
     const jobs = this.#through(this.#jobs, owner)
     const backoff = { baseMs: 500, maxMs: 5_000 }
-    const metadata = { table: async (table: 'lead' | 'contact') => simulatedTable(table) }
+    const metadata = {
+      table: async (table: 'lead' | 'contact') => simulatedTable(table),
+      reread: async () => undefined,
+    }
     const people = this.#vendor.peopleFor(owner, (marketoId) => this.#ledger.emailInMarketo(marketoId))
     const owners = { resolve: async () => ({ kind: 'team' as const, id: '' }) }
     const syncPerson = new SyncPerson({

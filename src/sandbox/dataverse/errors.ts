@@ -39,8 +39,8 @@ export function undeclaredNavigation(entitySet: string, name: string): Dataverse
   )
 }
 
-export function unknownSegment(segment: string): DataverseError {
-  return uriError(`Resource not found for the segment '${segment}'.`)
+export function unknownSegment(segment: string, status = 400): DataverseError {
+  return uriError(`Resource not found for the segment '${segment}'.`, status)
 }
 
 export function unknownProperty(name: string, table: string): DataverseError {

@@ -8,7 +8,7 @@ export interface Budget {
 let replies = 0
 
 /** Headers that every recorded reply carries. */
-export function vendorHeaders(budget: Budget): Record<string, string | string[]> {
+export function vendorHeaders(budget: Budget, dopHint: number): Record<string, string | string[]> {
   replies += 1
   const requestId = randomUUID()
   const doubled = replies % 3 === 0 ? `${randomUUID()},${requestId}` : requestId
@@ -17,7 +17,7 @@ export function vendorHeaders(budget: Budget): Record<string, string | string[]>
     'x-ms-service-request-id': doubled,
     AuthActivityId: randomUUID(),
     'CRM.ServiceId': 'CRMAppPool',
-    'x-ms-dop-hint': '4',
+    'x-ms-dop-hint': String(dopHint),
     'x-ms-ratelimit-burst-remaining-xrm-requests': String(Math.max(0, budget.requestsLeft)),
     'x-ms-ratelimit-time-remaining-xrm-requests': thousands(budget.executionMsLeft / 1000),
     'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',

@@ -12,6 +12,12 @@ export interface Knobs {
   mergeFillsBlanks: boolean
   /** Deleted rows can be restored. */
   recycleBin: boolean
+  /** An older organisation: code `0x0` where newer ones say 0x80060888 or 0x80048d19. The text stays. */
+  zeroCodes: boolean
+  /** HTTP status for an entity set that is not there: 404 in most recordings, 400 in one. */
+  unknownSetStatus: number
+  /** `x-ms-dop-hint`: recordings show 4 and 48. */
+  dopHint: number
 }
 
 /** "Use change tracking to synchronize data", "Merge records": documented defaults. */
@@ -22,21 +28,24 @@ export const STOCK_KNOBS: Knobs = {
   unchangedWrites: 'bump',
   mergeFillsBlanks: true,
   recycleBin: true,
+  zeroCodes: false,
+  unknownSetStatus: 404,
+  dopHint: 4,
 }
+
+const NUMBERS = ['trackingDays', 'expiredStatus', 'repeatedVersions', 'unknownSetStatus', 'dopHint'] as const
+const FLAGS = ['mergeFillsBlanks', 'recycleBin', 'zeroCodes'] as const
 
 /** Throws a sentence for what is no knob or no value of one. */
 export function checkKnobs(wanted: Readonly<Record<string, unknown>>): Partial<Knobs> {
   const knobs: Partial<Knobs> = {}
   for (const [name, value] of Object.entries(wanted)) {
-    if (isNumeric(name) && typeof value === 'number' && value >= 0) knobs[name] = value
-    else if ((name === 'mergeFillsBlanks' || name === 'recycleBin') && typeof value === 'boolean')
-      knobs[name] = value
+    const number = NUMBERS.find((known) => known === name)
+    const flag = FLAGS.find((known) => known === name)
+    if (number && typeof value === 'number' && value >= 0) knobs[number] = value
+    else if (flag && typeof value === 'boolean') knobs[flag] = value
     else if (name === 'unchangedWrites' && (value === 'bump' || value === 'ignore')) knobs[name] = value
     else throw new Error(`no such knob or value: ${name} = ${JSON.stringify(value)}`)
   }
   return knobs
-}
-
-function isNumeric(name: string): name is 'trackingDays' | 'expiredStatus' | 'repeatedVersions' {
-  return name === 'trackingDays' || name === 'expiredStatus' || name === 'repeatedVersions'
 }

@@ -10,8 +10,22 @@ import { jsonReply, type Request } from './request.ts'
 import { type Table, tableOfSet } from './table.ts'
 import { countTracked, isTracked, trackTable } from './track.ts'
 
-/** Carries out one operation in one synchronous step, or throws DataverseError. */
+/** Carries out one operation in one synchronous step, or throws DataverseError as this organisation words it. */
 export function operate(organisation: Organisation, request: Request): Reply {
+  try {
+    return carryOut(organisation, request)
+  } catch (error) {
+    if (organisation.knobs.zeroCodes && error instanceof DataverseError && ZEROED.has(error.code)) {
+      throw new DataverseError(error.status, '0x0', error.message, error.headers)
+    }
+    throw error
+  }
+}
+
+/** What older organisations have no code for. */
+const ZEROED: ReadonlySet<string> = new Set(['0x80060888', '0x80048d19'])
+
+function carryOut(organisation: Organisation, request: Request): Reply {
   checkContentType(request)
   const [root, ...rest] = parsePath(request.path)
   const name = root?.name ?? ''
@@ -29,7 +43,7 @@ export function operate(organisation: Organisation, request: Request): Reply {
     return name === 'Merge' ? merge(organisation, request) : restore(organisation, request)
   }
   const table = tableOfSet(organisation.tables, name)
-  if (!root || !table) throw unknownSegment(name)
+  if (!root || !table) throw unknownSegment(name, organisation.knobs.unknownSetStatus)
   return root.args === undefined
     ? onSet(organisation, table, request, rest)
     : onRow(organisation, table, request, root.args, rest)

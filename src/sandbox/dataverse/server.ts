@@ -68,7 +68,8 @@ export class DataverseServer {
     const refusal = 'refusal' in caller ? caller.refusal : undefined
     const outcome = refusal ? deliver(toReply(refusal)) : await this.#admit(request, path)
     this.calls.push({ at, method, path, status: outcome.status, ...this.#describe(request) })
-    response.setHeaders(new Map(Object.entries(vendorHeaders(protection.budget(userId)))))
+    const headersOut = vendorHeaders(protection.budget(userId), organisation.knobs.dopHint)
+    response.setHeaders(new Map(Object.entries(headersOut)))
     outcome.send(response)
   }
 

@@ -44,7 +44,10 @@ export function dataverseFor(
         return new Map(found)
       }),
   }
-  const metadata = { table: (table: 'lead' | 'contact') => wire.read(owner, () => tableOf(table)) }
+  const metadata = {
+    table: (table: 'lead' | 'contact') => wire.read(owner, () => tableOf(table)),
+    reread: async () => undefined,
+  }
   return { changes, rows, metadata }
 }
 
