@@ -49,8 +49,10 @@ export function judge(reply: Reply): Verdict {
   const code = error?.code
   const message = error?.message ?? ''
   const meaning = error && meaningOf(code, message)
-  if (meaning === 'throttled' || status === 429) {
-    return { kind: 'throttled', cause: throttleCauses.get(code) ?? 'other' }
+  const cause = throttleCauses.get(code)
+  // The API's own limits let nothing begin; a server that is overloaded may have begun.
+  if (cause !== undefined || status === 429 || (meaning === 'throttled' && status < 500)) {
+    return { kind: 'throttled', cause: cause ?? 'other' }
   }
   if (meaning === 'operator') return { kind: 'forbidden', vendorCode: code, message }
   if (meaning === 'token' || status === 401) return { kind: 'token-refused', vendorCode: code }

@@ -57,7 +57,7 @@ const table: [string, Reply, string][] = [
   ['a deadlock', error(500, '0x80044150', 'Sql-Nummer: 1205'), 'unsent 700'],
   ['another SQL error', error(500, '0x80044150', 'Sql Number: 8152'), 'unknown'],
   ['a concurrent operation', error(500, '0x80071154'), 'unsent 700'],
-  ['an overloaded database', error(503, '0x80072324'), 'unsent 5000'],
+  ['an overloaded database', error(503, '0x80072324'), 'unsent 700'],
   ['a SQL time-out', error(500, '0x80044151'), 'unknown'],
   ['UnExpected with 400', error(400, '0x80040216'), 'unknown'],
   ['a 408', error(408, '0x1'), 'unknown'],

@@ -173,9 +173,31 @@ test('annotations come only when asked for', async () => {
   )
 })
 
-test('an unknown segment is 400, not 404', async () => {
+test('an unknown entity set is 404, or 400 where the organisation says so', async () => {
   await using client = await connect()
-  for (const path of ['leadz', 'leads/nope', `leads(${client.sandbox.dataverse.ids.account})/nope`, '']) {
+  const ask = async () => {
+    const { status, code, text } = await client.send('GET', 'leadz')
+    return [status, code, text.includes(words)]
+  }
+  const words = "Resource not found for the segment 'leadz'."
+  assert.deepEqual(await ask(), [404, '0x80060888', true])
+  client.sandbox.dataverse.setKnobs({ unknownSetStatus: 400, zeroCodes: true })
+  assert.deepEqual(await ask(), [400, '0x0', true])
+})
+
+test('an older organisation has no code for an unknown column, and the text names it', async () => {
+  await using client = await connect()
+  client.sandbox.dataverse.setKnobs({ zeroCodes: true })
+  const read = await client.send('GET', 'leads?$select=nope')
+  assert.deepEqual([read.status, read.code], [400, '0x0'])
+  assert.match(read.text, /property named 'nope'/)
+  const write = await client.send('POST', 'leads', { lastname: 'Ek', nope: 1 })
+  assert.deepEqual([write.status, write.code], [400, '0x0'])
+})
+
+test('an unknown segment after a table is 400, not 404', async () => {
+  await using client = await connect()
+  for (const path of ['leads/nope', `leads(${client.sandbox.dataverse.ids.account})/nope`, '']) {
     const answer = await client.send('GET', path)
     assert.deepEqual([answer.status, answer.code], [400, '0x80060888'], path)
   }
