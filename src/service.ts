@@ -194,7 +194,7 @@ function buildAction(
   const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.')
   return createAction({
     dataverse,
-    ...(marketo && { people: marketo.people }),
+    ...(marketo && { readPerson: marketo.readPerson }),
     store,
     jobs,
     selection,

@@ -74,12 +74,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
-    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'shape', 'quota'],
+    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'gathering', 'shape', 'quota'],
     ...['retry-after', 'vendor-words', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
-    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'shape', 'quota', 'type:undici'],
-    ...['retry-after', 'vendor-words'],
+    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'gathering', 'shape', 'quota'],
+    ...['retry-after', 'vendor-words', 'type:undici'],
   ],
   'vendor-words': [],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
@@ -94,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'event-log': [],
   exchange: ['abort', 'undici'],
+  gathering: ['abort', 'type:clock', 'errors'],
   json: [],
   log: ['pino'],
   problem: ['typebox'],

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock, Random } from '../clock.ts'
 import type { Dataverse } from '../dataverse/dataverse.ts'
 import type { Jobs } from '../jobs/port.ts'
-import type { People } from '../marketo/people.ts'
+import type { ReadPerson } from '../marketo/gathered-people.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import type { DeriveRecordId, Outcome, Store } from '../store/port.ts'
 import { Attempts } from './attempts.ts'
@@ -16,7 +16,7 @@ import { Worker } from './worker.ts'
 export interface ActionOptions {
   dataverse: Pick<Dataverse, 'records' | 'gathered' | 'metadata' | 'owners'>
   /** Absent where Marketo cannot be asked. */
-  people?: Pick<People, 'read'>
+  readPerson?: ReadPerson
   store: Store
   jobs: Jobs
   selection: FieldSelection
@@ -57,7 +57,7 @@ const PRUNE_PAGE_MAX = 500
 
 /** Builds this room; does nothing until the first request or tick. */
 export function createAction(options: ActionOptions) {
-  const { dataverse, people, store, jobs, selection, recordIdOf, clock, random, log, settings } = options
+  const { dataverse, readPerson, store, jobs, selection, recordIdOf, clock, random, log, settings } = options
   const deadlineMs = Math.max(settings.restDeadlineMs, settings.webhookDeadlineMs)
   const attemptMs = deadlineMs + settings.dataverseCallTimeoutMs
   const leaseMs = attemptMs + LEASE_MARGIN_MS
@@ -68,7 +68,7 @@ export function createAction(options: ActionOptions) {
     records,
     gathered,
     prepare: new PrepareRecord({ metadata, owners, selection, log }),
-    ...(people && { complete: new CompletePerson({ people, selection, log }) }),
+    ...(readPerson && { complete: new CompletePerson({ readPerson, selection, log }) }),
     recordIdOf,
     clock,
     random,

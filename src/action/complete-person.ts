@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
 import { Rejected, Unauthorized } from '../errors.ts'
-import type { People } from '../marketo/people.ts'
+import type { ReadPerson } from '../marketo/gathered-people.ts'
 import type { Person } from '../person/person.ts'
 import { toPerson } from '../person/read-person.ts'
 import { type FieldSelection, marketoFields } from '../person/selection.ts'
@@ -14,7 +14,7 @@ const RECORD_FIELDS: readonly string[] = ['microsoftRecordId', 'microsoftType']
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface CompletePersonOptions {
-  people: Pick<People, 'read'>
+  readPerson: ReadPerson
   selection: FieldSelection
   log: Logger
 }
@@ -44,16 +44,18 @@ export class CompletePerson {
   }
 
   async #read(marketoId: number, call: CallContext): Promise<Record<string, unknown> | undefined> {
-    const { people, selection, log } = this.#options
+    const { readPerson, selection, log } = this.#options
     let fields: readonly string[] = ['email', ...marketoFields(selection)]
     for (;;) {
-      const asked = [...new Set([...this.#recordFields, ...fields])]
+      // Others may be refused by the same answer, and draw the same conclusion.
+      const recordFields = this.#recordFields
+      const asked = [...new Set([...recordFields, ...fields])]
       try {
-        return (await people.read([marketoId], asked, call)).get(marketoId)
+        return await readPerson(marketoId, asked, call)
       } catch (error) {
         if (!(error instanceof Rejected)) throw error
         const { code, field } = error.detail
-        if (this.#recordFields.length > 0 && (field === undefined || RECORD_FIELDS.includes(field))) {
+        if (recordFields.length > 0 && (field === undefined || RECORD_FIELDS.includes(field))) {
           this.#recordFields = []
         } else if (fields !== ALWAYS_THERE) {
           log.error({ event: 'marketo-fields-refused', code, field })

@@ -5,6 +5,7 @@ import type { Quota } from '../quota/port.ts'
 import { type ActivityLog, createActivityLog } from './activity-log.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { createClient } from './client.ts'
+import { gatherPeople, type ReadPerson } from './gathered-people.ts'
 import { createIdentity } from './identity.ts'
 import { Limiter } from './limiter.ts'
 import { createPeople, type People } from './people.ts'
@@ -47,6 +48,8 @@ export interface MarketoStats {
 
 export interface Marketo extends AsyncDisposable {
   people: People
+  /** For people who are asked for one by one. */
+  readPerson: ReadPerson
   syncLeads: SyncLeads
   changes: Changes
   schema: Schema
@@ -90,8 +93,11 @@ export function createMarketo(options: MarketoOptions): Marketo {
     return dispatcher.destroy()
   }
 
+  const people = createPeople({ client, settings })
+
   return {
-    people: createPeople({ client, settings }),
+    people,
+    readPerson: gatherPeople({ people, settings, clock }),
     syncLeads: createSyncLeads({ client, settings }),
     changes: createChanges({ client, settings, log }),
     schema: createSchema({ client, settings, clock, log, closing: closing.signal }),

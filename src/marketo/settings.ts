@@ -19,6 +19,10 @@ export interface MarketoSettings {
   bodyBytesMax: number
   /** People, values, entries or records in one call. */
   batchSizeMax: number
+  /** How long a person who is asked for alone waits for others to share a call with. */
+  gatherMs: number
+  /** The same in the background, where nobody waits: a call for 300 people costs as much as one for one. */
+  backgroundGatherMs: number
   /** Pages of one answer. */
   pagesMax: number
   /** Calls that may start within one window: half of what all integrations of a subscription share. */
@@ -84,6 +88,8 @@ export const defaultSettings: MarketoSettings = {
   urlBytesMax: 8_000,
   bodyBytesMax: 1_000_000,
   batchSizeMax: 300,
+  gatherMs: 5,
+  backgroundGatherMs: 1_000,
   pagesMax: 20,
   windowCallsMax: 50,
   windowMs: 20_000,

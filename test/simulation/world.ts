@@ -151,7 +151,11 @@ export class World {
       records: this.#vendor.recordsFor(owner),
       gathered: this.#vendor.recordsFor(owner),
       prepare: new PrepareRecord({ metadata, owners, selection, log: silent }),
-      complete: new CompletePerson({ people, selection, log: silent }),
+      complete: new CompletePerson({
+        readPerson: async (id, fields, call) => (await people.read([id], fields, call)).get(id),
+        selection,
+        log: silent,
+      }),
       recordIdOf: deriveRecordId,
       clock,
       random,
