@@ -58,6 +58,7 @@ export const VARIABLES = [
   'MARKETO_CLIENT_SECRET',
   'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
+  'TREAT_NULL_TEXT_AS_EMPTY',
   'SYNC_INTERVAL_SECONDS',
   'LOG_LEVEL',
   'REST_DEADLINE_MS',
@@ -96,6 +97,8 @@ export interface Config extends FlowStepConfig {
   entra: EntraConfig
   /** Absent: Marketo cannot be asked. */
   marketo?: MarketoConfig
+  /** In the webhook and the flow step, the text `null` stands for an empty value. */
+  nullTextIsEmpty: boolean
   fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
   /** From the start of one cycle of the background sync to the next; 0 = there is none. */
   syncIntervalSeconds: number
@@ -170,6 +173,7 @@ export function toConfig(
     entra,
     ...readMarketo(values, number('MARKETO_DAILY_CALLS'), problems),
     fields: readFields(raw.files.FIELDS_FILE, problems),
+    nullTextIsEmpty: onOff('TREAT_NULL_TEXT_AS_EMPTY'),
     syncIntervalSeconds: number('SYNC_INTERVAL_SECONDS'),
     logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
     restDeadlineMs: number('REST_DEADLINE_MS'),

@@ -255,7 +255,12 @@ function buildApp(
     schemas: [...answerSchemas, ...flowStepSchemas, ...syncSchemas],
     doors: [
       restDoor({ ...door, deadlineMs: config.restDeadlineMs, bodyLimitBytes: config.restBodyBytes }),
-      webhookDoor({ ...door, deadlineMs: config.webhookDeadlineMs, bodyLimitBytes: config.webhookBodyBytes }),
+      webhookDoor({
+        ...door,
+        nullTextIsEmpty: config.nullTextIsEmpty,
+        deadlineMs: config.webhookDeadlineMs,
+        bodyLimitBytes: config.webhookBodyBytes,
+      }),
       ...flowStep.doors,
       peopleDoor({ store, replicas: syncStore, organisation }),
       ...sync.doors,

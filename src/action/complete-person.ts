@@ -11,7 +11,7 @@ import type { Payload } from './payload.ts'
 const ALWAYS_THERE: readonly string[] = ['email', 'firstName', 'lastName', 'company']
 /** What the background sync says about a person's record; there once Marketo was set up for it. */
 const RECORD_FIELDS: readonly string[] = ['microsoftRecordId', 'microsoftType']
-const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const GUID = /^\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$/
 
 export interface CompletePersonOptions {
   readPerson: ReadPerson
@@ -71,8 +71,13 @@ export class CompletePerson {
 
 /** The record that the sync has made this person of, when no link says so yet. Anybody may edit the fields. */
 function recordOf(known: Record<string, unknown> = {}): Payload['record'] {
-  const [id, type] = RECORD_FIELDS.map((name) => String(known[name] ?? '').toLowerCase())
-  if (id === undefined || !GUID.test(id)) return undefined
+  const [named = '', type] = RECORD_FIELDS.map((name) =>
+    String(known[name] ?? '')
+      .trim()
+      .toLowerCase(),
+  )
+  const id = GUID.exec(named)?.[1]
+  if (id === undefined) return undefined
   return type === 'lead' || type === 'contact' ? { table: type, id } : undefined
 }
 

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { problemResponse } from '../problem.ts'
 import { restAnswer } from './answer.ts'
 import { type DoorOptions, perform } from './door.ts'
-import { type FlowActionBody, flowActionSchema } from './schemas.ts'
+import { type FlowActionBody, flowActionSchema, inLowerCase } from './schemas.ts'
 
 /** The door for any campaign engine. */
 export function restDoor(options: DoorOptions): FastifyPluginAsync {
@@ -46,10 +46,14 @@ export function restDoor(options: DoorOptions): FastifyPluginAsync {
     const route = '/v1/flow-actions/sync-person-to-microsoft'
     scope.post<{ Body: FlowActionBody }>(
       route,
-      { schema, bodyLimit: options.bodyLimitBytes },
+      { schema, bodyLimit: options.bodyLimitBytes, preValidation: readSyncAs },
       async (request, reply) => {
         return perform(request, reply, request.body, protocol, options)
       },
     )
   }
+}
+
+async function readSyncAs({ body }: { body: unknown }): Promise<void> {
+  if (typeof body === 'object' && body !== null && 'syncAs' in body) body.syncAs = inLowerCase(body.syncAs)
 }

@@ -78,8 +78,14 @@ export const Campaign = Type.Object(
 )
 
 const SyncAs = oneOf(['lead', 'contact'], {
-  description: 'What to create when nothing exists; a lead unless said otherwise.',
+  description: 'What to create when nothing exists, in any case; a lead unless said otherwise.',
 })
+
+/** As the words of an enum are written. */
+export function inLowerCase(value: unknown): unknown {
+  return typeof value === 'string' ? value.trim().toLowerCase() : value
+}
+
 const AssignTo = Type.String({
   minLength: 1,
   maxLength: NAME_LENGTH_MAX,

@@ -1,4 +1,6 @@
 import { decodeUtf8, MalformedJson, parseJson } from '../json.ts'
+import { isNullText } from '../person/read-person.ts'
+import { inLowerCase } from './schemas.ts'
 import {
   BadBody,
   duplicate,
@@ -24,14 +26,21 @@ export type WebhookMembers = {
 
 export type WebhookBody = { ok: true; members: WebhookMembers } | { ok: false; problem: WebhookBodyProblem }
 
-/** Never throws for what a caller sent. `body` is the raw body; its content type is a hint, not a promise. */
-export function readWebhookBody(body: Uint8Array | string, contentType?: string): WebhookBody {
+/**
+ * Never throws for what a caller sent. `body` is the raw body; its content type is a hint, not a promise.
+ * `nullTextIsEmpty`: the text `null` stands for an empty token.
+ */
+export function readWebhookBody(
+  body: Uint8Array | string,
+  contentType?: string,
+  nullTextIsEmpty = true,
+): WebhookBody {
   let text = ''
   try {
     text = (typeof body === 'string' ? body : decodeUtf8(body)).replace(/^\uFEFF/, '')
     const members = isForm(text, contentType) ? readForm(text) : readJson(text)
     refuseTemplateMistakes(members)
-    return { ok: true, members: arrange(members) }
+    return { ok: true, members: arrange(members, nullTextIsEmpty ? isEmptyOrNullText : isEmpty) }
   } catch (error) {
     if (error instanceof BadBody) return { ok: false, problem: error.problem }
     if (error instanceof MalformedJson) return { ok: false, problem: explain(error, text) }
@@ -53,12 +62,19 @@ function readJson(text: string): Record<string, unknown> {
   throw new BadBody('malformed-json', 'The body is JSON but not an object.', ENCODING_ADVICE)
 }
 
+/** Encoding leaves none of these in a value; a plus sign among them is itself and no blank. */
+const NEVER_ENCODED = /[^\w.*+%&=~!'()-]/
+const MEMBER_NAME = /^\w+$/
+
 function readForm(text: string): Record<string, unknown> {
   const members: Record<string, unknown> = {}
+  const isPlain = NEVER_ENCODED.test(text.trim())
+  if (isPlain && /[\s+]/.test(text.trim())) throw notEncoded('holds a blank or a plus sign as it was typed')
   for (const pair of text.trim().split('&')) {
     if (pair === '') continue
     const separator = pair.indexOf('=')
     const key = decodeFormPart(separator < 0 ? pair : pair.slice(0, separator))
+    if (separator < 0 || !MEMBER_NAME.test(key)) throw notEncoded('holds an "&" that begins no member')
     if (['__proto__', 'constructor', 'prototype'].includes(key)) {
       throw new BadBody(
         'forbidden-key',
@@ -67,9 +83,17 @@ function readForm(text: string): Record<string, unknown> {
       )
     }
     if (Object.hasOwn(members, key)) throw duplicate(key)
-    members[key] = separator < 0 ? '' : decodeFormPart(pair.slice(separator + 1))
+    members[key] = decodeFormPart(pair.slice(separator + 1))
   }
   return members
+}
+
+function notEncoded(what: string): BadBody {
+  return new BadBody(
+    'template-not-encoded',
+    `The form-urlencoded body ${what}: a token was not encoded.`,
+    'In the webhook definition set Request Token Encoding to Form/Url, and write fixed text in the template encoded too, such as Spring+Fair.',
+  )
 }
 
 function decodeFormPart(part: string): string {
@@ -94,15 +118,15 @@ const CAMPAIGN_MEMBERS: ReadonlyMap<string, string> = new Map([
 const IGNORED_MEMBERS: ReadonlySet<string> = new Set(['schema', 'program', 'programId', 'programName'])
 
 /** Whatever is not known stays among the person's fields, where the door refuses it by name. */
-function arrange(members: Record<string, unknown>): WebhookMembers {
+function arrange(members: Record<string, unknown>, isEmpty: (value: unknown) => boolean): WebhookMembers {
   const { person: nested, campaign: nestedCampaign, ...flat } = members
-  const person = bag('person', nested)
-  const campaign = bag('campaign', nestedCampaign)
+  const person = bag('person', nested, isEmpty)
+  const campaign = bag('campaign', nestedCampaign, isEmpty)
   const arranged: WebhookMembers = { person }
   for (const [key, value] of Object.entries(flat)) {
     const campaignKey = CAMPAIGN_MEMBERS.get(key)
     if (isEmpty(value) || IGNORED_MEMBERS.has(key)) continue
-    if (key === 'syncAs') arranged.syncAs = value
+    if (key === 'syncAs') arranged.syncAs = inLowerCase(value)
     else if (key === 'assignTo') arranged.assignTo = value
     else if (campaignKey !== undefined) put(campaign, campaignKey, value)
     else put(person, key, value)
@@ -113,7 +137,7 @@ function arrange(members: Record<string, unknown>): WebhookMembers {
   return arranged
 }
 
-function bag(name: string, value: unknown): Record<string, unknown> {
+function bag(name: string, value: unknown, isEmpty: (value: unknown) => boolean): Record<string, unknown> {
   if (isEmpty(value)) return {}
   if (!isObject(value)) {
     throw new BadBody(
@@ -133,6 +157,10 @@ function put(target: Record<string, unknown>, key: string, value: unknown): void
 /** An empty token arrives as `""`; null is what other senders write for it. */
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === ''
+}
+
+function isEmptyOrNullText(value: unknown): boolean {
+  return isEmpty(value) || isNullText(value)
 }
 
 function numberFromDigits(value: unknown): unknown {

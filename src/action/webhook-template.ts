@@ -41,11 +41,21 @@ function isDoublyQuoted(text: string, error: MalformedJson): boolean {
   return /[:,[{]\s*""\s*$/.test(before)
 }
 
+function isTrailingComma(text: string, error: MalformedJson): boolean {
+  if (error.code !== 'malformed-json') return false
+  const next = text[error.offset]
+  return (next === '}' || next === ']') && text.slice(0, error.offset).trimEnd().endsWith(',')
+}
+
 /** What a body that is not JSON tells about the template it was made from. */
 export function explain(error: MalformedJson, text: string): WebhookBodyProblem {
   if (isDoublyQuoted(text, error)) {
     const detail = `A value is quoted twice (line ${error.line}, column ${error.column}).`
     return { code: 'template-doubly-quoted', detail, advice: QUOTES_ADVICE }
+  }
+  if (isTrailingComma(text, error)) {
+    const detail = `A comma has nothing behind it (line ${error.line}, column ${error.column}).`
+    return { code: error.code, detail, advice: 'Remove the comma behind the last member of the template.' }
   }
   const code = error.code === 'control-character' ? 'template-not-encoded' : error.code
   return { code, detail: error.message, advice: adviceFor(error) }
@@ -72,14 +82,22 @@ function adviceFor(error: MalformedJson): string {
   }
 }
 
-const UNRESOLVED_TOKEN = /\{\{\s*(?:lead|company|member|campaign|program|trigger|system|my)\s*[.:][^{}]*\}\}/i
+const TOKEN = /\{\{\s*(?:lead|company|member|campaign|program|trigger|system|my)\s*[.:][^{}]*\}\}/gi
+/** Members that hold nobody's own words: a token anywhere in them is one that was not replaced. */
+const WITHOUT_OWN_WORDS: ReadonlySet<string> = new Set([
+  ...['marketoId', 'email', 'syncAs', 'assignTo'],
+  ...['campaignId', 'campaignName', 'campaignType', 'id', 'type'],
+])
+/** What a template has around its tokens; letters and digits are somebody's text, which may quote a token. */
+const NO_WORDS = /^[^\p{L}\p{N}]*$/u
 
 /** Looks at the members and one level below them, where a nested person and campaign are. */
-export function refuseTemplateMistakes(members: Record<string, unknown>): void {
+export function refuseTemplateMistakes(members: Record<string, unknown>, isCampaign = false): void {
   for (const [key, value] of Object.entries(members)) {
-    if (isObject(value)) refuseTemplateMistakes(value)
+    if (isObject(value)) refuseTemplateMistakes(value, key === 'campaign')
     if (typeof value !== 'string') continue
-    if (UNRESOLVED_TOKEN.test(value)) {
+    const rest = value.replaceAll(TOKEN, '')
+    if (rest !== value && (isCampaign || WITHOUT_OWN_WORDS.has(key) || NO_WORDS.test(rest))) {
       throw new BadBody(
         'template-unresolved-token',
         `The member "${key}" still holds a token that Marketo did not replace.`,

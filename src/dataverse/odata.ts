@@ -15,6 +15,12 @@ export function isGuid(text: string): boolean {
   return guid.test(text)
 }
 
+/** A GUID without the braces that Dynamics' own tools write around it; any other text as it is. */
+export function bareGuid(text: string): string {
+  const inner = /^\{(.*)\}$/.exec(text)?.[1]
+  return inner !== undefined && isGuid(inner) ? inner : text
+}
+
 /** A GUID as Dataverse wants it in URLs: bare and in lower case. Throws Rejected for anything else. */
 export function guidLiteral(id: string): string {
   if (isGuid(id)) return id.toLowerCase()

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Rejected } from '../errors.ts'
 import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
-import { anyOf, guidLiteral, isGuid, stringLiteral } from './odata.ts'
+import { anyOf, bareGuid, guidLiteral, isGuid, stringLiteral } from './odata.ts'
 import type { Owner, Owners } from './records.ts'
 import type { DataverseSettings } from './settings.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
@@ -25,7 +25,7 @@ export function createOwners(options: { client: Client; settings: DataverseSetti
 
   return {
     async resolve(who, call) {
-      const key = who.trim().toLowerCase()
+      const key = bareGuid(who.trim().toLowerCase())
       const cached = cache.get(key)
       if (cached !== undefined && clock.now() < cached.untilMs) return cached.owner
       const owner = isGuid(key) ? await byId(client, key, call) : await byName(client, key, call)

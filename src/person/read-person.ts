@@ -16,6 +16,11 @@ export function isBlank(value: unknown): boolean {
   return typeof value === 'string' && value.trim() === ''
 }
 
+/** What exports and some senders write for an empty value. `Null` and `NULL` are names that people have. */
+export function isNullText(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() === 'null'
+}
+
 /**
  * A person from what a campaign sends: Marketo REST names, `marketoId` and `email`.
  * An empty token arrives as "" and counts as absent; types are made to fit later, by the column they go to.

@@ -146,13 +146,17 @@ function isFree(owner: Replica | undefined, replica: Replica): boolean {
   return owner === undefined || owner.linkId === replica.linkId
 }
 
-/** A person of a record that was deleted is free again. GUIDs are compared without case. */
+/** A person of a record that was deleted is free again. GUIDs are compared without case and without braces. */
 function namesAnother(
   { microsoftRecordId, microsoftIsDeleted }: MarketoFields,
   { recordId }: Replica,
 ): boolean {
   if (typeof microsoftRecordId !== 'string' || microsoftRecordId.trim() === '') return false
-  return microsoftRecordId.toLowerCase() !== recordId && microsoftIsDeleted !== true
+  const named = microsoftRecordId
+    .trim()
+    .toLowerCase()
+    .replace(/^\{(.*)\}$/, '$1')
+  return named !== recordId && microsoftIsDeleted !== true
 }
 
 /** To make a person by this record's id would only find the same one again. */

@@ -103,7 +103,13 @@ const REFUSED: readonly [string, string, string, string?][] = [
   ['a value without quotes', '{"email": ann@example.org}', 'malformed-json'],
   ['a raw line break', '{"address": "1 Road\nTown"}', 'template-not-encoded'],
   ['a token that was not replaced', '{"email": "{{lead.Email Address}}"}', 'template-unresolved-token'],
-  ['a nested token that was not replaced', '{"person":{"x": "a {{my.Rep}}"}}', 'template-unresolved-token'],
+  ['a nested token that was not replaced', '{"person":{"x": "{{my.Rep}}"}}', 'template-unresolved-token'],
+  ['tokens alone', '{"title": "{{lead.First Name}} - {{lead.Last Name}}"}', 'template-unresolved-token'],
+  ['a token within an e-mail', '{"email": "x{{lead.Email}}@x.example"}', 'template-unresolved-token'],
+  ['a token within the owner', '{"assignTo": "{{lead.Rep}}@x.example"}', 'template-unresolved-token'],
+  ['a token within a name of a campaign', '{"campaign":{"name":"A {{my.X}}"}}', 'template-unresolved-token'],
+  ['a comma behind the last member', '{"email": "a@b.c",}', 'malformed-json'],
+  ['a comma behind the last member of a person', '{"person":{"email":"a@b.c" ,\n}}', 'malformed-json'],
   ['a default that was not edited', '{"company": "edit me"}', 'template-default-left'],
   ['a duplicate member', '{"email":"a@b.c","email":"d@e.f"}', 'duplicate-key'],
   ['a member both flat and nested', '{"person":{"email":"a@b.c"},"email":"d@e.f"}', 'duplicate-key'],
@@ -116,6 +122,12 @@ const REFUSED: readonly [string, string, string, string?][] = [
   ['a number beyond 2^53', '{"marketoId":9007199254740993}', 'number-out-of-range'],
   ['a person that is a string', '{"person":"Ann"}', 'malformed-body'],
   ['a campaign that is a list', '{"campaign":[1]}', 'malformed-body'],
+  ['a form with a raw ampersand', 'company=Smith %26 Sons& Co&lastName=Ek', 'template-not-encoded'],
+  ['a form with a raw ampersand and no blanks', 'email=a%40b.c&company=AT&T', 'template-not-encoded'],
+  ['a form with an ampersand before a sign of equality', 'company=R& D=1&email=a', 'template-not-encoded'],
+  ['a form with a raw plus sign', 'email=ann+x@x.example&lastName=Ek', 'template-not-encoded'],
+  ['a form with a raw blank', 'lastName=van Ek', 'template-not-encoded'],
+  ['a form with a raw line break', 'lastName=Ek&address=1%0ARoad\nTown', 'template-not-encoded'],
   ['a form with a stray percent sign', 'email=100%', 'malformed-form', 'application/x-www-form-urlencoded'],
   ['a form that is not UTF-8', 'email=%E5', 'malformed-form'],
   ['a form with a duplicate member', 'email=a&email=b', 'duplicate-key'],
@@ -139,6 +151,44 @@ test('explains a doubly quoted value by the quotes around the token', () => {
     advice:
       'With Request Token Encoding JSON Marketo adds the quotes itself: remove the quotes around every token, as in {"email": {{lead.Email Address}}}.',
   })
+})
+
+test("takes a token that a person's own text quotes for data", () => {
+  for (const text of [
+    'How do I use {{lead.First Name}}?',
+    'It said "Hi {{lead.First Name}}"',
+    '{{my.A}} 2',
+  ]) {
+    assert.deepEqual(members(JSON.stringify({ mktoPersonNotes: text })).person, { mktoPersonNotes: text })
+  }
+})
+
+test('says where the comma is that has nothing behind it', () => {
+  const { detail, advice } = problem('{"email": "a@b.c",\n}')
+  assert.equal(detail, 'A comma has nothing behind it (line 2, column 1).')
+  assert.match(advice, /Remove the comma/)
+})
+
+test('reads a form by hand in which nothing is ambiguous', () => {
+  assert.deepEqual(members('email=ann@x.example&lastName=Ek').person, {
+    email: 'ann@x.example',
+    lastName: 'Ek',
+  })
+})
+
+test('takes the text null for empty, alone and in lower case, unless it was set otherwise', () => {
+  const body =
+    '{"email":"a@b.c","firstName":"null","lastName":"Null","title":" null ","city":"null island","syncAs":"null"}'
+  const kept = { email: 'a@b.c', lastName: 'Null', city: 'null island' }
+  assert.deepEqual(members(body), { person: kept })
+  const read = readWebhookBody(body, undefined, false)
+  assert(read.ok)
+  assert.deepEqual(read.members, { person: { ...kept, firstName: 'null', title: ' null ' }, syncAs: 'null' })
+})
+
+test('reads Sync As in any case', () => {
+  assert.equal(members('{"email":"a@b.c","syncAs":" Contact "}').syncAs, 'contact')
+  assert.equal(members('{"email":"a@b.c","syncAs":7}').syncAs, 7)
 })
 
 test('accepts text with braces that is no token', () => {

@@ -14,6 +14,7 @@ const missing = '00000000-0000-4000-8000-00000000dead'
 const table: [string, (dataverse: DataverseSandbox) => string, string][] = [
   ['the id of a user', (dataverse) => user(dataverse, {}), 'systemuser'],
   ['the id of a user in upper case', (dataverse) => user(dataverse, {}).toUpperCase(), 'systemuser'],
+  ['the id of a user in braces', (dataverse) => `{${user(dataverse, {}).toUpperCase()}} `, 'systemuser'],
   ['the id of a team', (dataverse) => dataverse.seed('team', { name: 'T' }), 'team'],
   ['an id of nobody', () => missing, 'owner-not-found'],
   ['the id of a disabled user', (dataverse) => user(dataverse, { isdisabled: true }), 'owner-disabled'],

@@ -58,7 +58,7 @@ describe('a person who comes with a Marketo id alone', () => {
     await using rig = await startWithMarketo()
     const { dataverse, marketo } = rig.sandbox
     const recordId = dataverse.seed('contact', { lastname: 'Ek' })
-    const named = { microsoftRecordId: recordId.toUpperCase(), microsoftType: 'Contact' }
+    const named = { microsoftRecordId: `{${recordId.toUpperCase()}}`, microsoftType: 'Contact' }
     const { body } = await rig.sync({ marketoId: marketo.seed({ lastName: 'Ek', ...named }) })
     assert.deepEqual([body.outcome, body.recordId, body.recordType], ['exists', recordId, 'contact'])
     assert.equal(created(rig).filter(({ table }) => table !== 'account').length, 1)

@@ -91,7 +91,7 @@ describe('a campaign sends a person', () => {
 
   it('as contact: a contact without account', async () => {
     await using rig = await startRig()
-    const { body } = await rig.sync({ person: ANN, syncAs: 'contact' })
+    const { body } = await rig.sync({ person: ANN, syncAs: 'Contact' })
     assert.deepEqual([body.outcome, body.recordType], ['created', 'contact'])
     const row = rig.sandbox.dataverse.row('contact', String(body.recordId))
     assert.deepEqual([row?.lastname, row?._parentcustomerid_value ?? null], ['Ek', null])

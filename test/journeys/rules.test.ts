@@ -119,6 +119,7 @@ describe('the owner', () => {
   ][] = [
     ['by the user’s e-mail', () => 'Mia.Manager@contoso.example', 'salesManager'],
     ['by the user’s id', (ids) => ids.salesManager, 'salesManager'],
+    ['by the user’s id in braces', (ids) => `{${ids.salesManager.toUpperCase()}}`, 'salesManager'],
     ['by a team’s id', (ids) => ids.salesTeam, 'salesTeam'],
   ]
   for (const [title, assignTo, owner] of owners) {

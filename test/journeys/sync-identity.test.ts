@@ -69,6 +69,14 @@ test('characters that nobody sees make no second person, on whichever side and i
   assert.deepEqual(rows, [])
 })
 
+test('a person who names the record with braces around its id is its person', async () => {
+  const id = rig.dataverse.seed('lead', { ...EK, emailaddress1: 'braces@example.com' })
+  const microsoftRecordId = `{${id.toUpperCase()}}`
+  const marketoId = rig.marketo.seed({ email: 'braces@example.com', lastName: 'Ek', microsoftRecordId })
+  await rig.cycle()
+  assert.deepEqual(peopleWith('braces'), [[marketoId, id]])
+})
+
 test('an e-mail is created without the characters that nobody sees', async () => {
   const { body } = await rig.sync({ email: '\u200bSeen\u00ad@example.com\ufeff', lastName: 'Ek' })
   assert.equal(body.outcome, 'created')

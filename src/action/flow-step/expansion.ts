@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../clock.ts'
 import { canonicalKeyOf, identifiersOf } from '../../person/identity.ts'
-import { toPerson } from '../../person/read-person.ts'
+import { isNullText, toPerson } from '../../person/read-person.ts'
 import type { FieldSelection } from '../../person/selection.ts'
 import type { Chunk, ChunkPerson, ChunkStore } from '../../store/chunk-port.ts'
 import type { Campaign, NewRequest, Outcome, Store } from '../../store/port.ts'
@@ -12,6 +12,8 @@ export interface ExpansionOptions {
   store: Store
   chunks: ChunkStore
   selection: FieldSelection
+  /** The text `null` stands for an empty value. */
+  nullTextIsEmpty: boolean
   clock: Clock
   random: Random
   /** There are new requests for the worker. */
@@ -79,8 +81,9 @@ export class Expansion {
     submitted: SubmittedPerson,
     position: number,
   ): NewRequest | Outcome {
-    const { selection, random, clock } = this.#options
-    const { id, fields, syncAs: recordType = 'lead', assignTo, trigger } = submitted
+    const { selection, nullTextIsEmpty, random, clock } = this.#options
+    const { id, syncAs: recordType = 'lead', assignTo, trigger } = submitted
+    const fields = nullTextIsEmpty ? withoutNullTexts(submitted.fields) : submitted.fields
     const { person, problems } = toPerson({ ...fields, marketoId: id }, selection)
     const [problem] = problems
     if (problem) {
@@ -104,7 +107,7 @@ export class Expansion {
         person,
         recordType,
         ...(assignTo !== undefined && { assignTo }),
-        // Marketo itself says that there is no e-mail: nothing is left to ask it.
+        // A member that is there says what Marketo has, also when it is empty: nothing is left to ask.
         ...('email' in fields && { completed: true }),
       }),
       campaign: { ...campaign, ...(trigger !== undefined && { trigger }) },
@@ -114,4 +117,10 @@ export class Expansion {
       now,
     }
   }
+}
+
+function withoutNullTexts(fields: SubmittedPerson['fields']): SubmittedPerson['fields'] {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isNullText(value) ? null : value]),
+  )
 }

@@ -26,6 +26,7 @@ export interface FlowStepOptions {
     flowStepDeadlineSeconds: number
     /** From the first try of a callback until it is recorded as failed. */
     callbackGiveUpHours: number
+    nullTextIsEmpty: boolean
     recoveryIntervalSeconds: number
     retentionDays: number
   }
@@ -50,6 +51,7 @@ export function createFlowStepWork(options: FlowStepOptions): FlowStepWork {
   const { store, chunks, sender, selection, clock, random, log, wakeWorker, ended, settings } = options
   const expansion = new Expansion({
     ...{ store, chunks, selection, clock, random, wakeWorker },
+    nullTextIsEmpty: settings.nullTextIsEmpty,
     pageMax: EXPANSION_PAGE_MAX,
   })
   const answers = new AnswerChunk({

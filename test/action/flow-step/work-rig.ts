@@ -75,7 +75,7 @@ export async function workRig(
     wakeWorker: () => {},
     ended: (result) => ended.push(result),
     settings: {
-      ...{ flowStepDeadlineSeconds: 600, callbackGiveUpHours: 24 },
+      ...{ flowStepDeadlineSeconds: 600, callbackGiveUpHours: 24, nullTextIsEmpty: true },
       ...{ recoveryIntervalSeconds: 3_600, retentionDays: 90 },
       ...settings,
     },
