@@ -15,6 +15,7 @@ export function toColumn(change: Readonly<Record<string, unknown>>): Partial<Col
     ...optional(change, 'format', text),
     ...optional(change, 'create', flag),
     ...optional(change, 'update', flag),
+    ...optional(change, 'secured', flag),
     ...optional(change, 'maxLength', number),
     ...optional(change, 'minValue', number),
     ...optional(change, 'maxValue', number),

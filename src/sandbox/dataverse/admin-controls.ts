@@ -2,7 +2,9 @@ import { toBend } from './admin-bend.ts'
 import { toColumn } from './admin-column.ts'
 import { flag, list, number, optional, record, tableOf, text } from './admin-input.ts'
 import { checkKnobs } from './knobs.ts'
+import { checkPrivilegeName } from './privileges.ts'
 import type { DataverseSandbox } from './sandbox.ts'
+import type { Permission } from './security.ts'
 
 type Body = Record<string, unknown>
 
@@ -57,4 +59,30 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
           status: 'Active',
         })),
     ),
+
+  'secure-column': (sandbox, { table, column, secured, mask = false }) =>
+    sandbox.secureColumn(tableOf(table), text(column), flag(secured), flag(mask)),
+  'add-profile': (sandbox, { name, permissions }) => ({
+    id: sandbox.addProfile(text(name), list(permissions).map(toPermission)),
+  }),
+  'set-permissions': (sandbox, { profileId, permissions }) =>
+    sandbox.setPermissions(text(profileId), list(permissions).map(toPermission)),
+  'assign-profile': (sandbox, { profileId, principalId, on = true }) =>
+    sandbox.assignProfile(text(profileId), text(principalId), flag(on)),
+  'join-team': (sandbox, { teamId, userId }) => sandbox.joinTeam(text(teamId), text(userId)),
+  'deny-privileges': (sandbox, { names }) =>
+    sandbox.denyPrivileges(list(names).map((name) => checkPrivilegeName(text(name)))),
+}
+
+function toPermission(value: unknown): Permission {
+  const given = record(value)
+  const { unmasked } = given
+  return {
+    table: tableOf(given.table),
+    column: text(given.column),
+    ...optional(given, 'read', flag),
+    ...optional(given, 'create', flag),
+    ...optional(given, 'update', flag),
+    ...((unmasked === 'one' || unmasked === 'all') && { unmasked }),
+  }
 }

@@ -8,6 +8,9 @@ const SETS: Record<string, TableName> = {
   accounts: 'account',
   systemusers: 'systemuser',
   teams: 'team',
+  fieldsecurityprofiles: 'fieldsecurityprofile',
+  fieldpermissions: 'fieldpermission',
+  attributemaskingrules: 'attributemaskingrule',
 }
 
 /** By logical name or by entity set. */

@@ -13,6 +13,7 @@ import { matching } from './match.ts'
 import type { Organisation } from './organisation.ts'
 import { readPayload } from './payload.ts'
 import { etagOf, parseSelect, renderRow } from './render.ts'
+import { checkFilter, checkSecured, sightOf } from './security.ts'
 import type { Row } from './shelf.ts'
 import { requireTable, type TableName } from './table.ts'
 import { createRow, updateRow } from './write.ts'
@@ -61,7 +62,7 @@ export function apiOf(organisation: Organisation, userId: string): Api {
   }
   const shown = (name: TableName, rows: readonly Row[], select: readonly string[]) => {
     const table = tableOf(name)
-    const selection = parseSelect(table, select.join(','))
+    const selection = parseSelect(table, select.join(','), sightOf(organisation, userId))
     return rows.map((row) => renderRow(table, row, selection))
   }
   const one = (name: TableName, row: Row, select: readonly string[] = [tableOf(name).primaryId]) =>
@@ -69,17 +70,20 @@ export function apiOf(organisation: Organisation, userId: string): Api {
   return {
     create(name, body, select) {
       const payload = readPayload(organisation, tableOf(name), body, 'create')
+      checkSecured(organisation, tableOf(name), payload.values.keys(), 'create', userId)
       return one(name, createRow(organisation, tableOf(name), payload, userId), select)
     },
     update(name, id, body, { ifMatch, select } = {}) {
       const row = found(name, id, ifMatch)
       const payload = readPayload(organisation, tableOf(name), body, 'update')
+      checkSecured(organisation, tableOf(name), payload.values.keys(), 'update', userId)
       return one(name, updateRow(organisation, tableOf(name), row, payload, userId), select)
     },
     remove: (name, id, { ifMatch } = {}) => organisation.rows.remove(name, found(name, id, ifMatch), userId),
     read: (name, id, select) => one(name, found(name, id), select),
     find(name, filter, select) {
       const parsed = parseFilter(filter, tableOf(name), new Map())
+      checkFilter(organisation, tableOf(name), parsed, userId)
       return shown(name, [...matching(organisation.rows, tableOf(name), parsed)], select)
     },
     changes(name, select, { from, pageSize = PAGE_SIZE } = {}) {

@@ -11,6 +11,7 @@ import { type Limits, ServiceProtection, STOCK_LIMITS } from './limits.ts'
 import { type Organisation, openOrganisation, resetOrganisation, type StockIds } from './organisation.ts'
 import type { DataverseSandbox } from './sandbox.ts'
 import { schemaOf } from './schema.ts'
+import { securityOf } from './security.ts'
 import { DataverseServer } from './server.ts'
 import type { AlternateKey, Column, TableName, Value } from './table.ts'
 
@@ -59,6 +60,7 @@ function controls(
   return {
     ...humanOf(organisation),
     ...schemaOf(organisation),
+    ...securityOf(organisation),
     url: '',
     ids,
     calls: server.calls,

@@ -18,6 +18,8 @@ export interface Knobs {
   unknownSetStatus: number
   /** `x-ms-dop-hint`: recordings show 4 and 48. */
   dopHint: number
+  /** A query by a secured column that the caller may not read is refused, or finds nothing there. */
+  securedFilter: 'refuse' | 'blind'
 }
 
 /** "Use change tracking to synchronize data", "Merge records": documented defaults. */
@@ -31,6 +33,7 @@ export const STOCK_KNOBS: Knobs = {
   zeroCodes: false,
   unknownSetStatus: 404,
   dopHint: 4,
+  securedFilter: 'refuse',
 }
 
 const NUMBERS = ['trackingDays', 'expiredStatus', 'repeatedVersions', 'unknownSetStatus', 'dopHint'] as const
@@ -45,6 +48,7 @@ export function checkKnobs(wanted: Readonly<Record<string, unknown>>): Partial<K
     if (number && typeof value === 'number' && value >= 0) knobs[number] = value
     else if (flag && typeof value === 'boolean') knobs[flag] = value
     else if (name === 'unchangedWrites' && (value === 'bump' || value === 'ignore')) knobs[name] = value
+    else if (name === 'securedFilter' && (value === 'refuse' || value === 'blind')) knobs[name] = value
     else throw new Error(`no such knob or value: ${name} = ${JSON.stringify(value)}`)
   }
   return knobs

@@ -90,11 +90,13 @@ function attributes(
     .map(render)
 }
 
-/** `LogicalName eq 'a'`, `AttributeType eq Microsoft.Dynamics.CRM.AttributeTypeCode'Picklist'`, joined by or. */
+/** `LogicalName eq 'a'`, `IsSecured eq true`, `AttributeType eq Microsoft.Dynamics.CRM.AttributeTypeCode'Picklist'`, joined by or. */
 function attributeFilter(filter: string | undefined): (column: Column) => boolean {
   if (filter === undefined) return () => true
   const tests = filter.split(' or ').map((part) => {
     const name = /^\s*LogicalName eq '([^']*)'\s*$/.exec(part)?.[1]
+    const secured = /^\s*IsSecured eq (true|false)\s*$/.exec(part)?.[1]
+    if (secured !== undefined) return (column: Column) => String(column.secured ?? false) === secured
     const type = /^\s*AttributeType eq Microsoft\.Dynamics\.CRM\.AttributeTypeCode'(\w+)'\s*$/.exec(part)?.[1]
     if (name === undefined && type === undefined)
       throw uriError(`Unsupported metadata filter '${part.trim()}'.`)

@@ -1,11 +1,15 @@
 import type { Reply } from '../outcome.ts'
 import { merge, qualifyLead, restore } from './actions.ts'
+import { metadataDocument } from './csdl.ts'
 import { DataverseError, unknownSegment, uriError } from './errors.ts'
+import { findRow } from './find.ts'
 import { readMetadata } from './metadata.ts'
 import type { Organisation } from './organisation.ts'
-import { parsePath, type Segment } from './path.ts'
+import { parseKey, parsePath, type Segment } from './path.ts'
+import { checkPrivilege, principalAccess, userPrivileges } from './privileges.ts'
 import { countTable, queryTable } from './query.ts'
 import { create, methodNotAllowed, patch, property, remove, retrieve } from './records.ts'
+import { relatedRows } from './related.ts'
 import { jsonReply, type Request } from './request.ts'
 import { type Table, tableOfSet } from './table.ts'
 import { countTracked, isTracked, trackTable } from './track.ts'
@@ -34,6 +38,7 @@ function carryOut(organisation: Organisation, request: Request): Reply {
     const context = `${organisation.origin}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.RetrieveVersionResponse`
     return jsonReply(200, { '@odata.context': context, Version: '9.2.25104.00177' })
   }
+  if (name === '$metadata') return metadataDocument(organisation)
   if (name === 'EntityDefinitions') {
     if (request.method !== 'GET') throw methodNotAllowed(request.method)
     return readMetadata(organisation, request)
@@ -44,9 +49,16 @@ function carryOut(organisation: Organisation, request: Request): Reply {
   }
   const table = tableOfSet(organisation.tables, name)
   if (!root || !table) throw unknownSegment(name, organisation.knobs.unknownSetStatus)
+  checkPrivilege(organisation, verbOf(request.method), table, request.userId)
   return root.args === undefined
     ? onSet(organisation, table, request, rest)
     : onRow(organisation, table, request, root.args, rest)
+}
+
+function verbOf(method: string): 'Create' | 'Read' | 'Write' | 'Delete' {
+  if (method === 'POST') return 'Create'
+  if (method === 'DELETE') return 'Delete'
+  return method === 'GET' ? 'Read' : 'Write'
 }
 
 function checkContentType(request: Request): void {
@@ -95,6 +107,13 @@ function onRow(
   ) {
     return qualifyLead(organisation, request, args)
   }
+  const row = () => findRow(organisation, table, parseKey(args, table.primaryId)).id
+  if (next.name === 'Microsoft.Dynamics.CRM.RetrieveUserPrivileges' && table.name === 'systemuser')
+    return userPrivileges(organisation, row())
+  if (next.name === 'Microsoft.Dynamics.CRM.RetrievePrincipalAccess' && table.name === 'systemuser')
+    return principalAccess(organisation, request, row())
+  const related = last ? undefined : relatedRows(organisation, table, request, row, next.name)
+  if (related) return related
   const name = last ? `${next.name}/$ref` : next.name
   if (!last && !table.columns.has(next.name)) throw unknownSegment(next.name)
   if (last && request.method !== 'DELETE')

@@ -1,5 +1,6 @@
 import { type Knobs, STOCK_KNOBS } from './knobs.ts'
 import { type NewRow, Rows, type RowsOptions } from './rows.ts'
+import { ADMINISTRATORS, freshSecurity, type Security } from './security.ts'
 import { stockTables, type Tables, type Value } from './table.ts'
 
 /** The one pretended organisation: its tables, rows and switches. Everything else is a function on it. */
@@ -11,6 +12,9 @@ export interface Organisation {
   origin: string
   duplicateRules: { on: boolean; delayMs: number }
   knobs: Knobs
+  security: Security
+  /** Moves with every change of the schema: the annotation globalmetadataversion. */
+  metadataVersion: number
 }
 
 export interface OrganisationOptions extends RowsOptions {
@@ -29,6 +33,8 @@ export function openOrganisation(options: OrganisationOptions = {}): Organisatio
     origin: 'http://sandbox',
     duplicateRules: { on: false, delayMs: 0 },
     knobs: { ...STOCK_KNOBS, ...options.knobs },
+    security: freshSecurity(),
+    metadataVersion: 107_932_318,
   }
   furnish(organisation, options)
   return organisation
@@ -40,6 +46,8 @@ export function resetOrganisation(organisation: Organisation, options: Organisat
   organisation.tables = stockTables()
   organisation.duplicateRules = { on: false, delayMs: 0 }
   organisation.knobs = { ...STOCK_KNOBS, ...options.knobs }
+  organisation.security = freshSecurity()
+  organisation.metadataVersion += 1
   furnish(organisation, options)
 }
 
@@ -75,7 +83,7 @@ function stockIds(): StockIds {
 }
 
 interface StockRow {
-  table: 'systemuser' | 'team' | 'account'
+  table: 'systemuser' | 'team' | 'account' | 'fieldsecurityprofile'
   id: string
   values: Record<string, Value>
 }
@@ -118,6 +126,7 @@ function furnish(organisation: Organisation, options: OrganisationOptions): void
       id: ids.account,
       values: { name: 'Contoso', statecode: 0, statuscode: 1, ownerid: ids.salesPerson },
     },
+    { table: 'fieldsecurityprofile', id: ADMINISTRATORS, values: { name: 'System Administrator' } },
   ]
   for (const { table, id, values } of stock) {
     const row: NewRow = {

@@ -5,8 +5,9 @@ import { matching } from './match.ts'
 import { orderedPage, parseOrder } from './order.ts'
 import type { Organisation } from './organisation.ts'
 import { pageByPlace } from './place.ts'
-import { parseAnnotations, parseSelect, renderRow } from './render.ts'
+import { parseAnnotations, parseSelect, renderRow, versionNote } from './render.ts'
 import { applied, jsonReply, pageSizeOf, preferences, type Request, wholeNumber } from './request.ts'
+import { checkFilter, sightOf } from './security.ts'
 import type { Table, Value } from './table.ts'
 
 const COUNT_MAX = 5000
@@ -16,8 +17,9 @@ const KNOWN_OPTIONS = ['$select', '$filter', '$orderby', '$top', '$count', '$ski
 export function queryTable(organisation: Organisation, table: Table, request: Request): Reply {
   checkOptions(request.query)
   const { query, headers } = request
-  const selection = parseSelect(table, query.get('$select'))
+  const selection = parseSelect(table, query.get('$select'), sightOf(organisation, request.userId))
   const filter = filterOf(table, query)
+  checkFilter(organisation, table, filter, request.userId)
   const order = parseOrder(table, query.get('$orderby'))
   const prefer = preferences(headers)
   const top = prefer.has('odata.maxpagesize') ? undefined : wholeNumber(query.get('$top'))
@@ -38,6 +40,7 @@ export function queryTable(organisation: Organisation, table: Table, request: Re
     200,
     {
       '@odata.context': `${context}${columns}`,
+      ...versionNote(organisation, annotations),
       ...counted,
       value: page.rows.map((row) => renderRow(table, row, selection, annotations)),
       ...(more ? { '@odata.nextLink': nextLink(organisation, request, page.last, cookie?.page ?? 1) } : {}),
@@ -49,7 +52,9 @@ export function queryTable(organisation: Organisation, table: Table, request: Re
 /** GET of `<set>/$count`: plain text. */
 export function countTable(organisation: Organisation, table: Table, request: Request): Reply {
   checkOptions(request.query)
-  const body = String(countUp(organisation, table, filterOf(table, request.query)))
+  const filter = filterOf(table, request.query)
+  checkFilter(organisation, table, filter, request.userId)
+  const body = String(countUp(organisation, table, filter))
   return { status: 200, headers: { 'Content-Type': 'text/plain', 'OData-Version': '4.0' }, body }
 }
 

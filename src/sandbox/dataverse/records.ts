@@ -4,8 +4,9 @@ import { findRow, keyColumns, lookForRow } from './find.ts'
 import type { Organisation } from './organisation.ts'
 import { parseKey, type RowKey } from './path.ts'
 import { readPayload } from './payload.ts'
-import { etagOf, parseAnnotations, parseSelect, renderRow } from './render.ts'
+import { etagOf, parseAnnotations, parseSelect, renderRow, seen } from './render.ts'
 import { jsonReply, parseBody, preferences, type Request } from './request.ts'
+import { checkSecured, sightOf } from './security.ts'
 import type { Row } from './shelf.ts'
 import type { Table } from './table.ts'
 import { createRow, updateRow } from './write.ts'
@@ -14,6 +15,7 @@ import { createRow, updateRow } from './write.ts'
 export function create(organisation: Organisation, table: Table, request: Request): Reply {
   const body = parseBody(request.body, table.entitySet)
   const payload = readPayload(organisation, table, body, 'create', request.references)
+  checkSecured(organisation, table, payload.values.keys(), 'create', request.userId)
   const row = createRow(organisation, table, payload, request.userId)
   const url = rowUrl(organisation, table, row.id)
   return written(organisation, table, request, row, url, 201)
@@ -37,18 +39,20 @@ export function patch(organisation: Organisation, table: Table, request: Request
       'update',
       request.references,
     )
+    checkSecured(organisation, table, payload.values.keys(), 'update', request.userId)
     const row = updateRow(organisation, table, found, payload, request.userId)
     return written(organisation, table, request, row, url, 200)
   }
   if (ifMatch !== undefined) findRow(organisation, table, key)
   const payload = readPayload(organisation, table, withKey(body, table, key), 'create', request.references)
+  checkSecured(organisation, table, payload.values.keys(), 'create', request.userId)
   const row = createRow(organisation, table, payload, request.userId)
   return written(organisation, table, request, row, url, 201)
 }
 
 export function retrieve(organisation: Organisation, table: Table, request: Request, args: string): Reply {
   const row = findRow(organisation, table, parseKey(args, table.primaryId))
-  const selection = parseSelect(table, request.query.get('$select'))
+  const selection = parseSelect(table, request.query.get('$select'), sightOf(organisation, request.userId))
   if (request.query.has('$expand'))
     throw uriError("The query option '$expand' is not supported by this sandbox.")
   const wanted = preferences(request.headers).get('odata.include-annotations')
@@ -87,7 +91,8 @@ export function property(
   if (request.method === 'GET') {
     const column = table.columns.get(name)
     if (!column) throw uriError(`Resource not found for the segment '${name}'.`)
-    const value = row.values.get(name) ?? null
+    const sight = sightOf(organisation, request.userId)(table, column)
+    const value = seen(row.values.get(name) ?? null, sight)
     if (value === null) return { status: 204, headers: { 'OData-Version': '4.0' }, body: '' }
     const context = `${organisation.origin}/api/data/v9.2/$metadata#${table.entitySet}(${row.id})/${name}`
     return jsonReply(200, { '@odata.context': context, value })
@@ -96,6 +101,7 @@ export function property(
   const field = isReference ? `${name.slice(0, -'/$ref'.length)}@odata.bind` : name
   const value = request.method === 'PUT' ? parseBody(request.body, table.entitySet).value : null
   const payload = readPayload(organisation, table, { [field]: value }, 'update', request.references)
+  checkSecured(organisation, table, payload.values.keys(), 'update', request.userId)
   updateRow(organisation, table, row, payload, request.userId)
   return { status: 204, headers: { 'OData-Version': '4.0' }, body: '' }
 }
@@ -125,7 +131,7 @@ function written(
       body: '',
     }
   }
-  const selection = parseSelect(table, request.query.get('$select'))
+  const selection = parseSelect(table, request.query.get('$select'), sightOf(organisation, request.userId))
   const annotations = parseAnnotations(prefer.get('odata.include-annotations'))
   const body = {
     '@odata.context': entityContext(organisation, table, selection.asked),

@@ -1,4 +1,5 @@
 import { unknownProperty } from './errors.ts'
+import { masked, type Sight } from './security.ts'
 import type { Row } from './shelf.ts'
 import { type Column, columnOfProperty, isLookup, propertyName, type Table, type Value } from './table.ts'
 
@@ -6,12 +7,18 @@ export interface Selection {
   columns: ReadonlySet<Column>
   /** As asked, for the context URL. */
   asked: readonly string[]
+  /** What the caller sees of a column; absent: everything. */
+  sight?: (table: Table, column: Column) => Sight
 }
 
 /** Throws 400 for a property that the table does not have. Without $select everything is returned. */
-export function parseSelect(table: Table, select: string | undefined): Selection {
+export function parseSelect(
+  table: Table,
+  select: string | undefined,
+  sight: Selection['sight'] = () => 'shown',
+): Selection {
   if (select === undefined || select.trim() === '')
-    return { columns: new Set(table.columns.values()), asked: [] }
+    return { columns: new Set(table.columns.values()), asked: [], sight }
   const asked = select.split(',').map((name) => name.trim())
   const columns = new Set<Column>()
   const add = (name: string) => {
@@ -28,7 +35,7 @@ export function parseSelect(table: Table, select: string | undefined): Selection
     const block = /^(address[123])_(line[123]|city|stateorprovince|postalcode|country)$/.exec(column.name)
     if (block) add(`${block[1]}_composite`)
   }
-  return { columns, asked }
+  return { columns, asked, sight }
 }
 
 export function renderRow(
@@ -42,15 +49,31 @@ export function renderRow(
   for (const column of table.columns.values()) {
     if (!selection.columns.has(column)) continue
     const property = propertyName(column)
-    const value = row.values.get(column.name) ?? null
+    const held = row.values.get(column.name) ?? null
+    const value = seen(held, selection.sight?.(table, column))
     if (value !== null && annotations.length > 0) annotate(out, column, property, value, row, annotations)
     out[property] = value
   }
   return out
 }
 
+export function seen(value: Value, sight: Sight = 'shown'): Value {
+  if (sight === 'masked') return masked(value)
+  return sight === 'hidden' ? null : value
+}
+
 export function etagOf(row: Row): string {
   return `W/"${row.etag}"`
+}
+
+/** On a list, when asked for. "Cache schema data". */
+export function versionNote(
+  { metadataVersion }: { metadataVersion: number },
+  wanted: readonly string[],
+): Record<string, unknown> {
+  const name = 'Microsoft.Dynamics.CRM.globalmetadataversion'
+  const asked = wanted.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : one === name))
+  return asked ? { [`@${name}`]: String(metadataVersion) } : {}
 }
 
 /** The annotation names of a Prefer header; `*` at the end of one matches any rest. */

@@ -7,10 +7,11 @@ import type { Knobs } from './knobs.ts'
 import type { Limits } from './limits.ts'
 import type { Organisation, StockIds } from './organisation.ts'
 import type { Schema } from './schema.ts'
+import type { SecurityControls } from './security.ts'
 import type { TableName } from './table.ts'
 
 /** The handle of a running Dataverse: what a test or a visitor may do to it. */
-export interface DataverseSandbox extends Human, Schema {
+export interface DataverseSandbox extends Human, Schema, SecurityControls {
   url: string
   /** Ids of the rows that a fresh organisation has. */
   ids: StockIds

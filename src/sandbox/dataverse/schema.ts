@@ -22,6 +22,10 @@ export interface Schema {
 export function schemaOf(organisation: Organisation): Schema {
   const tableOf = (name: TableName) => requireTable(organisation.tables, name)
   const { rows } = organisation
+  const changed = (table: TableName) => {
+    rows.expireTokens(table)
+    organisation.metadataVersion += 1
+  }
   /** Those in the recycle bin, too. */
   const kept = (table: TableName) => [...rows.all(table), ...rows.shelf(table).bin.values()]
   return {
@@ -33,7 +37,7 @@ export function schemaOf(organisation: Organisation): Schema {
       if (remove || isOther) for (const row of kept(table)) row.values.delete(name)
       if (remove) columns.delete(name)
       else columns.set(name, { ...(isOther ? fresh(name, type) : known), ...change, name })
-      rows.expireTokens(table)
+      changed(table)
     },
     renameColumn(table, from, to) {
       const { columns } = tableOf(table)
@@ -45,7 +49,7 @@ export function schemaOf(organisation: Organisation): Schema {
         const value = row.values.get(from)
         if (value !== undefined) row.values.set(to, value).delete(from)
       }
-      rows.expireTokens(table)
+      changed(table)
     },
     changeOption(table, name, value, label) {
       const { columns } = tableOf(table)
@@ -57,7 +61,7 @@ export function schemaOf(organisation: Organisation): Schema {
       const others = column.options.filter((option) => option !== known)
       const options = label === undefined ? others : [...others, { ...known, value, label }]
       columns.set(name, { ...column, options: options.sort((a, b) => a.value - b.value) })
-      rows.expireTokens(table)
+      changed(table)
     },
     setChangeTracking(table, on) {
       tableOf(table).changeTracking = on

@@ -19,6 +19,9 @@ const INDEXED: Record<TableName, readonly string[]> = {
   account: ['emailaddress1'],
   systemuser: ['internalemailaddress', 'domainname', 'applicationid'],
   team: ['name'],
+  fieldsecurityprofile: [],
+  fieldpermission: [],
+  attributemaskingrule: [],
 }
 
 /** The rows of one table with what finds them: by id, by indexed column, by age, by version. */

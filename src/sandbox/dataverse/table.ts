@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs'
 
 export type Value = string | number | boolean | null
-export type TableName = 'lead' | 'contact' | 'account' | 'systemuser' | 'team'
-export const TABLE_NAMES: readonly TableName[] = ['lead', 'contact', 'account', 'systemuser', 'team']
+export const TABLE_NAMES = [
+  'lead',
+  'contact',
+  'account',
+  'systemuser',
+  'team',
+  'fieldsecurityprofile',
+  'fieldpermission',
+  'attributemaskingrule',
+] as const
+export type TableName = (typeof TABLE_NAMES)[number]
 
 export const COLUMN_TYPES = [
   'String',
@@ -53,6 +62,8 @@ export interface Column {
   precision?: number
   options?: readonly Option[]
   default?: Value
+  /** Column security is on: who has no permission reads null, and may not write it. */
+  secured?: boolean
   targets?: readonly Target[]
 }
 

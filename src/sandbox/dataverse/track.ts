@@ -10,8 +10,9 @@ import {
 } from './delta-token.ts'
 import { notWithTracking, uriError } from './errors.ts'
 import type { Organisation } from './organisation.ts'
-import { parseAnnotations, parseSelect, renderRow } from './render.ts'
+import { parseAnnotations, parseSelect, renderRow, versionNote } from './render.ts'
 import { applied, jsonReply, pageSizeOf, preferences, type Request } from './request.ts'
+import { sightOf } from './security.ts'
 import type { Table } from './table.ts'
 
 const COUNT_MAX = 5000
@@ -32,7 +33,7 @@ export function trackTable(organisation: Organisation, table: Table, request: Re
   checkOptions(request.query)
   const { query, headers } = request
   const { rows, deletedIds, next } = readChanges(organisation, table, positionOf(query), pageSizeOf(headers))
-  const selection = parseSelect(table, query.get('$select'))
+  const selection = parseSelect(table, query.get('$select'), sightOf(organisation, request.userId))
   const annotations = parseAnnotations(preferences(headers).get('odata.include-annotations'))
   const root = `${organisation.origin}/api/data/v9.2/`
   const context = `${root}$metadata#${table.entitySet}`
@@ -45,6 +46,7 @@ export function trackTable(organisation: Organisation, table: Table, request: Re
     200,
     {
       '@odata.context': `${context}${columns}${isFirst ? '' : '/$delta'}`,
+      ...versionNote(organisation, annotations),
       ...(query.get('$count') === 'true'
         ? { '@odata.count': Math.min(organisation.rows.count(table.name), COUNT_MAX) }
         : {}),
