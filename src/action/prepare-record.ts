@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
-import type { Metadata, TableDefinition } from '../dataverse/metadata.ts'
+import type { Column, Metadata, TableDefinition } from '../dataverse/metadata.ts'
 import type { Columns, Owners } from '../dataverse/records.ts'
-import { type FailureDetail, Rejected } from '../errors.ts'
+import { type FailureDetail, Rejected, Unauthorized } from '../errors.ts'
 import { toColumns } from '../person/mapping.ts'
 import type { RecordType } from '../person/person.ts'
 import type { Failure, Problem } from '../person/problem.ts'
+import { isHidden, securedAdvice } from '../person/secured.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { validate } from '../person/validation.ts'
 import type { Settlement, Warning } from '../store/port.ts'
@@ -20,7 +21,7 @@ export type Prepared =
   | (Settlement & { kind: 'failed' })
 
 export interface PrepareOptions {
-  metadata: Metadata
+  metadata: Pick<Metadata, 'table' | 'reread'>
   owners: Owners
   selection: FieldSelection
   log: Logger
@@ -44,6 +45,7 @@ export class PrepareRecord {
   /** What a table forbids that was read a while ago is looked at again: the column may have been enlarged since. */
   async prepare(payload: Payload, recordType: RecordType, call: CallContext): Promise<Prepared> {
     const { metadata } = this.#options
+    await this.#checkSecurity(payload, recordType, call)
     const table = await metadata.table(recordType, call)
     const checked = this.#check(payload, table)
     const [first] = [...checked.failures, ...checked.setAside]
@@ -102,7 +104,28 @@ export class PrepareRecord {
         others.length === 0 ? first.advice : `${first.advice} ${others.length} more: ${namesOf(others)}.`
       return { kind: 'failed' as const, code: first.code, field: first.field, advice }
     }
-    return this.#withOwner({ kind: 'ready', columns, warnings: [], table }, payload.assignTo, call)
+    const warnings = setAside.map(({ field, code, advice }): Warning => ({ field, code, advice }))
+    return this.#withOwner({ kind: 'ready', columns, warnings, table }, payload.assignTo, call)
+  }
+
+  /** No person's data is at fault: people stay queued until an administrator has opened the column. */
+  async #checkSecurity({ person }: Payload, recordType: RecordType, call: CallContext): Promise<void> {
+    const { metadata } = this.#options
+    for (const type of ['lead', 'contact'] as const) {
+      const closedIn = ({ columns }: TableDefinition): string | undefined => {
+        // Without its e-mail a record that is there cannot be found, and a second one would be made.
+        if (person.email !== undefined && isHidden(columns.get(EMAIL))) return EMAIL
+        return type === recordType ? [...columns.values()].find(isClosedAndDemanded)?.logicalName : undefined
+      }
+      const table = await metadata.table(type, call)
+      const field = closedIn(table)
+      if (field === undefined) continue
+      const code = 'column-secured'
+      const newer = await metadata.reread(table, { because: 'check', code, field }, call)
+      if (newer && closedIn(newer) === undefined) continue
+      const advice = securedAdvice(field)
+      throw new Unauthorized('A secured column keeps records from being made', { code, field, advice })
+    }
   }
 
   async #withOwner(
@@ -119,6 +142,13 @@ export class PrepareRecord {
       return { kind: 'failed', ...error.detail }
     }
   }
+}
+
+const EMAIL = 'emailaddress1'
+
+/** Dynamics refuses a record without it, and we may not set it. */
+function isClosedAndDemanded({ requiredLevel, validForCreate, secured }: Column): boolean {
+  return requiredLevel === 'SystemRequired' && validForCreate && secured?.create === false
 }
 
 function namesOf(failures: readonly { code: string; field: string }[]): string {

@@ -11,8 +11,14 @@ type Item =
   | { kind: 'deleted'; id: string }
   | { kind: 'unreadable'; id: string | undefined }
 
+/** An annotation of lists. Source: Microsoft Learn, "Cache schema data". */
+export const METADATA_VERSION = 'Microsoft.Dynamics.CRM.globalmetadataversion'
+
 /** Its links are not checked yet. */
-export type RawPage = Pick<ChangePage, 'rows' | 'deletedIds' | 'unreadable' | 'next' | 'more'>
+export type RawPage = Pick<
+  ChangePage,
+  'rows' | 'deletedIds' | 'unreadable' | 'next' | 'more' | 'metadataVersion'
+>
 
 /**
  * A page of rows and tombstones. One item that cannot be read is set aside; a page without a list or
@@ -26,7 +32,13 @@ export function readChangePage(reply: Reply, table: Table): RawPage {
   const nextLink = asString(page?.['@odata.nextLink'])
   const next = nextLink ?? asString(page?.['@odata.deltaLink'])
   if (next === undefined) throw unavailable(reply, 'a page of changes leads nowhere')
-  return { ...sorted(value.map((item) => itemOf(asObject(item), table))), next, more: nextLink !== undefined }
+  const metadataVersion = asString(page?.[`@${METADATA_VERSION}`])
+  return {
+    ...sorted(value.map((item) => itemOf(asObject(item), table))),
+    next,
+    more: nextLink !== undefined,
+    ...(metadataVersion === undefined ? {} : { metadataVersion }),
+  }
 }
 
 function sorted(items: readonly Item[]): Pick<RawPage, 'rows' | 'deletedIds' | 'unreadable'> {

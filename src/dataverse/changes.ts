@@ -22,6 +22,8 @@ export interface ChangePage {
   next: string
   /** Another page waits at `next` now. Otherwise `next` is the delta link for the next cycle. */
   more: boolean
+  /** Of the whole schema as the page was read; absent where Dataverse does not give it. */
+  metadataVersion?: string
   vendorRequestId?: string
 }
 

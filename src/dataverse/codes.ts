@@ -88,6 +88,8 @@ const names: Readonly<Record<CodeClass, Readonly<Record<string, string>>>> = {
     '0x80095ffe': 'Blocked by the IP firewall',
   },
   privilege: {
+    '0x8004f504': 'AttributePermissionReadIsMissing',
+    '0x8004f506': 'QueryContainedSecuredAttributeWithoutAccess',
     '0x80040220': 'PrivilegeDenied',
     '0x80040276': 'PrivilegeCreateIsDisabledForOrganization',
     '0x80040277': 'UnauthorizedAccess',
@@ -102,6 +104,8 @@ const names: Readonly<Record<CodeClass, Readonly<Record<string, string>>>> = {
     '0x80060892': 'DuplicateRecordEntityKey',
   },
   row: {
+    '0x8004f502': 'AttributePrivilegeCreateIsMissing',
+    '0x8004f507': 'AttributePermissionUpdateIsMissingDuringUpdate',
     '0x8004022b': 'OwnerNotEnabled',
     '0x80040231': 'PrincipalPrivilegeDenied',
   },

@@ -37,6 +37,7 @@ export function columnOf(common: JsonObject, typed: JsonObject | undefined): Col
     requiredLevel: isRequiredLevel(level) ? level : 'None',
     validForCreate: common.IsValidForCreate === true,
     validForUpdate: common.IsValidForUpdate === true,
+    ...(common.IsSecured === true ? { secured: { read: false, create: false, update: false } } : {}),
     ...(typed === undefined ? {} : typedFacts(typed)),
   }
 }

@@ -21,6 +21,13 @@ export type ColumnType =
   /** Anything else that Dataverse has (MultiSelectPicklist, Image, …): shown, never written. */
   | 'Other'
 
+/** What our user is proven to be allowed on a secured column; nothing of it without `read`. */
+export interface ColumnAccess {
+  read: boolean
+  create: boolean
+  update: boolean
+}
+
 /** One column of the live table. Source: EntityDefinitions(...)/Attributes and its casts. */
 export interface Column {
   logicalName: string
@@ -28,6 +35,8 @@ export interface Column {
   requiredLevel: 'None' | 'Recommended' | 'ApplicationRequired' | 'SystemRequired'
   validForCreate: boolean
   validForUpdate: boolean
+  /** Column security is on. Absent: whoever may read the row reads the column. */
+  secured?: ColumnAccess
   /** Characters; String and Memo. */
   maxLength?: number
   /** String: Text, Email, Phone, Url, …; DateTime: DateOnly or DateAndTime. */
@@ -76,4 +85,9 @@ export interface Metadata {
    * Dataverse cannot be asked: nothing can be said about the person now.
    */
   reread(used: TableDefinition, doubt: Doubt, call: CallContext): Promise<TableDefinition | undefined>
+  /**
+   * Whether column security is still as these definitions say. Rows that were read before this is asked hold values
+   * and not the nulls of a column that was secured meanwhile. Throws the vendor's errors.
+   */
+  isSecuredAs(definitions: readonly TableDefinition[], call: CallContext): Promise<boolean>
 }

@@ -25,6 +25,7 @@ export type RefusalCode =
   | 'owner-not-found'
   | 'owner-disabled'
   | 'owner-not-permitted'
+  | 'column-secured'
   | 'privilege-missing'
   | 'application-user-missing'
   | 'application-user-disabled'
@@ -76,6 +77,11 @@ const noPrivilege: Explanation = {
   code: 'privilege-missing',
   advice:
     'Give the application user a security role that may create, read, write and assign leads and contacts.',
+}
+const secured: Explanation = {
+  code: 'column-secured',
+  advice:
+    'Give the application user a column security profile that allows it to read, create and update the column, or exclude the field.',
 }
 const noTarget: Explanation = {
   code: 'lookup-not-found',
@@ -175,6 +181,11 @@ const explanations: ReadonlyMap<string | undefined, Explanation> = new Map<strin
   ['0x80042f09', noPrivilege],
   ['0x80048306', noPrivilege],
   ['0x80048405', noPrivilege],
+  // Of a create, an update, a read, a query.
+  ['0x8004f502', secured],
+  ['0x8004f507', secured],
+  ['0x8004f504', secured],
+  ['0x8004f506', secured],
   [
     '0x80040200',
     {

@@ -4,6 +4,7 @@ import { Unavailable } from '../errors.ts'
 import type { Log } from '../event-log.ts'
 import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import type { Client } from './client.ts'
+import { accessIn, isSecuredAs, readColumnAccess } from './column-security.ts'
 import { columnOf } from './columns.ts'
 import type { Column, Doubt, Metadata, TableDefinition } from './metadata.ts'
 import type { Table } from './records.ts'
@@ -26,7 +27,7 @@ const casts = [
   'StateAttributeMetadata?$select=LogicalName&$expand=OptionSet',
   'StatusAttributeMetadata?$select=LogicalName&$expand=OptionSet',
 ]
-const common = 'LogicalName,AttributeType,RequiredLevel,IsValidForCreate,IsValidForUpdate'
+const common = 'LogicalName,AttributeType,RequiredLevel,IsValidForCreate,IsValidForUpdate,IsSecured'
 const relationship = 'ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName'
 
 /** The relationships name the abstract table `owner`; rows are bound to one of these two. */
@@ -123,6 +124,7 @@ export function createMetadata(options: {
       const definition = await untilGivenUp(running ?? begin(used, doubt), call)
       return definition === used ? undefined : definition
     },
+    isSecuredAs: (definitions, call) => isSecuredAs(client, definitions, call),
   }
 }
 
@@ -176,11 +178,13 @@ async function readDefinition(client: Client, table: Table, call: CallContext): 
     .filter((column) => column !== undefined)
     .map((column) => withTargets(column, relationships, entitySets))
   const changeTracking = entities.find((row) => row.LogicalName === table)?.ChangeTrackingEnabled
-  return {
-    table,
-    columns: new Map(columns.map((column) => [column.logicalName, column])),
-    ...(typeof changeTracking === 'boolean' ? { changeTracking } : {}),
+  const definition = { table, columns: new Map(columns.map((column) => [column.logicalName, column])) }
+  const access = await readColumnAccess(client, table, [...accessIn(definition).keys()], call)
+  for (const [name, secured] of access) {
+    const column = definition.columns.get(name)
+    if (column) definition.columns.set(name, { ...column, secured })
   }
+  return { ...definition, ...(typeof changeTracking === 'boolean' ? { changeTracking } : {}) }
 }
 
 function rowsOf(reply: Reply): JsonObject[] {

@@ -1,7 +1,7 @@
 import type { CallContext } from '../abort.ts'
 import { Rejected } from '../errors.ts'
 import { checkedLink, isDeltaLink, pathBelowRoot } from './change-link.ts'
-import { readChangePage } from './change-page.ts'
+import { METADATA_VERSION, readChangePage } from './change-page.ts'
 import type { ChangePage, Changes } from './changes.ts'
 import type { Client } from './client.ts'
 import type { Table } from './records.ts'
@@ -18,7 +18,7 @@ export function createChanges(options: {
   settings: DataverseSettings
 }): Changes {
   const { client, origin, settings } = options
-  const pageSize = `odata.maxpagesize=${settings.changesPageSize}`
+  const pageSize = `odata.include-annotations="${METADATA_VERSION}",odata.maxpagesize=${settings.changesPageSize}`
   const tracking = `odata.track-changes,${pageSize}`
 
   const ask = async (table: Table, prefer: string, request: Question, call: CallContext): Promise<Reply> => {

@@ -5,6 +5,7 @@ import { isLookup, targetOf } from './pair.ts'
 import type { FieldValue, Person, RecordType } from './person.ts'
 import type { Problem, SetAside } from './problem.ts'
 import { isBlank } from './read-person.ts'
+import { securedAdvice } from './secured.ts'
 import type { FieldSelection, SelectedField } from './selection.ts'
 
 /** What a person becomes: the columns to create the record with, and what did not make it into them. */
@@ -58,7 +59,8 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
   const setAside = (code: SetAside['code'], advice: string): Made => ({
     problem: { severity: 'set-aside', code, ...names, advice },
   })
-  const isWritable = column?.validForCreate && column.type !== 'Owner' && column.type !== 'Other'
+  const isOpen = column?.secured === undefined || column.secured.create
+  const isWritable = isOpen && column?.validForCreate && column.type !== 'Owner' && column.type !== 'Other'
   if (given === null && (!isWritable || isLookup(column))) return { nothing: true }
   if (column === undefined) {
     return setAside('column-missing', `Add ${field.column} to the table in Dynamics, or exclude the field.`)
@@ -66,6 +68,7 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
   if (!column.validForCreate) {
     return setAside('column-read-only', `Make the field to-marketo: ${field.column} cannot be set on create.`)
   }
+  if (!isOpen) return setAside('column-secured', securedAdvice(field.column))
   if (!isWritable) {
     return setAside('column-unsupported', `Exclude the field: the type of ${field.column} is not mapped.`)
   }

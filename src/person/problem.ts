@@ -29,6 +29,7 @@ export interface SetAside extends Omit<Failure, 'code'> {
   code:
     | 'column-missing'
     | 'column-read-only'
+    | 'column-secured'
     | 'column-unsupported'
     | 'lookup-target-unclear'
     | 'default-invalid'
@@ -54,7 +55,7 @@ export interface LeftOut extends Omit<Failure, 'code'> {
  */
 export const TABLE_CODES: ReadonlySet<string> = new Set([
   ...['mapping-invalid', 'field-too-long', 'field-required', 'option-unknown', 'value-out-of-range'],
-  ...['type-mismatch', 'state-invalid', 'refused-without-reason'],
+  ...['type-mismatch', 'state-invalid', 'column-secured', 'refused-without-reason'],
 ])
 
 /** Whether a refusal may come of a table that is no longer as it was read: read it again and decide again. */

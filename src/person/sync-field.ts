@@ -3,6 +3,7 @@ import type { MarketoField } from '../marketo/schema.ts'
 import { type Direction, type MarketoType, marketoTypes } from './fields.ts'
 import { isLookup, isReadable, isReversible, isWritable, targetOf, typesFor } from './pair.ts'
 import type { LeftOut } from './problem.ts'
+import { securedAdvice } from './secured.ts'
 import type { SelectedField } from './selection.ts'
 import type { SystemField } from './system-fields.ts'
 
@@ -37,8 +38,11 @@ type Live = ReadonlyMap<string, MarketoField>
 /** One selected field against what is there now. */
 export function judgeField(selected: SelectedField, table: TableDefinition, live: Live): Judged {
   const { marketo, direction } = selected
-  if (direction === 'on-create') return {}
   const column = table.columns.get(selected.column)
+  const { secured } = column ?? {}
+  if (column && secured && !(direction === 'on-create' ? secured.create : secured.read))
+    return { left: dynamics('column-secured', column, securedAdvice(column.logicalName)) }
+  if (direction === 'on-create') return {}
   if (column === undefined) return { left: columnMissing(selected.column) }
   const known = live.get(marketo)
   if (known === undefined && marketo !== 'id') {
@@ -103,6 +107,8 @@ export function judgeStamp(
   if (name === undefined) return {}
   const column = table.columns.get(name)
   if (column === undefined) return { left: columnMissing(name) }
+  if (column.secured && !column.secured.update)
+    return { left: dynamics('column-secured', column, securedAdvice(name)) }
   if (!column.validForUpdate) {
     return {
       left: dynamics('column-read-only', column, `Choose a "stamp" that can be written: ${name} cannot.`),
@@ -139,6 +145,8 @@ function narrow(
     const advice = `Make the field to-marketo: ${name} cannot be changed in Dynamics.`
     return fallback('to-marketo', dynamics('column-read-only', column, advice))
   }
+  if (outward && column.secured?.update === false)
+    return fallback('to-marketo', dynamics('column-secured', column, securedAdvice(name)))
   if (outward && !isWritable(type, column)) return { left: oneWay(type, column) }
   if (inward && known?.updateable !== true) {
     const field = known?.name ?? 'id'

@@ -3,6 +3,7 @@ import type { MarketoField } from '../marketo/schema.ts'
 import { isLookup, isReversible, typesFor } from './pair.ts'
 import type { RecordType } from './person.ts'
 import type { LeftOut } from './problem.ts'
+import { lifeColumns, unreadableLife } from './secured.ts'
 import type { FieldSelection } from './selection.ts'
 import { judgeField, judgeStamp, judgeSystemField, type SyncField } from './sync-field.ts'
 import { systemFields } from './system-fields.ts'
@@ -22,6 +23,8 @@ export interface SyncSchema {
   drift: readonly LeftOut[]
   /** Required system fields that Marketo lacks or does not let us fill: without them the sync does not run. */
   missing: readonly string[]
+  /** Secured columns that tell who a record is and that our user may not read: without them the sync does not run. */
+  hidden: readonly string[]
   /** Columns that rows are read with, sorted: a change of them is a change of the stream. */
   selects: Readonly<Record<RecordType, readonly string[]>>
   /** Columns that take the id of the intent of a write. */
@@ -66,6 +69,7 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
     fields,
     drift: [...drift.values()].map(({ of, ...left }) => ({ ...left, advice: adviceFor(of, left.advice) })),
     missing: systemFields.filter((one) => one.required && !usable.has(one.name)).map(({ name }) => name),
+    hidden: recordTypes.flatMap((one) => unreadableLife(live.tables[one])),
     selects: {
       lead: selectsOf('lead', fields, stamps, live),
       contact: selectsOf('contact', fields, stamps, live),
@@ -93,12 +97,6 @@ export function mappingProblems(selection: FieldSelection, tables: LiveSchemas['
       ]
     }),
   )
-}
-
-/** Columns that tell who a record is and what became of it; those that the table has are read. */
-const lifeColumns: Readonly<Record<RecordType, readonly string[]>> = {
-  lead: ['statecode', 'merged', 'masterid', 'emailaddress1', 'parentcontactid', 'new_synctomkto'],
-  contact: ['statecode', 'merged', 'masterid', 'emailaddress1', 'originatingleadid', 'new_synctomkto'],
 }
 
 function selectsOf(

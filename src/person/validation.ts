@@ -37,6 +37,8 @@ export function validate(
     )
   }
   for (const column of table.columns.values()) {
+    // What we may not set is for an administrator to open, not for the person to fill.
+    if (column.secured?.create === false) continue
     if (isDemanded(column) && !present.has(column.logicalName)) fail(column.logicalName, empty)
   }
   return failures

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { ChangePage, Changes } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
@@ -42,6 +43,8 @@ export interface DynamicsStreamOptions {
   settings: SyncSettings
   /** The columns may not be those that are known. */
   doubtSchema: () => void
+  /** See SchemaWatch. */
+  areRowsProven: (call: CallContext, pageVersion?: string) => Promise<boolean>
 }
 
 /** Changes of one table in Dynamics: a full read first, deltas after it, and a full read again when those end. */
@@ -58,12 +61,15 @@ export class DynamicsStream implements Source {
 
   /** Takes the page in in parts, the cursor after the last one. */
   async pull(context: PullContext): Promise<Pull> {
-    const { store, clock, log } = this.#options
+    const { store, clock, log, areRowsProven } = this.#options
     const position = await this.#position()
     if (position?.unseenAfter !== undefined) return this.#reconcile(position, position.unseenAfter, context)
     const read = await this.#read(position, context)
     if (read.kind === 'expired') return this.#beginAnew(read.from)
     const { page: told, from } = read
+    const isProven = told.rows.length === 0 || (await areRowsProven(context, told.metadataVersion ?? ''))
+    // Column security has changed: the page is read again with the columns that are left.
+    if (!isProven) return { more: true, items: 0, skipped: 0, unreadable: 0 }
     const page = await this.#intake.clearUp(told, context)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
     if (from.full && !page.more) to.unseenAfter = 0

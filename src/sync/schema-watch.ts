@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
-import type { Metadata } from '../dataverse/metadata.ts'
+import type { Metadata, TableDefinition } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'
 import { TABLE_CODES } from '../person/problem.ts'
 import type { FieldSelection } from '../person/selection.ts'
@@ -39,6 +39,11 @@ export class SchemaWatch {
   #renewedAt = Number.NEGATIVE_INFINITY
   #reported = ''
   #used: SyncSchema | undefined
+  #tables: readonly TableDefinition[] = []
+  /** Pages of this metadata version were proven to hold values: column security was asked for after one of them. */
+  #provenVersion: string | undefined
+  /** Rows were read since column security was last asked for, by this process or by one before it. */
+  #hasUnprovenRows = true
 
   constructor(options: SchemaWatchOptions) {
     this.#options = options
@@ -54,6 +59,34 @@ export class SchemaWatch {
     this.#readAt = Number.NEGATIVE_INFINITY
   }
 
+  /** Rows were read by their ids, or came back from a write. */
+  rowsRead(): void {
+    this.#hasUnprovenRows = true
+  }
+
+  /**
+   * Whether all rows that were read until now hold values: a column that is secured while the service runs reads as
+   * null without a word. With the version of a page that was just read, Dynamics is asked only when the schema has
+   * changed, or when permissions count.
+   */
+  async areRowsProven(call: CallContext, pageVersion?: string): Promise<boolean> {
+    const { metadata } = this.#options
+    if (pageVersion === undefined && !this.#hasUnprovenRows) return true
+    const isKnown =
+      pageVersion !== undefined && pageVersion === this.#provenVersion && !this.#reliesOnPermissions()
+    if (!isKnown && !(await metadata.isSecuredAs(this.#tables, call))) {
+      this.doubt()
+      return false
+    }
+    this.#hasUnprovenRows = false
+    this.#provenVersion = pageVersion ?? this.#provenVersion
+    return true
+  }
+
+  #reliesOnPermissions(): boolean {
+    return this.#tables.some(({ columns }) => [...columns.values()].some(({ secured }) => secured?.read))
+  }
+
   /** What travels now, as both sides said at most `maxAgeMs` ago. */
   async current(
     call: CallContext,
@@ -66,6 +99,9 @@ export class SchemaWatch {
     this.#asked = true
     const schema = toSyncSchema(live)
     if (schema.missing.length > 0) return { blocked: setupMissing(schema.missing) }
+    if (schema.hidden.length > 0) return { blocked: columnsHidden(schema.hidden) }
+    this.#tables = [live.tables.lead, live.tables.contact]
+    this.#provenVersion = undefined
     const isSame = this.#schema !== undefined && JSON.stringify(this.#schema) === JSON.stringify(schema)
     this.#schema = isSame && this.#schema ? this.#schema : schema
     this.#readAt = now
@@ -133,6 +169,13 @@ export class SchemaWatch {
       marketo.fields(call, fresh),
     ])
     return { selection, tables: { lead, contact }, marketo: fields }
+  }
+}
+
+function columnsHidden(names: readonly string[]): Blocked {
+  return {
+    code: 'column-secured',
+    advice: `People and records are recognised by ${names.join(', ')}: put the application user into a column security profile that allows it to read them, and let its role read column security profiles and field permissions.`,
   }
 }
 

@@ -3,7 +3,7 @@ import { identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../person/sync-values.ts'
-import type { LinkMove, NewReplica, Replica, Values } from '../store/sync-port.ts'
+import type { LinkMove, NewReplica, Replica } from '../store/sync-port.ts'
 import { differs, touch, withoutDynamics, withoutMarketo } from './replica.ts'
 
 export interface RowsContext {
@@ -63,15 +63,34 @@ export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Re
   const dynamics = dynamicsValues(row.columns, { recordType, recordId }, schema)
   const { stopped } = recordLife(row.columns, recordType)
   const stamp = stampOf(row.columns, recordType, schema)
-  const after = { ...landed(replica, stamp), dynamics, etag: row.etag, stopped, epoch }
+  const after = {
+    ...withoutForeign(landed(replica, stamp), schema),
+    dynamics,
+    etag: row.etag,
+    stopped,
+    epoch,
+  }
   const isNews = differs(replica.dynamics, dynamics) || stopped !== replica.stopped
   if (!isNews) return after
-  return touch(hasNewField(replica, dynamics) ? withoutMarketo(after) : after, now, context.priority)
+  return touch(hasNewField(replica, after) ? withoutMarketo(after) : after, now, context.priority)
 }
 
 /** A field that travels from now on: what Marketo holds of it was never read. */
-function hasNewField({ dynamics: before }: Replica, after: Values): boolean {
-  return before !== undefined && Object.keys(after).some((field) => !(field in before))
+function hasNewField({ dynamics: before = {} }: Replica, { marketo, dynamics = {} }: Replica): boolean {
+  if (marketo === undefined) return false
+  return Object.keys(dynamics).some((field) => !(field in before) && !(field in marketo))
+}
+
+/** A field that does not travel now is not followed in Marketo either: what was known of it grows old. */
+function withoutForeign(replica: Replica, schema: SyncSchema): Replica {
+  const { marketo, recordType } = replica
+  if (marketo === undefined) return replica
+  const followed = schema.fields[recordType].filter((field) => field.marketo in marketo)
+  if (followed.length === Object.keys(marketo).length) return replica
+  return {
+    ...replica,
+    marketo: Object.fromEntries(followed.map(({ marketo: name }) => [name, marketo[name] ?? null])),
+  }
 }
 
 /** A deleted row that is back, from the recycle bin. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, Random } from '../clock.ts'
 import type { Dataverse } from '../dataverse/dataverse.ts'
+import type { Rows } from '../dataverse/rows.ts'
 import { ACTIVITY_TYPES, DELETIONS_KEPT_MS, type LeadActivity, type LeadChange } from '../marketo/changes.ts'
 import type { Marketo } from '../marketo/marketo.ts'
 import type { FieldSelection } from '../person/selection.ts'
@@ -40,7 +41,7 @@ export function createSync(given: SyncOptions): Engine {
   const options = { ...given, store }
   const { dataverse, marketo, selection, clock, random, log } = options
   const settings = { ...defaultSyncSettings, ...options.settings }
-  const { changes, rows } = dataverse
+  const { changes } = dataverse
   const { people, syncLeads, activityLog } = marketo
   const tally = new Tally()
   const schemas = new SchemaWatch({
@@ -53,7 +54,9 @@ export function createSync(given: SyncOptions): Engine {
     settings,
   })
   const doubtSchema = () => schemas.doubt()
-  const tables = { changes, rows, store, clock, log, settings, doubtSchema }
+  const areRowsProven = schemas.areRowsProven.bind(schemas)
+  const rows = watched(dataverse.rows, () => schemas.rowsRead())
+  const tables = { changes, rows, store, clock, log, settings, doubtSchema, areRowsProven }
   const life = lifeOfPeople(options, settings)
   // Leads before contacts: a lead that was qualified hands its link over before its contact is met.
   const sources: Source[] = [
@@ -77,6 +80,14 @@ export function createSync(given: SyncOptions): Engine {
     log,
     settings,
   })
+}
+
+/** Tells when rows have come. */
+function watched(rows: Rows, read: () => void): Rows {
+  return {
+    update: (...given) => rows.update(...given).finally(read),
+    readRows: (...given) => rows.readRows(...given).finally(read),
+  }
 }
 
 /** New people and changed values. */

@@ -14,7 +14,7 @@ import { Writer, type Writing } from './writer.ts'
 export interface WorkOptions extends DeliberateOptions {
   syncLeads: SyncLeads
   tally: Tally
-  schemas: Pick<SchemaWatch, 'renewed'>
+  schemas: Pick<SchemaWatch, 'renewed' | 'areRowsProven'>
 }
 
 /** Works off what is due: decide, store the intent, write, store what is true now. */
@@ -29,10 +29,12 @@ export class Work {
 
   /** One round. Gives how many replicas it took up; 0 = nothing is due. Throws the vendors' errors of its reads. */
   async round(context: PullContext): Promise<number> {
-    const { store, clock, settings, tally } = this.#options
+    const { store, clock, settings, tally, schemas } = this.#options
     const due = await store.due(settings.workMax, clock.now())
     if (due.length === 0) return 0
     const { decisions, results, movesOf } = await deliberate(due, this.#options, context)
+    // Nothing is decided by what may be the null of a secured column: all stay due for the schema as it is now.
+    if (!(await schemas.areRowsProven(context))) return due.length
     const newer = await this.#schemaAfterChecks(decisions, context)
     // Nothing was written yet: all of it is decided again.
     if (newer) return this.round({ ...context, schema: newer })

@@ -39,7 +39,7 @@ function rig() {
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   })
   const outcomes: Outcome[] = []
-  const table = { resolve: silence, table: silence, reread: silence }
+  const table = { resolve: silence, table: silence, reread: silence, isSecuredAs: silence }
   const action = createAction({
     dataverse: { records: silentRecords, gathered: silentRecords, metadata: table, owners: table },
     store,

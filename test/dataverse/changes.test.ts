@@ -37,6 +37,8 @@ const page = (value: unknown, links: object = { '@odata.deltaLink': delta }): An
 
 const codeOf = (code: string) => (error: unknown) => error instanceof Rejected && error.detail.code === code
 
+const VERSION = 'odata.include-annotations="Microsoft.Dynamics.CRM.globalmetadataversion"'
+
 test('a first read asks for tracked pages of the named columns, and follows its own links', async () => {
   await using rig = await changesOf((origin) =>
     inTurn(
@@ -68,9 +70,13 @@ test('a first read asks for tracked pages of the named columns, and follows its 
   assert.deepEqual(
     rig.server.seen.map(({ path, headers }) => [path, headers.prefer, headers['if-none-match']]),
     [
-      [`${root}leads?$select=leadid,lastname`, 'odata.track-changes,odata.maxpagesize=2000', 'null'],
-      [skip, 'odata.track-changes,odata.maxpagesize=2000', 'null'],
-      [delta, 'odata.maxpagesize=2000', 'null'],
+      [
+        `${root}leads?$select=leadid,lastname`,
+        `odata.track-changes,${VERSION},odata.maxpagesize=2000`,
+        'null',
+      ],
+      [skip, `odata.track-changes,${VERSION},odata.maxpagesize=2000`, 'null'],
+      [delta, `${VERSION},odata.maxpagesize=2000`, 'null'],
     ],
   )
 })

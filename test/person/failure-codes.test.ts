@@ -34,6 +34,7 @@ it('every code is documented', () => {
     'owner-not-found': true,
     'owner-disabled': true,
     'owner-not-permitted': true,
+    'column-secured': true,
     'privilege-missing': true,
     'application-user-missing': true,
     'application-user-disabled': true,
@@ -53,6 +54,7 @@ it('every code is documented', () => {
   const leftOut: Record<SetAside['code'] | Unfit['code'], true> = {
     'column-missing': true,
     'column-read-only': true,
+    'column-secured': true,
     'column-unsupported': true,
     'lookup-target-unclear': true,
     'default-invalid': true,

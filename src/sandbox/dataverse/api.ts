@@ -13,7 +13,7 @@ import { matching } from './match.ts'
 import type { Organisation } from './organisation.ts'
 import { readPayload } from './payload.ts'
 import { etagOf, parseSelect, renderRow } from './render.ts'
-import { checkFilter, checkSecured, sightOf } from './security.ts'
+import { checkSecured, permitted, sightOf } from './security.ts'
 import type { Row } from './shelf.ts'
 import { requireTable, type TableName } from './table.ts'
 import { createRow, updateRow } from './write.ts'
@@ -82,8 +82,8 @@ export function apiOf(organisation: Organisation, userId: string): Api {
     remove: (name, id, { ifMatch } = {}) => organisation.rows.remove(name, found(name, id, ifMatch), userId),
     read: (name, id, select) => one(name, found(name, id), select),
     find(name, filter, select) {
-      const parsed = parseFilter(filter, tableOf(name), new Map())
-      checkFilter(organisation, tableOf(name), parsed, userId)
+      const table = tableOf(name)
+      const parsed = permitted(organisation, table, parseFilter(filter, table, new Map()), userId)
       return shown(name, [...matching(organisation.rows, tableOf(name), parsed)], select)
     },
     changes(name, select, { from, pageSize = PAGE_SIZE } = {}) {

@@ -1,6 +1,7 @@
 import { DataverseError } from './errors.ts'
 import type { Filter } from './filter.ts'
 import type { Organisation } from './organisation.ts'
+import type { Row } from './shelf.ts'
 import { type Column, requireTable, type Table, type TableName, type Value } from './table.ts'
 
 /** A permission as the vendor stores it: 4 is Allowed. */
@@ -57,12 +58,18 @@ export function securityOf(organisation: Organisation): SecurityControls {
     const id = rows.nextId()
     const all = new Map(Object.entries({ [`${table}id`]: id, ...values }))
     rows.insert(table, { id, values: all, targets: new Map(Object.entries(targets)) }, {}, '')
+    rows.commits.pop()
     return id
   }
-  const setPermissions: SecurityControls['setPermissions'] = (profileId, permissions) => {
-    for (const row of [...rows.all('fieldpermission')]) {
-      if (row.values.get('fieldsecurityprofileid') === profileId) rows.remove('fieldpermission', row, '')
+  // The commits are what is written about people and companies.
+  const drop = (table: TableName, which: (row: Row) => boolean) => {
+    for (const row of [...rows.all(table)].filter(which)) {
+      rows.remove(table, row, '')
+      rows.commits.pop()
     }
+  }
+  const setPermissions: SecurityControls['setPermissions'] = (profileId, permissions) => {
+    drop('fieldpermission', ({ values }) => values.get('fieldsecurityprofileid') === profileId)
     const level = (on = false) => (on ? ALLOWED : 0)
     for (const { table, column, read, create, update, unmasked = 'none' } of permissions) {
       const values = {
@@ -83,11 +90,11 @@ export function securityOf(organisation: Organisation): SecurityControls {
       const column = table.columns.get(columnName)
       if (!column) throw new Error(`the sandbox's ${name} has no column ${columnName}`)
       table.columns.set(columnName, { ...column, secured })
-      for (const row of [...rows.all('attributemaskingrule')]) {
-        const isOurs = row.values.get('entityname') === name
-        if (isOurs && row.values.get('attributelogicalname') === columnName)
-          rows.remove('attributemaskingrule', row, '')
-      }
+      drop(
+        'attributemaskingrule',
+        ({ values }) =>
+          values.get('entityname') === name && values.get('attributelogicalname') === columnName,
+      )
       if (mask) insert('attributemaskingrule', { entityname: name, attributelogicalname: columnName })
       organisation.metadataVersion += 1
     },
@@ -199,16 +206,19 @@ export function checkSecured(
   }
 }
 
-/** A query that looks at what the caller may not read is refused, or finds nothing there: see the knob. */
-export function checkFilter(
+/**
+ * The filter as the caller's query works: looking at what the caller may not read is refused, or finds nothing there,
+ * as the knob says.
+ */
+export function permitted<Query extends Filter | undefined>(
   organisation: Organisation,
   table: Table,
-  filter: Filter | undefined,
+  filter: Query,
   userId: string,
-): void {
-  if (organisation.knobs.securedFilter === 'blind') return
-  const hidden = columnsOf(filter).some((column) => !mayUse(organisation, userId, table, column, 'read'))
-  if (!hidden) return
+): Query | Filter {
+  const isHidden = (column: Column) => !mayUse(organisation, userId, table, column, 'read')
+  if (filter === undefined || !columnsOf(filter).some(isHidden)) return filter
+  if (organisation.knobs.securedFilter === 'blind') return blinded(filter, isHidden)
   throw new DataverseError(
     403,
     '0x8004f506',
@@ -216,7 +226,19 @@ export function checkFilter(
   )
 }
 
-export function columnsOf(filter: Filter | undefined): Column[] {
+function blinded(filter: Filter, isHidden: (column: Column) => boolean): Filter {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return { ...filter, left: blinded(filter.left, isHidden), right: blinded(filter.right, isHidden) }
+    case 'not':
+      return { ...filter, inner: blinded(filter.inner, isHidden) }
+    default:
+      return isHidden(filter.column) ? { kind: 'in', column: filter.column, values: [] } : filter
+  }
+}
+
+function columnsOf(filter: Filter | undefined): Column[] {
   if (filter === undefined) return []
   switch (filter.kind) {
     case 'and':

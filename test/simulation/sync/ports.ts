@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Changes as TableChanges } from '../../../src/dataverse/changes.ts'
+import type { Metadata } from '../../../src/dataverse/metadata.ts'
 import type { Rows } from '../../../src/dataverse/rows.ts'
 import type { ActivityLog } from '../../../src/marketo/activity-log.ts'
 import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'
@@ -44,9 +45,10 @@ export function dataverseFor(
         return new Map(found)
       }),
   }
-  const metadata = {
-    table: (table: 'lead' | 'contact') => wire.read(owner, () => tableOf(table)),
+  const metadata: Metadata = {
+    table: (table) => wire.read(owner, () => tableOf(table)),
     reread: async () => undefined,
+    isSecuredAs: () => wire.read(owner, () => true),
   }
   return { changes, rows, metadata }
 }
