@@ -28,24 +28,40 @@ export function writeBatch(boundary: string, parts: readonly BatchPart[]): strin
   return `${written.join('')}--${boundary}--\r\n`
 }
 
+export interface BatchReply {
+  replies: Reply[]
+  /** Ended at its first error, although it was asked to go on: what has no reply was not executed. */
+  stopped: boolean
+}
+
 /**
- * The parts of a batch reply, in the order of the requests: `expected` of them, or Unavailable.
- * Tolerant of quoted boundaries, bare line feeds and absent part headers, not of a missing end: what was
- * cut off may have been executed.
+ * The parts of a batch reply, in the order of the requests: `expected` of them, or fewer that end with an error.
+ * Anything else is Unavailable: which reply is whose cannot be told. Tolerant of quoted boundaries, bare line feeds
+ * and absent part headers, not of a missing end: what was cut off may have been executed.
+ * Source: Microsoft Learn, "Execute batch operations using the Web API" (continue on error).
  */
-export function readBatch(reply: Reply, expected: number): Reply[] {
+export function readBatch(reply: Reply, expected: number): BatchReply {
   const unreadable = (why: string) =>
     new Unavailable(`no usable answer from Dataverse: ${why}`, { vendorRequestId: reply.requestId })
   const boundary = boundaryOf(reply.contentType)
   if (boundary === undefined) throw unreadable('a batch answered without a multipart body')
   const sections = split(reply.body, boundary)
   if (sections === undefined) throw unreadable('a batch reply was cut off')
-  if (sections.length !== expected) throw unreadable(`${sections.length} batch parts, not ${expected}`)
-  return sections.map((section) => {
+  const replies = sections.map((section) => {
     const part = readPart(section, reply.requestId)
     if (part === undefined) throw unreadable('a batch part has no status line')
     return part
   })
+  const isCutShort = replies.length < expected && (replies.at(-1)?.status ?? 0) >= 400
+  if (replies.length !== expected && !isCutShort) {
+    throw unreadable(`${replies.length} batch parts, not ${expected}`)
+  }
+  return { replies, stopped: isCutShort && reply.status >= 400 }
+}
+
+/** Whether a reply, whatever its status, answers part by part. */
+export function isMultipart(reply: Reply): boolean {
+  return boundaryOf(reply.contentType) !== undefined
 }
 
 function boundaryOf(contentType: string | undefined): string | undefined {

@@ -1,11 +1,11 @@
 import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import { isVendorError, Unavailable, type VendorError } from '../errors.ts'
-import { type BatchPart, readBatch, writeBatch } from './batch.ts'
+import { type BatchPart, isMultipart, readBatch, writeBatch } from './batch.ts'
 import { type ApiRequest, SERVICE_ROOT, type Sender } from './sender.ts'
 import type { DataverseSettings } from './settings.ts'
 import type { Tokens } from './token.ts'
-import { errorOf, judge, type Reply } from './verdict.ts'
+import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
 
 export interface Batch {
   /** What the event log calls it. */
@@ -20,8 +20,11 @@ export interface Batch {
 export type PartOutcome =
   /** `waitMs` is what a throttled part asks for. */
   | { kind: 'reply'; reply: Reply; waitMs: number }
-  /** It has no reply of its own. Unless it was `sent`, it was certainly not executed. */
-  | { kind: 'no-reply'; error: VendorError; sent: boolean }
+  /**
+   * It has no reply of its own. Unless it was `sent`, it was certainly not executed. `skipped`: the batch ended at an
+   * error before it. `unreadable`: there was a reply to the batch that cannot be taken apart; a smaller one may be.
+   */
+  | { kind: 'no-reply'; error: VendorError; sent: boolean; why?: 'skipped' | 'unreadable' }
 
 export interface Client {
   /**
@@ -30,7 +33,10 @@ export interface Client {
    * after a 401.
    */
   send(request: ApiRequest, call: CallContext): Promise<Reply>
-  /** One $batch with continue-on-error: one reply for each part, in order, whatever its status but 429. */
+  /**
+   * Reads in one $batch with continue-on-error, and in smaller ones where that is not answered part by part: one
+   * reply for each part, in order, whatever its status but 429.
+   */
   batch(batch: Batch, call: CallContext): Promise<readonly Reply[]>
   /** The same for writes: one outcome for each part, in order, and nothing is thrown. */
   attempt(batch: Batch, call: CallContext): Promise<PartOutcome[]>
@@ -83,19 +89,34 @@ export function createClient(options: {
     const startedAtMs = clock.now()
     const boundary = `batch_${random.uuid()}`
     const timeoutMs = batch.paced ? settings.bulkTimeoutMs : settings.callTimeoutMs
+    const request = { ...batchRequest(batch, boundary), timeoutMs, understands: isMultipart }
+    let reply: Reply | undefined
     try {
-      const reply = await deliver({ ...batchRequest(batch, boundary), timeoutMs }, call, delivery)
-      return readBatch(reply, batch.parts.length).map((part) => {
+      reply = await deliver(request, call, delivery)
+      const { replies, stopped } = readBatch(reply, batch.parts.length)
+      const answered = replies.map((part): PartOutcome => {
         const throttled = judge(part).kind === 'throttled'
         return { kind: 'reply', reply: part, waitMs: throttled ? sender.learn(part, startedAtMs) : 0 }
       })
+      const error = unavailable(reply, 'a batch ended at its first error')
+      const rest: PartOutcome = stopped
+        ? { kind: 'no-reply', error, sent: false, why: 'skipped' }
+        : { kind: 'no-reply', error, sent: true }
+      return [...answered, ...batch.parts.slice(replies.length).map(() => rest)]
     } catch (error) {
       if (!isVendorError(error)) throw error
-      return batch.parts.map(() => ({ kind: 'no-reply', error, sent: delivery.sent }))
+      const isUnreadable = reply !== undefined && isMultipart(reply)
+      const lost: PartOutcome = {
+        kind: 'no-reply',
+        error,
+        sent: delivery.sent,
+        ...(isUnreadable && { why: 'unreadable' }),
+      }
+      return batch.parts.map(() => lost)
     }
   }
 
-  const attempt: Client['attempt'] = async (batch, call) => {
+  const once: Client['attempt'] = async (batch, call) => {
     const delivery: Delivery = { sent: false }
     const outcomes = await post(batch, call, delivery)
     // The token may have ended while the batch was at work; a part that it stopped was not executed.
@@ -107,20 +128,52 @@ export function createClient(options: {
     return outcomes
   }
 
+  /** What a batch that ended at an error has not come to is sent in the next one: each brings some answers. */
+  const attempt: Client['attempt'] = async (batch, call) => {
+    const outcomes = await once(batch, call)
+    for (let left = settings.batchSplitsMax; left > 0; left -= 1) {
+      const from = outcomes.findIndex(isSkipped)
+      if (from < 0) break
+      const parts = batch.parts.slice(from)
+      outcomes.splice(from, parts.length, ...(await once({ ...batch, parts }, call)))
+    }
+    return outcomes
+  }
+
   return {
     send: (request, call) => deliver(request, call, { sent: false }),
     attempt,
     async batch(batch, call) {
-      const outcomes = await attempt(batch, call)
-      return outcomes.map((outcome) => {
-        if (outcome.kind === 'no-reply') throw outcome.error
-        const { reply, waitMs } = outcome
-        const verdict = judge(reply)
-        if (verdict.kind === 'throttled') throw errorOf(verdict, reply, waitMs)
-        return reply
-      })
+      const replies: Reply[] = []
+      let size = batch.parts.length
+      while (replies.length < batch.parts.length) {
+        const parts = batch.parts.slice(replies.length, replies.length + size)
+        const outcomes = await attempt({ ...batch, parts }, call)
+        const before = replies.length
+        for (const outcome of outcomes) {
+          if (outcome.kind === 'no-reply') break
+          const verdict = judge(outcome.reply)
+          if (verdict.kind === 'throttled') throw errorOf(verdict, outcome.reply, outcome.waitMs)
+          replies.push(outcome.reply)
+        }
+        if (replies.length - before === parts.length) continue
+        const [first] = outcomes
+        const isHopeless = !isUnreadable(first) || parts.length === 1
+        if (first?.kind === 'no-reply' && isHopeless) throw first.error
+        size = Math.ceil(parts.length / 2)
+      }
+      return replies
     },
   }
+}
+
+function isSkipped(outcome: PartOutcome): boolean {
+  return outcome.kind === 'no-reply' && outcome.why === 'skipped'
+}
+
+/** Smaller batches may be answered readably. */
+export function isUnreadable(outcome: PartOutcome | undefined): boolean {
+  return outcome?.kind === 'no-reply' && outcome.why === 'unreadable'
 }
 
 /** How far one request came. */

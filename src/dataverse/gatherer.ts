@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Rejected } from '../errors.ts'
 import { type Caller, createGathering, halvesOf, whileAnybodyWaits } from '../gathering.ts'
 import type { BatchPart } from './batch.ts'
-import type { Client, PartOutcome } from './client.ts'
+import { type Client, isUnreadable, type PartOutcome } from './client.ts'
 import type { Limiter } from './limiter.ts'
 import type { DataverseSettings } from './settings.ts'
 
@@ -47,6 +47,7 @@ async function sendAll(
     const outcomes = await whileAnybodyWaits(present, (signal) =>
       room.client.attempt({ name: 'gathered people', parts, paced: true }, { signal, ...(lane && { lane }) }),
     )
+    if (outcomes.some(isUnreadable)) room.limiter.learn({ kind: 'slow', operations: parts.length })
     if (!isSplittable || !outcomes.every(isRefusedUnread)) return serveEach(present, outcomes)
   }
   await Promise.all(halvesOf(present).map((some) => sendAll(room, some, lane)))

@@ -3,15 +3,15 @@ import { parseObject } from '../shape.ts'
 import type { PartOutcome } from './client.ts'
 import type { Update, UpdateResult } from './rows.ts'
 import { seenRow } from './seen-row.ts'
-import { errorOf, judge, type Reply, rejected, vendorError } from './verdict.ts'
+import { errorOf, isAboutEveryRow, judge, type Reply, rejected, vendorError } from './verdict.ts'
 
 /** What one part of a batch of updates means for its row. `resendAfterMs` where Dataverse names no time. */
 export function updateResult(outcome: PartOutcome, update: Update, resendAfterMs: number): UpdateResult {
   if (outcome.kind === 'no-reply') return unanswered(outcome.error, outcome.sent, resendAfterMs)
   const { reply, waitMs } = outcome
   const verdict = judge(reply)
-  // A token stops an operation before it begins, and says nothing about the row.
-  if (verdict.kind === 'token-refused') return { kind: 'unsent', retryAfterMs: resendAfterMs }
+  // A token, and what concerns the whole organisation, stops an operation before it begins and says nothing of the row.
+  if (isAboutEveryRow(verdict)) return { kind: 'unsent', retryAfterMs: resendAfterMs }
   const error = errorOf(verdict, reply, waitMs)
   if (error === undefined) return answered(reply, update)
   if (error instanceof Unavailable) return unanswered(error, !wasRolledBack(reply), resendAfterMs)

@@ -1,14 +1,14 @@
 import type { CallContext } from '../abort.ts'
 import { Rejected, Unauthorized } from '../errors.ts'
 import type { BatchPart } from './batch.ts'
-import type { Client, PartOutcome } from './client.ts'
+import { type Client, isUnreadable, type PartOutcome } from './client.ts'
 import type { Limiter } from './limiter.ts'
 import type { Selects, Update, UpdateResult } from './rows.ts'
 import { isEtag } from './seen-row.ts'
 import type { DataverseSettings } from './settings.ts'
 import { rowPath, selectsOf } from './table.ts'
 import { updateResult } from './update-result.ts'
-import { errorOf, judge } from './verdict.ts'
+import { errorOf, isAboutEveryRow, judge } from './verdict.ts'
 
 interface Planned {
   index: number
@@ -47,6 +47,8 @@ export async function updateRows(
     }
     const parts = group.map(({ part }) => part)
     const outcomes = await client.attempt({ name: 'update rows', parts, paced: true }, call)
+    // The next batches are smaller, until the row that makes them unreadable stands alone.
+    if (outcomes.some(isUnreadable)) limiter.learn({ kind: 'slow', operations: parts.length })
     if (nothingKnown) throwIfInVain(outcomes, call)
     if (group.length > 1 && splitsLeft > 0 && outcomes.every(isRefusedUnread)) {
       splitsLeft -= 1
@@ -102,7 +104,7 @@ function throwIfInVain(outcomes: readonly PartOutcome[], call: CallContext): voi
 function errorIn(outcome: PartOutcome) {
   if (outcome.kind === 'no-reply') return outcome.error
   const verdict = judge(outcome.reply)
-  return verdict.kind === 'token-refused' ? errorOf(verdict, outcome.reply, 0) : undefined
+  return isAboutEveryRow(verdict) ? errorOf(verdict, outcome.reply, 0) : undefined
 }
 
 function isRefusedUnread(outcome: PartOutcome): boolean {
@@ -111,6 +113,6 @@ function isRefusedUnread(outcome: PartOutcome): boolean {
 
 function holdsBack(outcome: PartOutcome): boolean {
   if (outcome.kind === 'no-reply') return !(outcome.error instanceof Rejected)
-  const { kind } = judge(outcome.reply)
-  return kind === 'throttled' || kind === 'token-refused'
+  const verdict = judge(outcome.reply)
+  return verdict.kind === 'throttled' || isAboutEveryRow(verdict)
 }

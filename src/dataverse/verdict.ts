@@ -1,7 +1,7 @@
 import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, asString, parseObject } from '../shape.ts'
 import { wordsOf } from '../vendor-words.ts'
-import { meaningOf, normalCode } from './codes.ts'
+import { classOf, meaningOf, normalCode } from './codes.ts'
 import { explainRefusal, isMissingTable } from './refusal.ts'
 
 /** A reply of Dataverse, alone or as one part of a batch. */
@@ -85,6 +85,12 @@ function byStatus(status: number, code: string | undefined, message: string): Ve
   if (status === 404 && code === undefined) return { kind: 'unknown', why: 'HTTP 404 without a code' }
   if (status >= 400 && status < 500 && status !== 408) return { kind: 'refused', vendorCode: code, message }
   return { kind: 'unknown', why: `HTTP ${status}${code === undefined ? '' : `, ${code}`}` }
+}
+
+/** Whether no other row would fare better: an operator must act, and nobody's data is at fault. */
+export function isAboutEveryRow(verdict: Verdict): boolean {
+  if (verdict.kind === 'token-refused') return true
+  return verdict.kind === 'forbidden' && (!verdict.vendorCode || classOf(verdict.vendorCode) === 'operator')
 }
 
 /** The error that a verdict stands for; undefined for an answer. `retryAfterMs` is for the throttled. */

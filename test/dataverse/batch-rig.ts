@@ -34,7 +34,7 @@ export interface PartAnswer {
 }
 
 /** A multipart reply; a string is a whole body, such as one that was cut. */
-export function multipart(answers: readonly PartAnswer[], cutAt?: number): Answer {
+export function multipart(answers: readonly PartAnswer[], cutAt?: number, status = 200): Answer {
   const sections = answers.map(({ status, body, headers = {} }) =>
     [
       '--batchresponse_t',
@@ -50,7 +50,7 @@ export function multipart(answers: readonly PartAnswer[], cutAt?: number): Answe
   )
   const text = `${sections.join('')}--batchresponse_t--\r\n`
   return (response) => {
-    response.writeHead(200, { 'content-type': 'multipart/mixed; boundary=batchresponse_t' })
+    response.writeHead(status, { 'content-type': 'multipart/mixed; boundary=batchresponse_t' })
     response.end(text.slice(0, cutAt))
   }
 }

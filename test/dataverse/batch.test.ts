@@ -57,7 +57,7 @@ const readable: [string, Reply][] = [
 
 for (const [name, given] of readable) {
   test(`a batch reply ${name} is read`, () => {
-    assert.deepEqual(readBatch(given, 2), expected)
+    assert.deepEqual(readBatch(given, 2), { replies: expected, stopped: false })
   })
 }
 
@@ -65,7 +65,7 @@ const whole = body.join('\r\n')
 const unreadable: [string, Reply, number][] = [
   ['cut before its end', reply(whole.slice(0, whole.lastIndexOf('--batchresponse_c1--'))), 2],
   ['cut inside its end', reply(whole.slice(0, whole.lastIndexOf('--'))), 2],
-  ['with a part too few', reply(whole), 3],
+  ['with a part too few, and no error at its end', reply(whole.replace('412', '200')), 3],
   ['with a part too many', reply(whole), 1],
   ['that is plain JSON', reply('{"value":[]}', 'application/json'), 1],
   ['without a boundary', reply(whole, 'multipart/mixed'), 2],
@@ -81,6 +81,12 @@ for (const [name, given, count] of unreadable) {
     )
   })
 }
+
+test('a batch reply that ends with an error is read as far as it goes, and proves nothing was executed by its status', () => {
+  const ended = reply(whole)
+  assert.deepEqual(readBatch(ended, 3), { replies: expected, stopped: false })
+  assert.deepEqual(readBatch({ ...ended, status: 412 }, 3), { replies: expected, stopped: true })
+})
 
 test('a batch is written with CRLF, one section for each part, and an end', () => {
   const text = writeBatch('batch_7f', [

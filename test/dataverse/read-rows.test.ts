@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { RecordRef } from '../../src/dataverse/records.ts'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
-import { eachPart, guid, multipart, type PartAnswer, refused, rowOf, rowsAgainst } from './batch-rig.ts'
+import {
+  eachPart,
+  guid,
+  multipart,
+  type Part,
+  type PartAnswer,
+  partsOf,
+  refused,
+  rowOf,
+  rowsAgainst,
+} from './batch-rig.ts'
 import { type Answer, call, inTurn, refusal } from './rig.ts'
 
 const selects = { lead: ['lastname', 'a b\r\n'], contact: [] }
@@ -76,7 +86,7 @@ for (const [name, answer, thrown] of bad) {
 const whole: [string, Answer, Thrown][] = [
   ['throttled', refusal(429, '0x80072326', 'x', { 'retry-after': '9' }), Busy],
   ['cut off', multipart([refused(404, '0x80040217')], 60), Unavailable],
-  ['short of a part', multipart([refused(404, '0x80040217')]), Unavailable],
+  ['short of parts, without an error', multipart([]), Unavailable],
   ['HTML with status 200', (response) => response.writeHead(200).end('<html>'), Unavailable],
   ['a missing row', refusal(404, '0x80040217', 'x'), Unavailable],
 ]
@@ -107,4 +117,45 @@ test('a thousand rows of 40 full columns fit into one reply', async () => {
   const refs = Array.from({ length: 1_000 }, (_, count): RecordRef => ({ table: 'lead', id: guid(count) }))
   assert.equal((await rig.rows.readRows(refs, selects, call)).size, 1_000)
   assert.equal(rig.server.seen.length, 1)
+})
+
+/** A server that ends a batch at its first error although it was asked to go on, with that error's status or 200. */
+function stopping(answerOf: (part: Part) => PartAnswer, status: 'own' | 200): Answer {
+  return (response, seen) => {
+    const answers = partsOf(seen.body).map(answerOf)
+    const at = answers.findIndex((answer) => answer.status >= 400)
+    const given = at < 0 ? answers : answers.slice(0, at + 1)
+    multipart(
+      given,
+      undefined,
+      status === 'own' && at >= 0 ? (answers[at]?.status ?? 400) : 200,
+    )(response, seen)
+  }
+}
+
+for (const status of ['own', 200] as const) {
+  test(`rows are all read where a batch ends at each row that is not there, with status ${status}`, async () => {
+    const isThere = ({ path }: Part) => !/0000000[147]\)/.test(path)
+    await using rig = await rowsAgainst(
+      stopping((part) => (isThere(part) ? rowOf(part) : refused(404, '0x80040217')), status),
+    )
+    const refs = [1, 2, 3, 4, 5, 6, 7, 8].map((count): RecordRef => ({ table: 'lead', id: guid(count) }))
+    const rows = await rig.rows.readRows(refs, selects, call)
+    assert.deepEqual(
+      [...rows.keys()],
+      [2, 3, 5, 6, 8].map((count) => `lead:${guid(count)}`),
+    )
+    assert.ok(rig.server.seen.length <= 12, String(rig.server.seen.length))
+  })
+}
+
+test('rows are read although one batch in two cannot be taken apart', async () => {
+  const garbled: Answer = (response, seen) => {
+    const parts = partsOf(seen.body)
+    if (parts.length <= 2) return served(response, seen)
+    multipart(parts.slice(1).map((part) => rowOf(part)))(response, seen)
+  }
+  await using rig = await rowsAgainst(garbled)
+  const refs = [1, 2, 3, 4, 5, 6, 7].map((count): RecordRef => ({ table: 'lead', id: guid(count) }))
+  assert.equal((await rig.rows.readRows(refs, selects, call)).size, 7)
 })

@@ -56,7 +56,7 @@ test('with continue-on-error every part is answered in order and the whole is 20
   )
   assert.equal(answer.status, 200)
   assert.match(answer.headers.get('content-type') ?? '', /^multipart\/mixed; boundary=batchresponse_/)
-  assert.deepEqual(statuses(answer.text), [204, 412, 200, 400, 204])
+  assert.deepEqual(statuses(answer.text), [204, 412, 200, 404, 204])
   assert.equal(client.sandbox.dataverse.calls.at(-1)?.operations, 5)
 })
 

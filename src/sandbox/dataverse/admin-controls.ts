@@ -19,6 +19,15 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
       ...optional(body, 'executionMsPerWindow', number),
       ...optional(body, 'concurrentMax', number),
     }),
+  'plug-in': (sandbox, { table, column, value, message, ...more }) =>
+    sandbox.addPlugIn({
+      table: tableOf(table),
+      column: text(column),
+      value: value === null || typeof value === 'number' || typeof value === 'boolean' ? value : text(value),
+      message: text(message),
+      ...optional(more, 'traceLength', number),
+      ...optional(more, 'code', text),
+    }),
   'duplicate-rules': (sandbox, { on, delayMs = 0 }) => sandbox.setDuplicateRules(flag(on), number(delayMs)),
 
   seed: (sandbox, { table, columns }) => ({ id: sandbox.seed(tableOf(table), record(columns)) }),

@@ -15,6 +15,8 @@ export interface BatchWork {
   /** Hears the position of each operation before it is carried out, and may refuse it. */
   before(part: number): void
   atomically<T>(work: () => T): T
+  /** The wish to go on after an error is not heard. */
+  stops: boolean
 }
 
 /** How many operations the body holds; 0 when it cannot be read. */
@@ -32,7 +34,7 @@ export function runBatch(request: Request, work: BatchWork): Reply {
   if (flatten(parts).length > OPERATIONS_MAX) {
     throw payloadError('$batch', `The batch holds more than the maximum of ${OPERATIONS_MAX} operations.`)
   }
-  const goOn = preferences(request.headers).has('odata.continue-on-error')
+  const goOn = !work.stops && preferences(request.headers).has('odata.continue-on-error')
   const boundary = `batchresponse_${randomUUID()}`
   const out: string[] = []
   let status = 200

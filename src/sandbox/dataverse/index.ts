@@ -77,6 +77,10 @@ function controls(
     setDuplicateRules(on, delayMs = 0) {
       organisation.duplicateRules = { on, delayMs }
     },
+    addPlugIn: (plugIn) => void organisation.plugIns.push(plugIn),
+    removePlugIns() {
+      organisation.plugIns.length = 0
+    },
     setLimits(limits) {
       protection.limits = { ...protection.limits, ...limits }
     },

@@ -16,6 +16,8 @@ export interface Knobs {
   zeroCodes: boolean
   /** HTTP status for an entity set that is not there: 404 in most recordings, 400 in one. */
   unknownSetStatus: number
+  /** A $batch ends at its first error although it was asked to go on, as behind some gateways. */
+  batchStops: boolean
   /** `x-ms-dop-hint`: recordings show 4 and 48. */
   dopHint: number
   /** A query by a secured column that the caller may not read is refused, or finds nothing there. */
@@ -32,12 +34,13 @@ export const STOCK_KNOBS: Knobs = {
   recycleBin: true,
   zeroCodes: false,
   unknownSetStatus: 404,
+  batchStops: false,
   dopHint: 4,
   securedFilter: 'refuse',
 }
 
 const NUMBERS = ['trackingDays', 'expiredStatus', 'repeatedVersions', 'unknownSetStatus', 'dopHint'] as const
-const FLAGS = ['mergeFillsBlanks', 'recycleBin', 'zeroCodes'] as const
+const FLAGS = ['mergeFillsBlanks', 'recycleBin', 'zeroCodes', 'batchStops'] as const
 
 /** Throws a sentence for what is no knob or no value of one. */
 export function checkKnobs(wanted: Readonly<Record<string, unknown>>): Partial<Knobs> {

@@ -1,4 +1,5 @@
 import { type Knobs, STOCK_KNOBS } from './knobs.ts'
+import type { PlugIn } from './plug-in.ts'
 import { type NewRow, Rows, type RowsOptions } from './rows.ts'
 import { ADMINISTRATORS, freshSecurity, type Security } from './security.ts'
 import { stockTables, type Tables, type Value } from './table.ts'
@@ -11,6 +12,8 @@ export interface Organisation {
   /** Origin of the Web API, without a trailing slash. */
   origin: string
   duplicateRules: { on: boolean; delayMs: number }
+  /** In the order in which they were registered. */
+  plugIns: PlugIn[]
   knobs: Knobs
   security: Security
   /** Moves with every change of the schema: the annotation globalmetadataversion. */
@@ -32,6 +35,7 @@ export function openOrganisation(options: OrganisationOptions = {}): Organisatio
     ids: stockIds(),
     origin: 'http://sandbox',
     duplicateRules: { on: false, delayMs: 0 },
+    plugIns: [],
     knobs: { ...STOCK_KNOBS, ...options.knobs },
     security: freshSecurity(),
     metadataVersion: 107_932_318,
@@ -45,6 +49,7 @@ export function resetOrganisation(organisation: Organisation, options: Organisat
   organisation.rows.clear()
   organisation.tables = stockTables()
   organisation.duplicateRules = { on: false, delayMs: 0 }
+  organisation.plugIns = []
   organisation.knobs = { ...STOCK_KNOBS, ...options.knobs }
   organisation.security = freshSecurity()
   organisation.metadataVersion += 1

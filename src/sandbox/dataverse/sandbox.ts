@@ -6,6 +6,7 @@ import type { Human } from './human.ts'
 import type { Knobs } from './knobs.ts'
 import type { Limits } from './limits.ts'
 import type { Organisation, StockIds } from './organisation.ts'
+import type { PlugIn } from './plug-in.ts'
 import type { Schema } from './schema.ts'
 import type { SecurityControls } from './security.ts'
 import type { TableName } from './table.ts'
@@ -29,6 +30,9 @@ export interface DataverseSandbox extends Human, Schema, SecurityControls {
   bend(bend: Bend): void
   /** `delayMs` lies between the check and the insert. */
   setDuplicateRules(on: boolean, delayMs?: number): void
+  /** It stays until `reset`. */
+  addPlugIn(plugIn: PlugIn): void
+  removePlugIns(): void
   setLimits(limits: Partial<Limits>): void
   /** The row version moves, no column does. */
   touch(table: TableName, id: string): void

@@ -118,7 +118,8 @@ export class DataverseServer {
       if (request.path === '') throw unknownSegment('')
       if (isBatch(request.path)) {
         const atomically = <T>(work: () => T) => organisation.rows.atomically(work)
-        return runBatch(request, { operate: (part) => this.#checked(part), atomically, before })
+        const stops = organisation.knobs.batchStops
+        return runBatch(request, { operate: (part) => this.#checked(part), atomically, before, stops })
       }
       const { delayMs } = organisation.duplicateRules
       if (checkDuplicates(organisation, request) && delayMs > 0) await delay(delayMs)

@@ -2,6 +2,7 @@ import { idTaken, keyTaken, requiredMissing } from './errors.ts'
 import { sameKeyValue } from './find.ts'
 import type { Organisation } from './organisation.ts'
 import type { Payload } from './payload.ts'
+import { runPlugIns } from './plug-in.ts'
 import type { Row } from './shelf.ts'
 import type { Table, Value } from './table.ts'
 import { settleState, wholeSeconds } from './validate.ts'
@@ -34,6 +35,7 @@ export function createRow(organisation: Organisation, table: Table, payload: Pay
   compute(organisation, table, values, targets)
   for (const [name, value] of values) if (value === null) values.delete(name)
   checkRequired(table, values)
+  runPlugIns(organisation, table, values)
   checkKeys(organisation, table, id, values)
   return rows.insert(table.name, { id, values, targets }, written, userId)
 }
@@ -65,6 +67,7 @@ export function updateRow(
   const targets = new Map([...row.targets, ...payload.targets])
   compute(organisation, table, after, targets)
   checkRequired(table, after)
+  runPlugIns(organisation, table, after)
   checkKeys(organisation, table, row.id, after)
   return rows.update(table.name, row, { values: after, targets }, Object.fromEntries(payload.values), userId)
 }
