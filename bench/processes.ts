@@ -91,7 +91,9 @@ function startArguments(): string[] {
 
 /** The flags alone. */
 export function startFlags(): string[] {
-  return startArguments().filter((argument) => argument.startsWith('--'))
+  return startArguments().filter(
+    (argument) => argument.startsWith('--') && !argument.startsWith('--env-file'),
+  )
 }
 
 async function isReady(url: string): Promise<boolean> {

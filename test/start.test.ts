@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import packageJson from '../package.json' with { type: 'json' }
 import { toConfig } from '../src/config.ts'
 import { createLog } from '../src/log.ts'
 import { createService } from '../src/service.ts'
+
+const run = promisify(execFile)
+const repository = fileURLToPath(new URL('..', import.meta.url))
 
 const PEM =
   '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n'
@@ -28,4 +35,32 @@ test('a start that fails leaves the store free for the next one', async () => {
   assert.ok(typeof first === 'string', 'the credential was usable')
   assert.equal(await start().catch((error: unknown) => String(error)), first)
   await rm(directory, { recursive: true })
+})
+
+test('npm start, the documented start and the image run the same command', async () => {
+  const read = (path: string) => readFile(join(repository, path), 'utf8')
+  const { start } = packageJson.scripts
+  assert((await read('README.md')).includes(`\`node_modules/.bin/${start}\``), 'README')
+  const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(await read('Dockerfile')) ?? []
+  assert.equal(JSON.parse(command).join(' '), start, 'Dockerfile')
+  assert.match(await read('.env.example'), /start with: npm start\n/)
+})
+
+test('the start reads .env where there is one, and what the environment sets wins', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'sync-person-env-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const [, ...args] = packageJson.scripts.start.split(' ')
+  const complaints = async (env: NodeJS.ProcessEnv) => {
+    const command = [...args.slice(0, -1), resolve(repository, args.at(-1) ?? '')]
+    const ended = run(process.execPath, command, { cwd: directory, env })
+    return ended.then(
+      () => assert.fail('it started'),
+      ({ stderr }: { stderr: string }) => stderr,
+    )
+  }
+  assert.match(await complaints({}), /^API_KEYS is missing/m)
+  await writeFile(join(directory, '.env'), `API_KEYS=test:${'k'.repeat(32)}\nPORT=none\nLOG_LEVEL=loud\n`)
+  const withFile = await complaints({ LOG_LEVEL: 'info' })
+  assert.doesNotMatch(withFile, /API_KEYS is missing|LOG_LEVEL/)
+  assert.match(withFile, /^PORT is/m)
 })

@@ -119,10 +119,17 @@ function nameRequests(app: FastifyInstance): void {
   })
 }
 
-/** One line an answer. The route's pattern stands for the URL, which may hold a person's data. */
+/** Asked every few seconds by orchestrators and Prometheus: what they see is logged where it happens. */
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics'])
+
+/**
+ * One line an answer, of probes at level debug unless a key is refused. The route's pattern stands for the URL, which
+ * may hold a person's data.
+ */
 function logAnswers(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info({
+    const isProbe = PROBES.has(request.routeOptions.url ?? '') && reply.statusCode !== 401
+    request.log[isProbe ? 'debug' : 'info']({
       event: 'request-answered',
       method: request.method,
       route: request.routeOptions.url ?? 'unmatched',

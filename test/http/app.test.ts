@@ -134,7 +134,7 @@ test('no line holds a key, an e-mail, a name or a query, wherever a caller puts 
 
 test('each answer is one line with its request id, route pattern, status and duration', async (t) => {
   const { app, log } = await createEdge(t)
-  const { headers } = await app.inject({ url: '/livez?x=1' })
+  const { headers } = await app.inject({ url: '/openapi.json?x=1' })
   const lines = log()
     .trim()
     .split('\n')
@@ -147,7 +147,27 @@ test('each answer is one line with its request id, route pattern, status and dur
     event: 'request-answered',
     requestId: headers['x-request-id'],
     method: 'GET',
-    route: '/livez',
+    route: '/openapi.json',
     status: 200,
   })
+})
+
+test('probes are logged at level debug, a refused key at level info', async (t) => {
+  const { app, log } = await createEdge(t)
+  for (const url of ['/livez', '/readyz', '/metrics']) await app.inject({ url, headers: WITH_KEY })
+  await app.inject({ url: '/metrics' })
+  const answered = log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ event }) => event === 'request-answered')
+  assert.deepEqual(
+    answered.map(({ level, route, status }) => [level, route, status]),
+    [
+      ['debug', '/livez', 200],
+      ['debug', '/readyz', 200],
+      ['debug', '/metrics', 200],
+      ['info', '/metrics', 401],
+    ],
+  )
 })
