@@ -74,11 +74,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
-    ...['type:clock', 'errors', 'retry', 'abort', 'exchange', 'event-log', 'gathering', 'shape', 'quota'],
+    ...[
+      'type:clock',
+      'errors',
+      'retry',
+      'abort',
+      'divide',
+      'exchange',
+      'event-log',
+      'gathering',
+      'shape',
+      'quota',
+    ],
     ...['retry-after', 'vendor-words', '@azure/msal-node', 'type:undici'],
   ],
   marketo: [
-    ...['type:clock', 'errors', 'abort', 'exchange', 'event-log', 'gathering', 'shape', 'quota'],
+    ...['type:clock', 'errors', 'abort', 'divide', 'exchange', 'event-log', 'gathering', 'shape', 'quota'],
     ...['retry-after', 'vendor-words', 'type:undici'],
   ],
   'vendor-words': [],
@@ -91,6 +102,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What both vendors' limiters are made of.
   quota: ['type:abort', 'type:clock', 'errors', 'event-log'],
   clock: [],
+  divide: [],
   errors: [],
   'event-log': [],
   exchange: ['abort', 'undici'],

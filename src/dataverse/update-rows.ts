@@ -1,4 +1,5 @@
 import type { CallContext } from '../abort.ts'
+import { halves, type Sent, sendDivided } from '../divide.ts'
 import { Rejected, Unauthorized } from '../errors.ts'
 import type { BatchPart } from './batch.ts'
 import { type Client, isUnreadable, type PartOutcome } from './client.ts'
@@ -36,33 +37,23 @@ export async function updateRows(
     results.set(index, part)
     return []
   })
-  const queue: Planned[][] = planned.length === 0 ? [] : [planned]
-  let splitsLeft = settings.batchSplitsMax
   let nothingKnown = true
-  for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-    const size = limiter.pace.batchSize
-    if (group.length > size) {
-      queue.unshift(group.slice(0, size), group.slice(size))
-      continue
-    }
+  const send = async (group: readonly Planned[], mayDivide: boolean): Promise<Sent<Planned>> => {
     const parts = group.map(({ part }) => part)
     const outcomes = await client.attempt({ name: 'update rows', parts, paced: true }, call)
     // The next batches are smaller, until the row that makes them unreadable stands alone.
     if (outcomes.some(isUnreadable)) limiter.learn({ kind: 'slow', operations: parts.length })
     if (nothingKnown) throwIfInVain(outcomes, call)
-    if (group.length > 1 && splitsLeft > 0 && outcomes.every(isRefusedUnread)) {
-      splitsLeft -= 1
-      const half = Math.ceil(group.length / 2)
-      queue.unshift(group.slice(0, half), group.slice(half))
-      continue
-    }
+    if (group.length > 1 && mayDivide && outcomes.every(isRefusedUnread)) return halves(group)
     nothingKnown = false
     for (const [at, { index, update }] of group.entries()) {
       const outcome = outcomes[at]
       if (outcome) results.set(index, updateResult(outcome, update, settings.resendAfterMs))
     }
-    if (outcomes.some(holdsBack)) break
+    return outcomes.some(holdsBack) ? 'stop' : 'done'
   }
+  const sizeMax = () => limiter.pace.batchSize
+  await sendDivided([planned], { sizeMax, splitsMax: settings.batchSplitsMax, send })
   const retryAfterMs = Math.max(limiter.pausedForMs, settings.resendAfterMs)
   return updates.map((_, index) => results.get(index) ?? { kind: 'unsent', retryAfterMs })
 }

@@ -1,6 +1,7 @@
 import type { CallContext } from '../abort.ts'
 import { type BulkWrite, writeInBatches } from './bulk-write.ts'
 import type { Client } from './client.ts'
+import { RefusedCalls } from './refused-calls.ts'
 import type { MarketoSettings } from './settings.ts'
 import type { WriteResult } from './sync-leads.ts'
 import { writeDate } from './wire-values.ts'
@@ -27,6 +28,7 @@ export interface ActivityLog {
 
 export function createActivityLog(options: { client: Client; settings: MarketoSettings }): ActivityLog {
   const { client, settings } = options
+  const room = { client, settings, refusedCalls: new RefusedCalls(settings) }
   return {
     add(activities, call) {
       const write: BulkWrite<CustomActivity> = {
@@ -49,7 +51,7 @@ export function createActivityLog(options: { client: Client; settings: MarketoSe
         read: ({ status }, { marketoId }) =>
           status === 'added' ? { kind: 'created', marketoId } : undefined,
       }
-      return writeInBatches(client, settings, write, call)
+      return writeInBatches(room, write, call)
     },
   }
 }

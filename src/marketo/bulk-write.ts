@@ -1,12 +1,14 @@
 import type { CallContext } from '../abort.ts'
-import { Busy, type FailureDetail, Rejected, Unauthorized, Unavailable } from '../errors.ts'
+import { Busy, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, type JsonObject } from '../shape.ts'
 import type { Client } from './client.ts'
-import { explainRecord, isPassing } from './refusal.ts'
+import { explainRecord, isPassing, tooLarge, unusableFields } from './refusal.ts'
+import type { RefusedCalls } from './refused-calls.ts'
 import type { WriteRequest } from './sender.ts'
 import type { MarketoSettings } from './settings.ts'
 import type { WriteResult } from './sync-leads.ts'
-import { type Answer, firstReason, unavailable } from './verdict.ts'
+import { type Answer, firstReason } from './verdict.ts'
+import { readId } from './wire-values.ts'
 
 export interface BulkWrite<Input> {
   request: Omit<WriteRequest, 'json' | 'timeoutMs'>
@@ -15,8 +17,12 @@ export interface BulkWrite<Input> {
   inputs: readonly Input[]
   /** What is sent for one input. */
   encode(input: Input): JsonObject
-  /** What became of one that was not skipped; undefined = cannot be read. Throws when it is about another one. */
-  read(item: JsonObject, input: Input, requestId: string | undefined): WriteResult | undefined
+  /** What became of one that was not skipped; undefined = cannot be read. */
+  read(item: JsonObject, input: Input): WriteResult | undefined
+  /** The id by which a result names the record that it is about. Absent: results have ids of something else. */
+  idOf?(input: Input): number | undefined
+  /** See DividedCalls. */
+  fieldsOf?(input: Input): readonly string[]
   /** The member in which Marketo says why one was skipped. */
   reasons: 'reasons' | 'errors'
 }
@@ -27,89 +33,98 @@ interface Entry<Input> {
   text: string
 }
 
-type Unsent = Extract<WriteResult, { kind: 'unsent' }>
-
-/** What became of one call. `held`: what becomes of the calls after it, which are not made. */
-interface Outcome {
-  results: readonly WriteResult[]
-  held?: Unsent
-}
-
 /**
- * One result per input, in order, from calls of at most 300 records and 1 MB, one after the other.
- * After a call without a usable answer the rest is not sent: what Marketo did is to be found out first.
- * Throws Unauthorized, and only when nothing was sent before.
+ * One result per input, in order, from calls of at most 300 records and 1 MB, one after the other; one that Marketo
+ * refuses as a whole is divided. After a call without any usable answer the rest is not sent: what Marketo did is to
+ * be found out first. Throws Unauthorized, and only when nothing was sent before.
  */
 export async function writeInBatches<Input>(
-  client: Client,
-  settings: MarketoSettings,
+  room: { client: Client; settings: MarketoSettings; refusedCalls: RefusedCalls },
   write: BulkWrite<Input>,
   call: CallContext,
 ): Promise<WriteResult[]> {
-  const results = write.inputs.map((): WriteResult => ({ kind: 'refused', detail: tooLarge }))
-  const attempt = async (batch: readonly Entry<Input>[], turn: number, held?: Unsent): Promise<Outcome> => {
-    if (held !== undefined) return halted(batch, held.retryAfterMs)
-    try {
-      return await send(client, settings, write, batch, call)
-    } catch (error) {
-      if (turn > 0 && error instanceof Unauthorized) return halted(batch, settings.unsentRetryMs)
-      throw error
-    }
-  }
-  let held: Unsent | undefined
-  for (const [turn, batch] of batchesOf(write, settings).entries()) {
-    const outcome = await attempt(batch, turn, held)
-    held ??= outcome.held
-    for (const [at, { index }] of batch.entries()) results[index] = outcome.results[at] ?? { kind: 'unknown' }
-  }
-  return results
+  const { client, settings, refusedCalls } = room
+  const { fieldsOf } = write
+  const results = new Map<number, WriteResult>()
+  const batches = batchesOf(write, settings)
+  const sizeable = new Set(batches.flat().map(({ index }) => index))
+  let held: WriteResult = { kind: 'unsent', retryAfterMs: settings.unsentRetryMs }
+  await refusedCalls.send<Entry<Input>>({
+    groups: batches,
+    ...(fieldsOf && { fieldsOf: ({ input }) => fieldsOf(input) }),
+    async call(group) {
+      const json = bodyOf(write.frame, group)
+      const request = { ...write.request, json, timeoutMs: settings.writeTimeoutMs }
+      try {
+        const answer = await client.write(request, call)
+        const read = readResults(answer, write, group, settings)
+        for (const [at, { index }] of group.entries()) results.set(index, read[at] ?? UNREADABLE)
+        return read.every(({ kind }) => kind === 'unknown') ? 'stop' : 'done'
+      } catch (error) {
+        if (error instanceof Busy) held = { kind: 'unsent', retryAfterMs: error.retryAfterMs }
+        else if (error instanceof Unavailable) {
+          for (const { index } of group) results.set(index, { kind: 'unknown' })
+        } else if (!(error instanceof Unauthorized) || results.size === 0) throw error
+        return 'stop'
+      }
+    },
+    refused(group, error, toBlame) {
+      const detail = toBlame === 'call' ? error.detail : error.alone
+      const { fields } = error
+      const result: WriteResult = { kind: 'refused', detail, ...(toBlame === 'fields' && { fields }) }
+      for (const { index } of group) results.set(index, result)
+    },
+  })
+  return write.inputs.map((_, index) => {
+    const otherwise: WriteResult = sizeable.has(index) ? held : { kind: 'refused', detail: tooLarge }
+    return results.get(index) ?? otherwise
+  })
 }
 
-async function send<Input>(
-  client: Client,
-  settings: MarketoSettings,
-  write: BulkWrite<Input>,
-  batch: readonly Entry<Input>[],
-  call: CallContext,
-): Promise<Outcome> {
-  const json = bodyOf(write.frame, batch)
-  const request = { ...write.request, json, timeoutMs: settings.writeTimeoutMs }
-  try {
-    return { results: readResults(await client.write(request, call), write, batch, settings) }
-  } catch (error) {
-    if (error instanceof Busy) return halted(batch, error.retryAfterMs)
-    if (error instanceof Rejected) {
-      const { detail } = error
-      return { results: batch.map(() => ({ kind: 'refused', detail })) }
-    }
-    if (error instanceof Unavailable) {
-      const { held } = halted(batch, settings.unsentRetryMs)
-      return { results: batch.map(() => ({ kind: 'unknown' })), held }
-    }
-    throw error
-  }
-}
-
-function halted(batch: readonly unknown[], retryAfterMs: number): Required<Outcome> {
-  const held: Unsent = { kind: 'unsent', retryAfterMs }
-  return { results: batch.map(() => held), held }
-}
-
-/** By position, which Marketo promises to keep; a list of another length is about something else. */
+/**
+ * By position, which Marketo promises to keep, or by id where the results say otherwise. What fits no record says
+ * nothing about any.
+ */
 function readResults<Input>(
-  answer: Answer,
+  { items, requestId }: Answer,
   write: BulkWrite<Input>,
   batch: readonly Entry<Input>[],
   settings: MarketoSettings,
 ): WriteResult[] {
-  const { items, requestId } = answer
-  if (items.length !== batch.length) throw unavailable('results of another number', requestId)
-  return batch.map(({ input }, at) => {
-    const item = asObject(items[at]) ?? {}
-    const result = write.read(item, input, requestId)
-    if (item.status === 'skipped') return skipped(item[write.reasons], requestId, settings)
-    return result ?? { kind: 'unknown' }
+  const rows = items.map((item) => asObject(item) ?? {})
+  const idsOf = (row: JsonObject, { input }: Entry<Input>) => [readId(row.id), write.idOf?.(input)] as const
+  const isInOrder =
+    rows.length === batch.length &&
+    batch.every((entry, at) => {
+      const [said, meant] = idsOf(rows[at] ?? {}, entry)
+      return said === undefined || meant === undefined || said === meant
+    })
+  const unreadable = withRequest(UNREADABLE, requestId)
+  return batch.map((entry, at) => {
+    const row = isInOrder ? rows[at] : rows.find((one) => isAbout(idsOf(one, entry)))
+    if (row === undefined) return unreadable
+    if (row.status === 'skipped') return skipped(row[write.reasons], requestId, settings)
+    return write.read(row, entry.input) ?? unreadable
   })
+}
+
+function isAbout([said, meant]: readonly [number | undefined, number | undefined]): boolean {
+  return said !== undefined && said === meant
+}
+
+/** Marketo has answered, and not in a way that anybody has described. */
+const UNREADABLE = {
+  kind: 'unknown',
+  detail: {
+    code: 'marketo-answer-unknown',
+    advice:
+      'Marketo gave an answer that is not documented for this write: look the request up with Marketo support by its id.',
+  },
+} as const
+
+function withRequest(result: typeof UNREADABLE, vendorRequestId: string | undefined): WriteResult {
+  if (vendorRequestId === undefined) return result
+  return { ...result, detail: { ...result.detail, vendorRequestId } }
 }
 
 function skipped(
@@ -126,7 +141,8 @@ function skipped(
     ...(code === undefined ? {} : { vendorCode: code }),
     ...(requestId === undefined ? {} : { vendorRequestId: requestId }),
   }
-  return { kind: 'refused', detail }
+  const fields = reason === undefined ? [] : unusableFields(reason)
+  return { kind: 'refused', detail, ...(fields.length > 0 && { fields }) }
 }
 
 /** In order; without records that are too large for any call. */
@@ -156,9 +172,4 @@ function batchesOf<Input>(
 function bodyOf(frame: Readonly<Record<string, string>>, entries: readonly { text: string }[]): string {
   const members = Object.entries(frame).map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
   return `{${[...members, `"input":[${entries.map(({ text }) => text).join()}]`].join()}}`
-}
-
-const tooLarge: FailureDetail = {
-  code: 'marketo-too-large',
-  advice: 'Shorten the longest texts of this person, or select fewer Marketo fields: Marketo takes 1 MB.',
 }

@@ -29,11 +29,11 @@ const codes: readonly (readonly [CodeClass, readonly number[]])[] = [
   ['concurrency', [615]],
   ['daily-calls', [607]],
   ['daily-jobs', [1020]],
-  ['denied', [603, 1008]],
+  ['denied', [603]],
   ['permanent', [605, 609, 610, 612, 613, 616, 701, 703, 704, 709, 710, 711, 712, 714, 718]],
   ['permanent', [1002, 1003, 1006, 1009, 1011, 1018, 1021, 1025, 1026, 1027, 1028, 1035, 1042, 1048]],
   ['permanent', [1076, 1077, 1078, 1079, 1080]],
-  ['record', [1001, 1004, 1005, 1007, 1010, 1012, 1013, 1014, 1015, 1017, 1022, 1036, 1037, 1049]],
+  ['record', [1001, 1004, 1005, 1007, 1008, 1010, 1012, 1013, 1014, 1015, 1017, 1022, 1036, 1037, 1049]],
   ['empty', [702]],
 ]
 const classOf: ReadonlyMap<string, CodeClass> = new Map(
@@ -49,11 +49,12 @@ export function knownClass(code: string, message: string): CodeClass | undefined
 
 /**
  * An unknown code is taken for a passing one: to wait costs time, to give up wrongly costs a person. Unless it
- * speaks of a paging token, whose end has no documented code: to wait for that would never end.
+ * speaks of a paging token, whose end has no documented code: to wait for that would never end. Codes of four
+ * digits from 1000 on are about records: one of them must not hold up the others.
  */
 export function classify(code: string, message: string): CodeClass {
-  return (
-    knownClass(code, message) ??
-    (/paging ?token|next ?page ?token/i.test(message) ? 'permanent' : 'transient')
-  )
+  const known = knownClass(code, message)
+  if (known !== undefined) return known
+  if (/paging ?token|next ?page ?token/i.test(message)) return 'permanent'
+  return /^1\d{3}$/.test(code) ? 'record' : 'transient'
 }

@@ -1,9 +1,9 @@
 import type { CallContext } from '../abort.ts'
-import { Rejected } from '../errors.ts'
 import type { Log } from '../event-log.ts'
 import { asObject, type JsonObject } from '../shape.ts'
 import type { FeedPage } from './changes.ts'
 import type { Client } from './client.ts'
+import { CallRefused } from './refusal.ts'
 import type { MarketoSettings } from './settings.ts'
 import { unavailable } from './verdict.ts'
 import { writeDate } from './wire-values.ts'
@@ -64,7 +64,9 @@ export function createFeed(options: { client: Client; settings: MarketoSettings;
         return { kind: 'page', items, unreadable, next: nextPageToken, more }
       } catch (error) {
         if (token !== unused && isAboutToken(error)) return { kind: 'lost' }
-        throw error
+        // Of no record, since a feed is asked about none: a code that Adobe does not list may pass.
+        if (!(error instanceof CallRefused) || !error.isUnlisted) throw error
+        throw unavailable(error.message, error.detail.vendorRequestId)
       }
     },
   }
@@ -77,7 +79,7 @@ export function createFeed(options: { client: Client; settings: MarketoSettings;
 const otherCauses = new Set(['605', '609', '610', '612', '613', '616', '703', '1006', '1011', '1018'])
 
 function isAboutToken(error: unknown): boolean {
-  if (!(error instanceof Rejected)) return false
+  if (!(error instanceof CallRefused) || error.fields.length > 0 || error.isUnlisted) return false
   const { vendorCode = '' } = error.detail
   return /^\d+$/.test(vendorCode) && !otherCauses.has(vendorCode)
 }

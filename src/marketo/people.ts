@@ -1,7 +1,9 @@
 import type { CallContext } from '../abort.ts'
-import { Rejected } from '../errors.ts'
+import { type FailureDetail, Rejected } from '../errors.ts'
 import type { JsonObject } from '../shape.ts'
 import type { Client } from './client.ts'
+import type { CallRefused } from './refusal.ts'
+import { RefusedCalls } from './refused-calls.ts'
 import type { MarketoSettings } from './settings.ts'
 import type { PersonUpdate } from './sync-leads.ts'
 import { type Answer, rowsOf, unavailable } from './verdict.ts'
@@ -9,32 +11,40 @@ import { type Answer, rowsOf, unavailable } from './verdict.ts'
 /** A person's fields by REST name. */
 export type MarketoFields = Record<string, string | number | boolean | null>
 
+/** Who makes Marketo refuse a read, and why; `unasked`: nobody knows yet, ask again. */
+export type RefusedReads<Value> = Map<Value, FailureDetail | 'unasked'>
+
 /** Every verb throws Unauthorized, Rejected, Busy or Unavailable (see errors.ts) and nothing else. */
 export interface People {
   /**
    * Each of `fields` for each id that Marketo has, an empty one as null: 300 people a call.
-   * Not in the map: who is deleted, never was, or lost a merge (the survivor has another id).
+   * Not in the map: who is deleted, never was, or lost a merge (the survivor has another id). Whoever makes Marketo
+   * refuse a call is put into `refused`; without it, that is thrown for all.
    */
   read(
     marketoIds: readonly number[],
     fields: readonly string[],
     call: CallContext,
+    refused?: RefusedReads<number>,
   ): Promise<Map<number, MarketoFields>>
   /**
    * Everybody whose `field` (a searchable REST name) has one of `values`, with `fields`; 300 values a call.
-   * A value that is empty or holds a comma cannot be asked for and finds nobody. Rejected with
-   * `marketo-too-many-matches` when one value alone has more than 1,000 people.
+   * A value that is empty or holds a comma cannot be asked for and finds nobody. `refused` as above, by value; its
+   * code is `marketo-too-many-matches` where one value alone has more than 1,000 people.
    */
   search(
     field: string,
     values: readonly string[],
     fields: readonly string[],
     call: CallContext,
+    refused?: RefusedReads<string>,
   ): Promise<readonly PersonUpdate[]>
 }
 
 /** Source: Adobe, "Leads" (get leads by filter type) and "Paging tokens". */
 export function createPeople({ client, settings }: { client: Client; settings: MarketoSettings }): People {
+  const refusedReads = new RefusedCalls(settings)
+
   /** Whom Marketo gives for one filter; `isEnough` says when no further page is needed. */
   const find = async (
     filterType: string,
@@ -67,49 +77,64 @@ export function createPeople({ client, settings }: { client: Client; settings: M
     }
   }
 
-  /** Marketo refuses to list more than 1,000 people: then each half is asked for, down to one value. */
-  const search = async (
+  /** `find` for each group of values; who makes Marketo refuse a call goes to `refused`. */
+  const findAll = async <Value extends string | number>(
     field: string,
-    values: readonly string[],
+    values: readonly Value[],
     fields: readonly string[],
     call: CallContext,
+    refused: RefusedReads<Value> | undefined,
   ): Promise<Map<number, MarketoFields>> => {
-    try {
-      return await find(field, values, fields, call, () => false)
-    } catch (error) {
-      if (!isTooMany(error)) throw error
-      if (values.length === 1) throw new Rejected(error.message, { ...error.detail, field })
-      const middle = Math.ceil(values.length / 2)
-      const left = await search(field, values.slice(0, middle), fields, call)
-      const right = await search(field, values.slice(middle), fields, call)
-      return new Map([...left, ...right])
+    const found = new Map<number, MarketoFields>()
+    const asked = new Set<Value>()
+    await refusedReads.send<Value>({
+      groups: batches([...new Set(values)], settings.batchSizeMax),
+      async call(group) {
+        // Ids are found once each, so that no page after the last of them is asked for.
+        const isEnough = (some: ReadonlyMap<number, MarketoFields>) =>
+          field === 'id' && group.every((id) => some.has(Number(id)))
+        const some = await find(field, group, fields, call, isEnough).catch((error: unknown) => {
+          if (field === 'id' && group.length === 1 && isUnknownPerson(error)) {
+            return new Map<number, MarketoFields>()
+          }
+          throw error
+        })
+        for (const [id, one] of some) found.set(id, one)
+        for (const value of group) asked.add(value)
+        return 'done'
+      },
+      refused(group, error, toBlame) {
+        const why = named(error, toBlame === 'record' ? error.alone : error.detail, field)
+        if (refused === undefined || toBlame === 'call') throw why
+        for (const value of group) {
+          refused.set(value, why.detail)
+          asked.add(value)
+        }
+      },
+    })
+    for (const value of values) {
+      if (asked.has(value)) continue
+      if (refused === undefined) throw unavailable('more refusals than calls are divided for', undefined)
+      refused.set(value, 'unasked')
     }
+    return found
   }
 
   return {
-    async read(marketoIds, fields, call) {
-      const people = new Map<number, MarketoFields>()
-      for (const ids of batches([...new Set(marketoIds)], settings.batchSizeMax)) {
-        const isEnough = (found: ReadonlyMap<number, MarketoFields>) => ids.every((id) => found.has(id))
-        const found = await find('id', ids, fields, call, isEnough).catch((error: unknown) => {
-          if (ids.length === 1 && isUnknownPerson(error)) return new Map<number, MarketoFields>()
-          throw error
-        })
-        for (const id of ids) {
+    async read(marketoIds, fields, call, refused) {
+      const found = await findAll('id', marketoIds, fields, call, refused)
+      return new Map(
+        marketoIds.flatMap((id) => {
           const values = found.get(id)
-          if (values !== undefined) people.set(id, values)
-        }
-      }
-      return people
+          return values === undefined ? [] : [[id, values]]
+        }),
+      )
     },
 
-    async search(field, values, fields, call) {
-      const people = new Map<number, MarketoFields>()
-      const askable = [...new Set(values)].filter((value) => value !== '' && !value.includes(','))
-      for (const batch of batches(askable, settings.batchSizeMax)) {
-        for (const [id, one] of await search(field, batch, fields, call)) people.set(id, one)
-      }
-      return [...people].map(([marketoId, ofOne]) => ({ marketoId, fields: ofOne }))
+    async search(field, values, fields, call, refused) {
+      const askable = values.filter((value) => value !== '' && !value.includes(','))
+      const found = await findAll(field, askable, fields, call, refused)
+      return [...found].map(([marketoId, ofOne]) => ({ marketoId, fields: ofOne }))
     },
   }
 }
@@ -120,9 +145,10 @@ function batches<T>(all: readonly T[], sizeMax: number): T[][] {
   )
 }
 
-/** "Too many results match the filter". */
-function isTooMany(error: unknown): error is Rejected {
-  return error instanceof Rejected && error.detail.code === 'marketo-too-many-matches'
+/** Of whom more than 1,000 have one value, and of what is searched by, the field is named. */
+function named(error: CallRefused, detail: FailureDetail, field: string): Rejected {
+  if (error.fields.length > 0) return error
+  return new Rejected(error.message, { ...detail, ...(field !== 'id' && { field }) })
 }
 
 /** "Lead not found", where an empty result is documented for this endpoint: about one id it says the same. */

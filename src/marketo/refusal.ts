@@ -1,4 +1,5 @@
-import { type CodeClass, knownClass } from './codes.ts'
+import { type FailureDetail, Rejected } from '../errors.ts'
+import { type CodeClass, classify, knownClass } from './codes.ts'
 
 /** Why Marketo refuses a request or a record, in our words. `code` is one of the stable failure codes. */
 export interface Refusal {
@@ -14,9 +15,60 @@ export interface Reason {
   message: string
 }
 
+/** Marketo refuses a whole call. `detail` is about the call. */
+export class CallRefused extends Rejected {
+  /** What it is about when the call was for one record alone, or for records with one of `fields`. */
+  readonly alone: FailureDetail
+  /** REST names of the fields that make Marketo refuse the call, whatever is in them. */
+  readonly fields: readonly string[]
+  /** One of the call's records may be to blame; else all calls like it are refused. */
+  readonly mayBeOfOne: boolean
+  /** What is asked for is too much for one answer: never about all calls. */
+  readonly isTooMuch: boolean
+  /** Adobe does not list the code. */
+  readonly isUnlisted: boolean
+
+  constructor(
+    { code, message }: Reason,
+    detail: FailureDetail,
+    options: { alone?: Refusal; mayBeOfOne?: boolean } = {},
+  ) {
+    super(`Marketo refuses the request: ${code}`, detail)
+    this.alone = { ...detail, ...(options.alone ?? explainAlone({ code, message }, detail)) }
+    this.fields = unusableFields({ code, message })
+    // What speaks of a paging token is known by that, whatever its code.
+    this.isUnlisted = knownClass(code, message) === undefined && classify(code, message) === 'record'
+    this.isTooMuch = isTooMany({ code, message })
+    this.mayBeOfOne = options.mayBeOfOne ?? !ofCalls.has(code)
+  }
+}
+
+/** Codes about the way that a call is made, the subscription or its set-up: no record of it can be to blame. */
+const ofCalls: ReadonlySet<string> = new Set(
+  [605, 612, 613, 616, 703, 1011, 1018, 1026, 1027, 1028, 1035, 1042, 1048].map(String),
+)
+
+/** Two wordings of one refusal: 1006 names a field, 1003 lists them. Nothing but names is taken from a message. */
+export function unusableFields({ code, message }: Reason): string[] {
+  const list = code === '1003' ? /\binvalid fields?:? *\[([^\]]{1,8000})\]/i.exec(message)?.[1] : undefined
+  const names =
+    list?.split(',').map((name) => name.trim().replace(/^['"]|['"]$/g, '')) ??
+    (code === '1006' || (code === '1003' && /\binvalid field/i.test(message)) ? fieldsIn(message) : [])
+  return [...new Set(names.filter((name) => /^[A-Za-z]\w{0,254}$/.test(name)))]
+}
+
 const valueInvalid: Refusal = {
   code: 'marketo-value-invalid',
   advice: 'Correct the value, or map the field to one of the same type and length in Marketo.',
+}
+const fieldUnknown: Refusal = {
+  code: 'marketo-field-unknown',
+  advice: 'Marketo has no such field: correct its REST name in the field selection.',
+}
+/** Of one record that is larger than any call may be. */
+export const tooLarge: Refusal = {
+  code: 'marketo-too-large',
+  advice: 'Shorten the longest texts of this person, or select fewer Marketo fields: Marketo takes 1 MB.',
 }
 const partitionRefused: Refusal = {
   code: 'marketo-partition-refused',
@@ -29,13 +81,8 @@ const ofBoth: ReadonlyMap<string, Refusal> = new Map([
     '1005',
     { code: 'marketo-person-exists', advice: 'Marketo has this person already: nothing is to be made.' },
   ],
-  [
-    '1006',
-    {
-      code: 'marketo-field-unknown',
-      advice: 'Marketo has no such field: correct its REST name in the field selection.',
-    },
-  ],
+  ['1006', fieldUnknown],
+  ['1008', partitionRefused],
   [
     '1007',
     {
@@ -71,19 +118,20 @@ const ofBoth: ReadonlyMap<string, Refusal> = new Map([
 const ofRecords: ReadonlyMap<string, Refusal> = new Map([
   ['1001', valueInvalid],
   ['1003', valueInvalid],
-  ['1008', partitionRefused],
   ['1009', partitionRefused],
   ['1010', partitionRefused],
 ])
 
 /** About a whole request. Nothing of the message is repeated but a field's name: it may hold a person's data. */
 export function explainRequest({ code, message }: Reason, codeClass: CodeClass): Refusal {
-  if (code === '1003' && /too many results/i.test(message)) {
+  if (isTooMany({ code, message })) {
     return {
       code: 'marketo-too-many-matches',
       advice: 'More than 1,000 people in Marketo share this value: merge them or empty the field.',
     }
   }
+  const [field] = unusableFields({ code, message })
+  if (field !== undefined) return { ...fieldUnknown, field }
   const known = ofBoth.get(code)
   if (known !== undefined) return withField(known, message)
   return codeClass === 'record'
@@ -96,6 +144,8 @@ export function explainRequest({ code, message }: Reason, codeClass: CodeClass):
 
 /** About one record of a bulk write. */
 export function explainRecord({ code, message }: Reason): Refusal {
+  const [field] = unusableFields({ code, message })
+  if (field !== undefined) return { ...fieldUnknown, field }
   return withField(ofBoth.get(code) ?? ofRecords.get(code) ?? recordRefused, message)
 }
 
@@ -113,12 +163,26 @@ export function isPassing({ code, message }: Reason): boolean {
   }
 }
 
+/** About a call for one record. */
+function explainAlone(reason: Reason, detail: FailureDetail): Refusal {
+  const isOfCall = ofCalls.has(reason.code) || isTooMany(reason) || unusableFields(reason).length > 0
+  return isOfCall ? detail : explainRecord(reason)
+}
+
+function isTooMany({ code, message }: Reason): boolean {
+  return code === '1003' && /too many results/i.test(message)
+}
+
 const recordRefused: Refusal = {
   code: 'marketo-record-refused',
   advice: 'Marketo refuses this person: look up the vendor code with your Marketo administrator.',
 }
 
 function withField(refusal: Refusal, message: string): Refusal {
-  const field = /\bfield '([A-Za-z]\w{0,254})'/i.exec(message)?.[1]
+  const [field] = fieldsIn(message)
   return field === undefined ? refusal : { code: refusal.code, field, advice: refusal.advice }
+}
+
+function fieldsIn(message: string): string[] {
+  return [...message.matchAll(/\bfields? '([A-Za-z]\w{0,254})'/gi)].flatMap(([, name]) => name ?? [])
 }

@@ -23,6 +23,8 @@ export interface MarketoSettings {
   gatherMs: number
   /** The same in the background, where nobody waits: a call for 300 people costs as much as one for one. */
   backgroundGatherMs: number
+  /** Times that calls of one verb are divided because Marketo refuses one of them as a whole. */
+  callDivisionsMax: number
   /** Pages of one answer. */
   pagesMax: number
   /** Calls that may start within one window: half of what all integrations of a subscription share. */
@@ -90,6 +92,7 @@ export const defaultSettings: MarketoSettings = {
   batchSizeMax: 300,
   gatherMs: 5,
   backgroundGatherMs: 1_000,
+  callDivisionsMax: 30,
   pagesMax: 20,
   windowCallsMax: 50,
   windowMs: 20_000,

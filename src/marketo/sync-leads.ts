@@ -3,9 +3,9 @@ import type { FailureDetail } from '../errors.ts'
 import { type BulkWrite, writeInBatches } from './bulk-write.ts'
 import type { Client } from './client.ts'
 import type { MarketoFields } from './people.ts'
+import { RefusedCalls } from './refused-calls.ts'
 import type { MarketoSettings } from './settings.ts'
 import { createTurns } from './turns.ts'
-import { unavailable } from './verdict.ts'
 import { readId } from './wire-values.ts'
 
 export interface PersonUpdate {
@@ -18,12 +18,15 @@ export type WriteResult =
   | { kind: 'created' | 'updated'; marketoId: number }
   /** Marketo has no such person (any more). */
   | { kind: 'missing' }
-  /** Sending the same again cannot help. */
-  | { kind: 'refused'; detail: FailureDetail }
+  /** Sending the same again cannot help. `fields`: all those of its fields that Marketo does not take. */
+  | { kind: 'refused'; detail: FailureDetail; fields?: readonly string[] }
   /** Certainly not executed; try again after this time. */
   | { kind: 'unsent'; retryAfterMs: number }
-  /** No usable answer: it may or may not have been executed, now or later. */
-  | { kind: 'unknown' }
+  /**
+   * No usable answer: it may or may not have been executed, now or later. `detail`: there was an answer, and it is
+   * none that we know.
+   */
+  | { kind: 'unknown'; detail?: FailureDetail }
 
 /**
  * Bulk writes of people, at most 300 or 1 MB a call; a verb's calls go out one after the other, those of other
@@ -47,25 +50,20 @@ export function createSyncLeads({
   client: Client
   settings: MarketoSettings
 }): SyncLeads {
-  const updates = createTurns()
-  const upserts = createTurns()
+  const updates = { turns: createTurns(), refusedCalls: new RefusedCalls(settings) }
+  const upserts = { turns: createTurns(), refusedCalls: new RefusedCalls(settings) }
 
   const sync = <Input>(
-    turns: ReturnType<typeof createTurns>,
-    write: Pick<BulkWrite<Input>, 'frame' | 'inputs' | 'encode'>,
-    idOf: (input: Input) => number | undefined,
+    { turns, refusedCalls }: typeof updates,
+    write: Pick<BulkWrite<Input>, 'frame' | 'inputs' | 'encode' | 'fieldsOf' | 'idOf'>,
     call: CallContext,
   ): Promise<WriteResult[]> => {
     const bulk: BulkWrite<Input> = {
       ...write,
       request: { path: 'leads.json', name: 'write people', permission: 'Read-Write Person' },
       reasons: 'reasons',
-      read({ id, status }, input, requestId) {
-        const [said, meant] = [readId(id), idOf(input)]
-        if (said !== undefined && meant !== undefined && said !== meant) {
-          throw unavailable('results in another order', requestId)
-        }
-        const marketoId = said ?? meant
+      read({ id, status }, input) {
+        const marketoId = readId(id) ?? write.idOf?.(input)
         if (marketoId === undefined || (status !== 'created' && status !== 'updated')) return undefined
         return { kind: status, marketoId }
       },
@@ -73,7 +71,8 @@ export function createSyncLeads({
     const unsent = write.inputs.map((): WriteResult => {
       return { kind: 'unsent', retryAfterMs: settings.unsentRetryMs }
     })
-    return turns(call.signal, () => writeInBatches(client, settings, bulk, call), unsent)
+    const room = { client, settings, refusedCalls }
+    return turns(call.signal, () => writeInBatches(room, bulk, call), unsent)
   }
 
   return {
@@ -84,8 +83,9 @@ export function createSyncLeads({
           frame: { action: 'updateOnly', lookupField: 'id' },
           inputs: people,
           encode: ({ marketoId, fields }) => ({ ...fields, id: marketoId }),
+          fieldsOf: ({ fields }) => Object.keys(fields),
+          idOf: ({ marketoId }) => marketoId,
         },
-        ({ marketoId }) => marketoId,
         call,
       ),
     upsert: (people, lookupField, call) =>
@@ -95,8 +95,8 @@ export function createSyncLeads({
           frame: { action: 'createOrUpdate', lookupField },
           inputs: people,
           encode: (fields) => fields,
+          fieldsOf: Object.keys,
         },
-        () => undefined,
         call,
       ),
   }

@@ -1,7 +1,7 @@
-import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
+import { Busy, type Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
 import { type CodeClass, classify } from './codes.ts'
-import { explainRequest, type Reason } from './refusal.ts'
+import { CallRefused, explainRequest, type Reason, tooLarge } from './refusal.ts'
 
 export interface Reply {
   status: number
@@ -91,11 +91,15 @@ export function errorOf(
     case 'error':
       return errorOfCode(verdict, waitMs, permission)
     case 'too-large':
-      return new Rejected('Marketo refuses the request: too large', {
-        code: 'marketo-too-large',
-        advice: 'Select fewer Marketo fields: the request is larger than Marketo takes.',
-        vendorCode: `HTTP ${verdict.status}`,
-      })
+      return new CallRefused(
+        { code: 'too large', message: '' },
+        {
+          code: 'marketo-too-large',
+          advice: 'Select fewer Marketo fields: the request is larger than Marketo takes.',
+          vendorCode: `HTTP ${verdict.status}`,
+        },
+        { alone: tooLarge },
+      )
     case 'unreadable':
       return unavailable(verdict.why, verdict.requestId)
     default:
@@ -139,10 +143,7 @@ function errorOfCode(
       })
     case 'permanent':
     case 'record':
-      return new Rejected(`Marketo refuses the request: ${code}`, {
-        ...explainRequest(verdict, codeClass),
-        ...vendor,
-      })
+      return new CallRefused(verdict, { ...explainRequest(verdict, codeClass), ...vendor })
     case 'transient':
       return unavailable(`code ${code}`, requestId)
     default:

@@ -39,7 +39,7 @@ export type Problem = (Failure & { severity: 'refused' }) | (SetAside & { severi
 
 /** A selected field that the background sync cannot let travel as it is. */
 export interface Unfit extends Omit<Failure, 'code'> {
-  code: 'pair-one-way' | 'marketo-field-missing' | 'marketo-field-read-only'
+  code: 'pair-one-way' | 'marketo-field-missing' | 'marketo-field-read-only' | 'marketo-field-unknown'
 }
 
 /** What the background sync leaves out, and whose rules say so. Fits the store's `NewFailure`. */

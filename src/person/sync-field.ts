@@ -34,9 +34,20 @@ export interface Judged {
 }
 
 type Live = ReadonlyMap<string, MarketoField>
+type Refused = ReadonlySet<string>
+
+function refusedByMarketo(field: string): LeftOut {
+  const advice = `Marketo lists ${field}, and refuses the calls that name it: check in Field Management that it is visible and not being renamed or merged. It is tried again every hour.`
+  return { side: 'marketo', code: 'marketo-field-unknown', field, advice }
+}
 
 /** One selected field against what is there now. */
-export function judgeField(selected: SelectedField, table: TableDefinition, live: Live): Judged {
+export function judgeField(
+  selected: SelectedField,
+  table: TableDefinition,
+  live: Live,
+  refused?: Refused,
+): Judged {
   const { marketo, direction } = selected
   const column = table.columns.get(selected.column)
   const { secured } = column ?? {}
@@ -44,6 +55,7 @@ export function judgeField(selected: SelectedField, table: TableDefinition, live
     return { left: dynamics('column-secured', column, securedAdvice(column.logicalName)) }
   if (direction === 'on-create') return {}
   if (column === undefined) return { left: columnMissing(selected.column) }
+  if (refused?.has(marketo)) return { left: refusedByMarketo(marketo) }
   const known = live.get(marketo)
   if (known === undefined && marketo !== 'id') {
     const advice = `Add ${marketo} to Marketo under this REST name as a custom field of type ${selected.type}, or exclude the field.`
@@ -75,7 +87,12 @@ export function judgeField(selected: SelectedField, table: TableDefinition, live
 }
 
 /** A field that the service itself fills in Marketo. */
-export function judgeSystemField({ name, dataType, searched }: SystemField, live: Live): Judged {
+export function judgeSystemField(
+  { name, dataType, searched }: SystemField,
+  live: Live,
+  refused?: Refused,
+): Judged {
+  if (refused?.has(name)) return { left: refusedByMarketo(name) }
   const known = live.get(name)
   const advice = `Run \`npm run setup\`: Marketo needs ${name} as a custom field of type ${dataType}.`
   if (known === undefined || typeOf(known, undefined) !== dataType || (searched && !known.searchable)) {

@@ -14,6 +14,8 @@ export interface LiveSchemas {
   tables: Readonly<Record<RecordType, TableDefinition>>
   /** By REST name. */
   marketo: ReadonlyMap<string, MarketoField>
+  /** Fields that Marketo describes, and refuses in every call that names them. */
+  refused?: ReadonlySet<string>
 }
 
 export interface SyncSchema {
@@ -55,9 +57,11 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
     const stamp = judgeStamp(live.selection.stamp[recordType], table)
     note(recordType, stamp.left)
     if (stamp.column !== undefined) stamps[recordType] = stamp.column
-    const selected = live.selection.fields[recordType].map((one) => judgeField(one, table, live.marketo))
+    const selected = live.selection.fields[recordType].map((one) =>
+      judgeField(one, table, live.marketo, live.refused),
+    )
     const system = systemFields.filter(({ required }) => required)
-    const all = [...selected, ...system.map((one) => judgeSystemField(one, live.marketo))]
+    const all = [...selected, ...system.map((one) => judgeSystemField(one, live.marketo, live.refused))]
     for (const { left } of all) note(recordType, left)
     return all.flatMap(({ field }) => field ?? [])
   }

@@ -1,20 +1,26 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { Busy, Unavailable } from '../errors.ts'
 import type { ActivityLog, CustomActivity } from '../marketo/activity-log.ts'
 import type { Schema } from '../marketo/schema.ts'
+import { waitMs } from '../retry.ts'
 import type { SyncStore, UnsentActivity } from '../store/sync-port.ts'
 import { resultActivity } from './result-activity.ts'
+import { isWithin, type SyncSettings } from './settings.ts'
 
 /** Activities that one call of Marketo takes. */
 const BATCH_MAX = 300
+
+const ANSWERED = { times: 0, at: 0, waitMs: 0 }
 
 export interface ActivityPushOptions {
   store: SyncStore
   activityLog: ActivityLog
   schema: Pick<Schema, 'activityTypeId'>
   clock: Clock
+  random: Random
+  settings: SyncSettings
   log: Logger
 }
 
@@ -26,6 +32,8 @@ export interface ActivityPushOptions {
 export class ActivityPush {
   readonly #options: ActivityPushOptions
   #isMissing = false
+  /** Times in a row that Marketo gave no answer, and when it is asked again. */
+  #unanswered = ANSWERED
 
   constructor(options: ActivityPushOptions) {
     this.#options = options
@@ -33,7 +41,8 @@ export class ActivityPush {
 
   /** Gives how many activities were settled. Throws the vendors' errors. */
   async push(call: CallContext): Promise<number> {
-    const { store, schema, log } = this.#options
+    const { store, schema, clock, log } = this.#options
+    if (isWithin(this.#unanswered.waitMs, this.#unanswered.at, clock.now())) return 0
     const { cursors } = await store.readState()
     let after = Number(cursors.find(({ stream }) => stream === 'activity-log')?.position ?? 0)
     for (let settled = 0; ; ) {
@@ -51,6 +60,7 @@ export class ActivityPush {
         return settled
       }
       const done = await this.#send(unsent, typeId, call)
+      this.#unanswered = done < unsent.length ? this.#later() : ANSWERED
       const last = unsent[done - 1]
       if (last) {
         after = last.activityId
@@ -78,12 +88,22 @@ export class ActivityPush {
     for (const [index, { activity }] of known.entries()) {
       const result = results[index] ?? { kind: 'unknown' as const }
       if (result.kind === 'unsent') throw new Busy('Marketo takes no activities now', result.retryAfterMs)
-      if (result.kind === 'unknown') return unsent.indexOf(activity)
-      if (result.kind === 'refused') {
-        log.warn({ event: 'activity-refused', activityId: activity.activityId, code: result.detail.code })
+      // Without an answer it may be there or not. With one, whatever it says, it is not written a second time.
+      if (result.kind === 'unknown' && !result.detail) return unsent.indexOf(activity)
+      if (result.kind === 'refused' || result.kind === 'unknown') {
+        const { code, vendorCode, vendorRequestId } = result.detail ?? {}
+        const event = result.kind === 'refused' ? 'activity-refused' : 'activity-answer-unknown'
+        log.warn({ event, activityId: activity.activityId, code, vendorCode, vendorRequestId })
       }
     }
     return unsent.length
+  }
+
+  /** The same again at growing distances: each time it may be there twice. */
+  #later() {
+    const { clock, random, settings } = this.#options
+    const times = this.#unanswered.times + 1
+    return { times, at: clock.now(), waitMs: waitMs(settings.againBackoff, times, random) }
   }
 
   async #save(after: number): Promise<void> {

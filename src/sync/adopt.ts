@@ -1,5 +1,5 @@
-import { Rejected } from '../errors.ts'
-import type { MarketoFields, People } from '../marketo/people.ts'
+import type { FailureDetail } from '../errors.ts'
+import type { MarketoFields, People, RefusedReads } from '../marketo/people.ts'
 import type { PersonUpdate } from '../marketo/sync-leads.ts'
 import { identifiersOf, normaliseEmail } from '../person/identity.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
@@ -42,9 +42,9 @@ export async function adopt(
 
   const emails = first.flatMap((replica) => emailOf(replica) ?? [])
   const retried = first.filter(({ intent }) => intent !== undefined).map(({ recordId }) => recordId)
-  const crowded = new Set<string>()
-  const search = (field: string, values: readonly string[]) =>
-    searchAll(values, crowded, (some) => people.search(field, some, schema.readFields, context))
+  const refused: RefusedReads<string> = new Map()
+  const search = async (field: string, values: readonly string[]) =>
+    values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
   const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
   // One by one: a link may own a name besides the person it is for.
   const owners = new Map<number, Replica>()
@@ -56,6 +56,12 @@ export async function adopt(
 
   for (const replica of first) {
     const own = found.find(({ fields }) => fields.microsoftRecordId === replica.recordId)
+    const unknown = refused.get(replica.recordId) ?? refused.get(emailOf(replica) ?? '')
+    if (unknown !== undefined) {
+      if (unknown === 'unasked') adopted.later.push(replica)
+      else adopted.refused.push({ replica, failure: unsearchable(unknown) })
+      continue
+    }
     if (own === undefined && replica.state === 'tombstoned') {
       adopted.vain.push(replica)
       continue
@@ -72,7 +78,7 @@ export async function adopt(
       ({ marketoId, fields }) => isFree(owners.get(marketoId), replica) && !namesAnother(fields, replica),
     )
     const [person] = free
-    if (free.length > 1 || (email !== undefined && crowded.has(email))) {
+    if (free.length > 1) {
       adopted.refused.push({ replica, failure: ambiguous(free.length) })
     } else if (own && person === undefined) {
       adopted.refused.push({ replica, failure: TIED_ELSEWHERE })
@@ -90,26 +96,6 @@ export async function adopt(
     const state = replica.state === 'tombstoned' ? 'tombstoned' : 'linked'
     const tied: Replica = { ...fresh, marketoId, state, ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settleMs: settings.settleMs })
-  }
-}
-
-/** One e-mail that a thousand people have must not keep the others from being found. */
-async function searchAll(
-  values: readonly string[],
-  crowded: Set<string>,
-  search: (values: readonly string[]) => Promise<readonly PersonUpdate[]>,
-): Promise<readonly PersonUpdate[]> {
-  if (values.length === 0) return []
-  try {
-    return await search(values)
-  } catch (error) {
-    if (!(error instanceof Rejected) || error.detail.code !== 'marketo-too-many-matches') throw error
-    const [value] = values
-    if (values.length === 1 && value !== undefined) crowded.add(value)
-    if (values.length === 1) return []
-    const half = Math.ceil(values.length / 2)
-    const some = await searchAll(values.slice(0, half), crowded, search)
-    return [...some, ...(await searchAll(values.slice(half), crowded, search))]
   }
 }
 
@@ -168,11 +154,18 @@ const TIED_ELSEWHERE: NewFailure = {
     'The person in Marketo who names this record is tied to another one. Empty microsoftRecordId there, or merge the records.',
 }
 
-function ambiguous(count: number): NewFailure {
+/** Who a record's person is cannot be asked for. */
+function unsearchable(detail: FailureDetail): NewFailure {
+  return detail.code === 'marketo-too-many-matches'
+    ? ambiguous('More than a thousand')
+    : { side: 'marketo', ...detail }
+}
+
+function ambiguous(count: number | string): NewFailure {
   return {
     side: 'marketo',
     code: 'ambiguous-match',
     field: 'email',
-    advice: `${count === 0 ? 'More than a thousand' : count} people in Marketo have the e-mail of this record. Merge them there, or give them different e-mail addresses.`,
+    advice: `${count} people in Marketo have the e-mail of this record. Merge them there, or give them different e-mail addresses.`,
   }
 }

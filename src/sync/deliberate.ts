@@ -67,7 +67,7 @@ export async function deliberate(
 
   const adopted = await adopt(alone, now, options, context)
   adopted.moves.forEach(remember)
-  for (const { replica, failure } of adopted.refused) {
+  for (const { replica, failure } of [...gathered.refused, ...adopted.refused]) {
     results.push({ ...only(park(replica, now, options), movesOf(replica)), failures: [failure] })
   }
   for (const replica of adopted.vain) {

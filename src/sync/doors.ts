@@ -37,7 +37,7 @@ export function syncDoors(options: SyncDoorsOptions): FastifyPluginAsync[] {
     syncDoor({
       run,
       store,
-      fields: (call) => reportFields({ selection, metadata, ...(schema && { schema }) }, call),
+      fields: (call) => reportFields({ selection, metadata, store, ...(schema && { schema }) }, call),
       usage,
       intervalSeconds: config.syncIntervalSeconds,
       clock,

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { isVendorError, Rejected } from '../errors.ts'
+import { CallRefused } from '../marketo/refusal.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Stream, SyncStore } from '../store/sync-port.ts'
@@ -201,7 +202,8 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof Rejected)) throw error
       const { code, field, vendorCode, vendorRequestId } = error.detail
-      const doubt = { because: 'refusal' as const, code, field, vendorCode, vendorRequestId }
+      const unusable = error instanceof CallRefused ? error.fields : []
+      const doubt = { because: 'refusal' as const, code, field, vendorCode, vendorRequestId, unusable }
       const schema = await this.#options.schemas.renewed(context.schema, doubt, context)
       if (schema === undefined) throw error
       return run({ ...context, schema })

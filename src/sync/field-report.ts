@@ -8,6 +8,7 @@ import type { FieldSelection, SelectedField } from '../person/selection.ts'
 import { type Judged, judgeField, judgeSystemField } from '../person/sync-field.ts'
 import { systemFields } from '../person/system-fields.ts'
 import type { RecordType } from '../store/port.ts'
+import type { SyncStore } from '../store/sync-port.ts'
 import { type Blocked, NO_MARKETO } from './control.ts'
 
 /** A side that could be asked, or why not. */
@@ -45,6 +46,8 @@ export interface FieldReportOptions {
   metadata: Metadata
   /** Absent: Marketo is not configured. */
   schema?: Pick<Schema, 'fields'>
+  /** Open failures of the set-up are here: which fields Marketo refuses, the replica that leads has found out. */
+  store?: Pick<SyncStore, 'readFailures'>
 }
 
 type Asked<T> =
@@ -53,7 +56,8 @@ type Asked<T> =
 
 /** The selection as both live schemas see it. Each side is asked by itself: one that is away hides only itself. */
 export async function reportFields(options: FieldReportOptions, call: CallContext): Promise<FieldReport> {
-  const { selection, metadata, schema } = options
+  const { selection, metadata, schema, store } = options
+  const refused = store && (await refusedFields(store))
   const [marketo, tables] = await Promise.all([
     schema ? ask(() => schema.fields(call, true)) : NOT_CONFIGURED,
     ask(async () => ({
@@ -65,7 +69,7 @@ export async function reportFields(options: FieldReportOptions, call: CallContex
   const linesOf = (recordType: RecordType) =>
     selection.fields[recordType].map((field): FieldLine => {
       const table = tables.value?.[recordType]
-      const judged = live && table && judgeField(field, table, live)
+      const judged = live && table && judgeField(field, table, live, refused)
       return {
         field: field.marketo,
         column: field.column,
@@ -85,11 +89,18 @@ export async function reportFields(options: FieldReportOptions, call: CallContex
       .filter(({ required }) => required)
       .map((field) => ({
         field: field.name,
-        ...wordsOf(live && judgeSystemField(field, live)),
+        ...wordsOf(live && judgeSystemField(field, live, refused)),
         ...marketoSide(live?.get(field.name)),
       })),
   }
 }
+
+async function refusedFields(store: Pick<SyncStore, 'readFailures'>): Promise<ReadonlySet<string>> {
+  const failures = await store.readFailures({ code: 'marketo-field-unknown', limit: FAILURES_MAX })
+  return new Set(failures.flatMap(({ linkId, field }) => (linkId === undefined ? (field ?? []) : [])))
+}
+
+const FAILURES_MAX = 1_000
 
 const NOT_CONFIGURED: Asked<never> = { reach: { reached: false, ...NO_MARKETO } }
 

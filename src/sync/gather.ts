@@ -1,7 +1,7 @@
 import type { Rows } from '../dataverse/rows.ts'
-import type { People } from '../marketo/people.ts'
+import type { People, RefusedReads } from '../marketo/people.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
-import type { LinkMove, Replica } from '../store/sync-port.ts'
+import type { LinkMove, NewFailure, Replica } from '../store/sync-port.ts'
 import { touch, withoutDynamics, withoutMarketo } from './replica.ts'
 import { seePerson } from './see-person.ts'
 import { isHandedOver, seeDeleted, seeRow } from './see-rows.ts'
@@ -12,8 +12,13 @@ import type { PullContext } from './stream.ts'
 export interface Gathered {
   replicas: Replica[]
   moves: LinkMove[]
-  /** Their records were merged or qualified into others: the stream hands their links over first. */
+  /**
+   * Their records were merged or qualified into others, and the stream hands their links over first; or Marketo was
+   * not asked for their person yet.
+   */
   leaving: Replica[]
+  /** Marketo refuses every call that asks for their person. */
+  refused: { replica: Replica; failure: NewFailure }[]
 }
 
 export interface GatherOptions {
@@ -61,9 +66,12 @@ export async function gather(
   const strangers = replicas.flatMap(({ marketo, marketoId }) =>
     marketo === undefined && marketoId !== undefined ? [marketoId] : [],
   )
-  const known = strangers.length === 0 ? new Map() : await people.read(strangers, schema.readFields, context)
+  const notRead: RefusedReads<number> = new Map()
+  const known =
+    strangers.length === 0 ? new Map() : await people.read(strangers, schema.readFields, context, notRead)
 
   const leaving: Replica[] = []
+  const refused: Gathered['refused'] = []
   const unseen = new Set(unread)
   const gathered = replicas.flatMap((replica) => {
     let after = replica
@@ -81,12 +89,16 @@ export async function gather(
     }
     const { marketoId } = replica
     if (marketoId === undefined || replica.marketo !== undefined) return after
+    const why = notRead.get(marketoId)
+    if (why === 'unasked') leaving.push(after)
+    else if (why !== undefined) refused.push({ replica: after, failure: { side: 'marketo', ...why } })
+    if (why !== undefined) return []
     const person = known.get(marketoId)
     if (person) return seePerson(after, person, { now, schema, settleMs: settings.settleMs })
     moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
     return orphaned(after, schema, now)
   })
-  return { replicas: gathered, moves, leaving }
+  return { replicas: gathered, moves, leaving, refused }
 }
 
 /**

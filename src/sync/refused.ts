@@ -3,7 +3,7 @@ import type { WriteResult } from '../marketo/sync-leads.ts'
 import { toColumnChanges } from '../person/column-changes.ts'
 import { isAboutTable } from '../person/problem.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
-import type { Replica, Values } from '../store/sync-port.ts'
+import type { Replica } from '../store/sync-port.ts'
 import type { Decision } from './decide.ts'
 import type { Side } from './plan.ts'
 
@@ -24,8 +24,8 @@ export interface LessToWrite {
 }
 
 /**
- * The write without the field that a side refuses, which becomes a failure; undefined when the refusal names none
- * of its fields.
+ * The write without the fields that a side refuses, which become failures; undefined when the refusal names none of
+ * its fields.
  */
 export function leaveOutRefused(
   { decision, replica }: { decision: Decision; replica: Replica },
@@ -36,18 +36,20 @@ export function leaveOutRefused(
   if (answer?.kind !== 'refused') return undefined
   const { detail } = answer
   const sent = side === 'dynamics' ? decision.toDynamics : decision.toMarketo
-  const field = refusedField(detail, Object.keys(sent), side, replica, schema)
-  if (field === undefined || field.marketo === RECORD_ID) return undefined
-  const failures = [...decision.failures, { side, ...detail, field: field.shown }]
-  const rest = without(sent, field.marketo)
+  const named = ('fields' in answer && answer.fields) || [detail.field]
+  const fields = named.flatMap(
+    (field) => refusedField({ ...detail, field }, Object.keys(sent), side, replica, schema) ?? [],
+  )
+  if (fields.length === 0 || fields.some(({ marketo }) => marketo === RECORD_ID)) return undefined
+  const failures = [...decision.failures, ...fields.map(({ shown }) => ({ side, ...detail, field: shown }))]
+  const left = new Set(fields.map(({ marketo }) => marketo))
+  const rest = Object.fromEntries(Object.entries(sent).filter(([field]) => !left.has(field)))
   if (side === 'dynamics') {
     const { columns } = toColumnChanges(rest, replica.recordType, schema)
     return { writing: { decision: { ...decision, toDynamics: rest, columns, failures }, replica } }
   }
   // What was never sent is never shown by the change log.
-  const remembered = replica.sent.filter(
-    (one) => !(one.field === field.marketo && one.at === replica.intent?.at),
-  )
+  const remembered = replica.sent.filter(({ field, at }) => !(left.has(field) && at === replica.intent?.at))
   return {
     writing: {
       decision: { ...decision, toMarketo: rest, failures },
@@ -58,7 +60,7 @@ export function leaveOutRefused(
 
 /** The sent field that the vendor names; of look-ups, whose message names the other table, the only one. */
 function refusedField(
-  { code, field }: { code: string; field?: string },
+  { code, field }: { code: string; field: string | undefined },
   sent: readonly string[],
   side: Side,
   { recordType }: Replica,
@@ -74,9 +76,4 @@ function refusedField(
     fields.find(({ column }) => column?.logicalName === field?.toLowerCase()) ??
     (code === 'lookup-not-found' && lookups.length === 1 ? lookups[0] : undefined)
   return named?.column && { marketo: named.marketo, shown: named.column.logicalName }
-}
-
-function without<T extends Values>(values: T, name: string): Record<string, Values[string]> {
-  const { [name]: _, ...rest } = values
-  return rest
 }

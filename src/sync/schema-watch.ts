@@ -18,6 +18,8 @@ export interface SchemaDoubt {
   field?: string | undefined
   vendorCode?: string | undefined
   vendorRequestId?: string | undefined
+  /** Marketo REST names that it refuses to hear, whatever is in them. */
+  unusable?: readonly string[]
 }
 
 export interface SchemaWatchOptions {
@@ -44,6 +46,9 @@ export class SchemaWatch {
   #provenVersion: string | undefined
   /** Rows were read since column security was last asked for, by this process or by one before it. */
   #hasUnprovenRows = true
+  #live: LiveSchemas | undefined
+  /** When Marketo refused a field that it describes. */
+  readonly #refused = new Map<string, number>()
 
   constructor(options: SchemaWatchOptions) {
     this.#options = options
@@ -92,19 +97,35 @@ export class SchemaWatch {
     call: CallContext,
     maxAgeMs = this.#options.settings.schemaIntervalMs,
   ): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
-    const now = this.#options.clock.now()
+    const { clock, settings } = this.#options
+    const now = clock.now()
     if (this.#schema && isWithin(maxAgeMs, this.#readAt, now)) return { schema: this.#schema }
     // While it is blocked, somebody may be setting Marketo up: a kept copy would not show it.
-    const live = await this.#live(call, this.#asked)
+    const live = await this.#ask(call, this.#asked)
     this.#asked = true
-    const schema = toSyncSchema(live)
-    if (schema.missing.length > 0) return { blocked: setupMissing(schema.missing) }
-    if (schema.hidden.length > 0) return { blocked: columnsHidden(schema.hidden) }
+    this.#live = live
     this.#tables = [live.tables.lead, live.tables.contact]
     this.#provenVersion = undefined
+    for (const [name, at] of this.#refused) {
+      // One that is gone is missing, and one that was refused long ago is tried again.
+      if (!live.marketo.has(name) || !isWithin(settings.schemaIntervalMs, at, now)) this.#refused.delete(name)
+    }
+    this.#readAt = now
+    return this.#keep(live)
+  }
+
+  #keep(live: LiveSchemas): { schema: SyncSchema } | { blocked: Blocked } {
+    const schema = toSyncSchema({ ...live, refused: new Set(this.#refused.keys()) })
+    if (schema.missing.length > 0) {
+      this.#schema = undefined
+      return { blocked: setupMissing(schema.missing) }
+    }
+    if (schema.hidden.length > 0) {
+      this.#schema = undefined
+      return { blocked: columnsHidden(schema.hidden) }
+    }
     const isSame = this.#schema !== undefined && JSON.stringify(this.#schema) === JSON.stringify(schema)
     this.#schema = isSame && this.#schema ? this.#schema : schema
-    this.#readAt = now
     return { schema: this.#schema }
   }
 
@@ -119,16 +140,25 @@ export class SchemaWatch {
     const [since, leastMs] = isCheck
       ? [this.#readAt, settings.schemaCheckMs]
       : [this.#renewedAt, settings.schemaRefusalMs]
-    if (isWithin(leastMs, since, clock.now())) return undefined
+    if (isWithin(leastMs, since, clock.now())) return this.#setAside(used, doubt)
     if (!isCheck) this.#renewedAt = clock.now()
     this.doubt()
     const found = await this.current(call)
-    const newer = 'schema' in found && found.schema !== used ? found.schema : undefined
+    const newer = 'schema' in found && found.schema !== used ? found.schema : this.#setAside(used, doubt)
     log.warn(
       { event: 'schema-reread', ...doubt, changed: newer !== undefined },
       'Both schemas were asked for again',
     )
     return newer
+  }
+
+  /** Without the fields that Marketo refuses although it has just described them. */
+  #setAside(used: SyncSchema, { unusable = [] }: SchemaDoubt): SyncSchema | undefined {
+    const named = unusable.filter((name) => used.readFields.includes(name))
+    if (named.length === 0 || this.#live === undefined) return undefined
+    for (const name of named) this.#refused.set(name, this.#options.clock.now())
+    const found = this.#keep(this.#live)
+    return 'schema' in found ? found.schema : undefined
   }
 
   /** What is set aside becomes a failure of the set-up, and ends with its cause. */
@@ -161,7 +191,7 @@ export class SchemaWatch {
     return mappingProblems(selection, { lead, contact })
   }
 
-  async #live(call: CallContext, fresh: boolean): Promise<LiveSchemas> {
+  async #ask(call: CallContext, fresh: boolean): Promise<LiveSchemas> {
     const { metadata, marketo, selection } = this.#options
     const [lead, contact, fields] = await Promise.all([
       metadata.table('lead', call, { fresh }),

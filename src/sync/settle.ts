@@ -129,7 +129,9 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
       waits.push(result.retryAfterMs)
       return unsent(replica, side)
     case 'unknown':
-      waits.push(context.settleMs)
+      // An answer that we do not know may come again and again: it is told, and tried at growing distances.
+      if (result.detail) side.failures.push({ side: 'marketo', ...result.detail })
+      waits.push(Math.max(context.settleMs, result.detail ? context.backoffMs(replica.attempts + 1) : 0))
       return { ...withoutMarketo(replica), ...pending(side, 'toMarketo', toMarketo, replica.intent) }
     default:
       return result satisfies never

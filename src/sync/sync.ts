@@ -70,7 +70,7 @@ export function createSync(given: SyncOptions): Engine {
   return new Engine({
     sources,
     work: new Work({ ...deliberation, syncLeads, tally, schemas }),
-    push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, log }),
+    push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, random, settings, log }),
     schemas,
     previewer: new Previewer({ ...deliberation, sources }),
     tally,

@@ -76,7 +76,8 @@ export class Writer {
     const refused = answers.map((answer) => answer[side]).find(isDrift)
     if (refused?.kind !== 'refused') return false
     const { code, field, vendorCode, vendorRequestId } = refused.detail
-    const doubt = { because: 'refusal' as const, side, code, field, vendorCode, vendorRequestId }
+    const unusable = answers.flatMap(({ marketo }) => (marketo?.kind === 'refused' && marketo.fields) || [])
+    const doubt = { because: 'refusal' as const, side, code, field, vendorCode, vendorRequestId, unusable }
     return (await this.#options.schemas.renewed(context.schema, doubt, context)) !== undefined
   }
 

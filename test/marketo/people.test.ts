@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Rejected, Unavailable } from '../../src/errors.ts'
+import type { RefusedReads } from '../../src/marketo/people.ts'
 import { type Answer, call, inTurn, json, type Seen } from '../dataverse/rig.ts'
 import { failure, found, openRoom } from './rig.ts'
 
 const parametersOf = ({ method, path, body }: Seen) =>
   Object.fromEntries(new URLSearchParams(method === 'POST' ? body : path.split('?')[1]))
+
+const valuesOf = (seen: Seen) => (parametersOf(seen).filterValues ?? '').split(',')
 
 /** Has everybody who is asked for, 300 at most. */
 const everybody: Answer = (response, seen) => {
@@ -47,10 +50,60 @@ for (const [what, answer] of absences) {
   })
 }
 
-test('"Lead not found" about several people is no proof that all of them are gone', async () => {
-  await using room = await openRoom(failure('1004', 'Lead not found'))
-  await assert.rejects(room.people.read([1, 2], ['email'], call), Rejected)
+test('"Lead not found" about several people is no proof that all of them are gone: each is asked for alone', async () => {
+  await using room = await openRoom((response, seen) => {
+    const ids = valuesOf(seen)
+    ;(ids.includes('1') ? failure('1004', 'Lead not found') : everybody)(response, seen)
+  })
+  assert.deepEqual([...(await room.people.read([1, 2, 3], ['email'], call)).keys()], [2, 3])
 })
+
+test('a read that one person makes Marketo refuse is divided; they alone are not found, with the reason', async () => {
+  await using room = await openRoom((response, seen) => {
+    ;(valuesOf(seen).includes('117') ? failure('1003', 'Invalid data') : everybody)(response, seen)
+  })
+  const ids = Array.from({ length: 300 }, (_, index) => index + 1)
+  const refused: RefusedReads<number> = new Map()
+  const people = await room.people.read(ids, ['email'], call, refused)
+  assert.equal(people.size, 299)
+  assert.deepEqual(
+    [...refused].map(([id, why]) => [id, why !== 'unasked' && [why.code, why.vendorCode]]),
+    [[117, ['marketo-value-invalid', '1003']]],
+  )
+  assert.ok(room.calls().length <= 20)
+  await assert.rejects(room.people.read(ids, ['email'], call), Rejected)
+})
+
+test('who could not be asked for because others were refused is said to be unasked, never to be gone', async () => {
+  await using room = await openRoom(
+    (response, seen) => {
+      ;(valuesOf(seen).some((id) => Number(id) % 7 === 0) ? failure('1003') : everybody)(response, seen)
+    },
+    { settings: { callDivisionsMax: 12 } },
+  )
+  const ids = Array.from({ length: 300 }, (_, index) => index + 1)
+  const refused: RefusedReads<number> = new Map()
+  const people = await room.people.read(ids, ['email'], call, refused)
+  assert.ok([...refused.values()].includes('unasked'))
+  assert.deepEqual(
+    [...people.keys(), ...refused.keys()].sort((a, b) => a - b),
+    ids,
+  )
+  await assert.rejects(room.people.read(ids, ['email'], call))
+})
+
+for (const [code, message] of [
+  ['1006', "Field 'hat' not found"],
+  ['1003', 'Invalid fields [hat]'],
+  ['703', 'Feature'],
+] as const) {
+  test(`a read that is refused with "${message}" is about nobody: it is not divided`, async () => {
+    await using room = await openRoom(failure(code, message))
+    const refused: RefusedReads<number> = new Map()
+    await assert.rejects(room.people.read([1, 2, 3], ['hat'], call, refused), Rejected)
+    assert.deepEqual([refused.size, room.calls().length], [0, 1])
+  })
+}
 
 test('nobody asked for is no call', async () => {
   await using room = await openRoom(everybody)

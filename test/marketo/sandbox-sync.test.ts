@@ -98,7 +98,7 @@ test('700 edits are read to the end, through short, empty and reversed pages, ea
   assert.deepEqual((await readAll(room, next, ['lastName'])).changes, [])
 })
 
-test('a merge and a deletion are seen as activities', async () => {
+test('a merge is seen among the activities, and both who lost and who was deleted in the feed of deleted people', async () => {
   await using room = await openSandboxRoom()
   const [winner = 0, loser = 0, gone = 0] = ['a', 'b', 'c'].map((name) =>
     room.marketo.seed({ email: `${name}@example.org` }),
@@ -110,10 +110,13 @@ test('a merge and a deletion are seen as activities', async () => {
   assert.ok(page.kind === 'page')
   assert.deepEqual(
     page.items.map(({ marketoId, typeId, attributes }) => [marketoId, typeId, attributes['Merge IDs']]),
-    [
-      [winner, 32, `[${loser}]`],
-      [gone, 37, undefined],
-    ],
+    [[winner, 32, `[${loser}]`]],
+  )
+  const deletions = await room.changes.deletedPeople(start, background)
+  assert.ok(deletions.kind === 'page')
+  assert.deepEqual(
+    deletions.items.map(({ marketoId, typeId }) => [marketoId, typeId]),
+    [loser, gone].map((id) => [id, 37]),
   )
 })
 
@@ -123,7 +126,8 @@ test('tokens that Marketo gave up are lost, and a new one goes on', async () => 
   const { next } = await readAll(room, start, ['email'])
   room.marketo.expirePagingTokens()
   assert.deepEqual(await room.changes.leadChanges(next, ['email'], call), { kind: 'lost' })
-  assert.deepEqual(await room.changes.activities(next, [37], call), { kind: 'lost' })
+  assert.deepEqual(await room.changes.activities(next, [32], call), { kind: 'lost' })
+  assert.deepEqual(await room.changes.deletedPeople(next, call), { kind: 'lost' })
   const id = room.marketo.seed({ email: 'ann@example.org' })
   const { changes } = await readAll(room, await room.changes.tokenSince(0, call), ['email'])
   assert.ok(changes.some(({ marketoId }) => marketoId === id))

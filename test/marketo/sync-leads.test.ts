@@ -28,7 +28,11 @@ const updates = (...ids: number[]) =>
   ids.map((marketoId) => ({ marketoId, fields: { lastName: `n${marketoId}` } }))
 const people = (...keys: number[]) => keys.map((key) => ({ key: String(key), lastName: `n${key}` }))
 const updated = (marketoId: number): WriteResult => ({ kind: 'updated', marketoId })
-const unknown: WriteResult = { kind: 'unknown' }
+const answered = (result: WriteResult | undefined) => {
+  assert.ok(result?.kind === 'unknown')
+  return [result.detail?.code, result.detail?.vendorRequestId]
+}
+const odd = ['marketo-answer-unknown', '6227#17d4f044661']
 const kinds = (results: readonly WriteResult[]) => results.map(({ kind }) => kind)
 
 test('an update goes by id, and an empty field as null', async () => {
@@ -180,34 +184,56 @@ const oddItems: [string, unknown][] = [
 ]
 
 for (const [what, item] of oddItems) {
-  test(`a result that is ${what} leaves that record unknown`, async () => {
+  test(`a result that is ${what} leaves that record unknown, and says that Marketo has answered`, async () => {
     await using room = await openRoom(found([{ id: 1, status: 'updated' }, item]))
-    assert.deepEqual(await room.syncLeads.update(updates(1, 2), call), [updated(1), unknown])
+    const [first, second] = await room.syncLeads.update(updates(1, 2), call)
+    assert.deepEqual([first, answered(second)], [updated(1), odd])
   })
 }
 
 test('an updated record without an id is the one at its position; a created one is unknown', async () => {
   await using room = await openRoom(found([{ status: 'updated' }]))
   assert.deepEqual(await room.syncLeads.update(updates(1), call), [updated(1)])
-  assert.deepEqual(await room.syncLeads.upsert(people(1), 'key', call), [unknown])
+  const [made] = await room.syncLeads.upsert(people(1), 'key', call)
+  assert.deepEqual(answered(made), odd)
+})
+
+const known = (...ids: number[]) => ids.map((id) => ({ id, status: 'updated' }))
+const lists: [string, unknown[], readonly (number | undefined)[]][] = [
+  ['fewer results', known(1, 3), [1, undefined, 3]],
+  ['more results', known(1, 2, 9, 3), [1, 2, 3]],
+  ['results in another order', known(3, 1, 2), [1, 2, 3]],
+  ['a result of somebody else', known(1, 9, 3), [1, undefined, 3]],
+  [
+    'a skipped record of another id',
+    [...known(1), { ...skipped('1007'), id: 1 }, ...known(3)],
+    [1, undefined, 3],
+  ],
+]
+
+for (const [what, result, ids] of lists) {
+  test(`${what}: each result is taken for the record whose id it has, and for no other`, async () => {
+    await using room = await openRoom(found(result))
+    const results = await room.syncLeads.update(updates(1, 2, 3), call)
+    for (const [at, id] of ids.entries()) {
+      if (id === undefined) assert.deepEqual(answered(results[at]), odd)
+      else assert.deepEqual(results[at], updated(id))
+    }
+  })
+}
+
+test('fewer results than people who were to be made say nothing about any of them', async () => {
+  await using room = await openRoom(found([{ id: 1, status: 'created' }]))
+  const results = await room.syncLeads.upsert(people(1, 2), 'key', call)
+  assert.deepEqual(results.map(answered), [odd, odd])
 })
 
 const cutOnItsWay: Answer = (response) => {
   response.writeHead(200, { 'content-length': '99' }).write('{', () => response.destroy())
 }
 const oddAnswers: [string, Answer][] = [
-  ['fewer results', found([{ id: 1, status: 'updated' }])],
-  ['more results', found([1, 2, 3].map((id) => ({ id, status: 'updated' })))],
   ['no result at all', found(undefined)],
   ['a result that is no list', found({ id: 1 })],
-  ['results in another order', found([2, 1].map((id) => ({ id, status: 'updated' })))],
-  [
-    'a skipped record of another id',
-    found([
-      { id: 1, status: 'updated' },
-      { ...skipped('1007'), id: 1 },
-    ]),
-  ],
   ['HTML', (response) => response.writeHead(502).end('<html>')],
   ['a cut body', (response) => response.end('{"success":true,"result":[{"id":1,"status":"upd')],
   ['a body that is cut on its way', cutOnItsWay],
@@ -225,7 +251,8 @@ for (const [what, answer] of oddAnswers) {
     const settings = { batchSizeMax: 2, writeTimeoutMs: 200, replyBytesMax: 100_000, unsentRetryMs: 7_000 }
     await using room = await openRoom(inTurn(answer, obedient), { settings })
     const results = await room.syncLeads.update(updates(1, 2, 3), call)
-    assert.deepEqual(results, [unknown, unknown, { kind: 'unsent', retryAfterMs: 7_000 }])
+    assert.deepEqual(kinds(results), ['unknown', 'unknown', 'unsent'])
+    assert.deepEqual(results[2], { kind: 'unsent', retryAfterMs: 7_000 })
     assert.equal(room.calls().length, 1)
     assert.deepEqual(await room.syncLeads.update(updates(3), call), [updated(3)])
   })
@@ -256,19 +283,131 @@ for (const [what, answer, least] of busy) {
   })
 }
 
-const refusals: [string, Answer, string][] = [
-  ['1006', failure('1006', "Field 'shoeSize' not found"), 'marketo-field-unknown'],
-  ['1018', failure('1018', 'CRM sync'), 'marketo-native-sync-on'],
-  ['609', failure('609', 'Invalid JSON'), 'marketo-refused'],
-  ['413', json(413, {}), 'marketo-too-large'],
+/** Refuses every call that holds one of these people. */
+const refusing =
+  (answer: Answer, ...ids: number[]): Answer =>
+  (response, seen) => {
+    const isIn = bodyOf(seen).input.some(({ id, key }) => ids.includes(Number(id ?? key)))
+    ;(isIn ? answer : obedient)(response, seen)
+  }
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+/** Who was not written, with code and vendor's code. */
+const left = (results: readonly WriteResult[]) =>
+  results.flatMap((result, index) =>
+    result.kind === 'refused'
+      ? [[index + 1, result.detail.code, result.detail.vendorCode]]
+      : result.kind === 'updated' || result.kind === 'created'
+        ? []
+        : [[index + 1, result.kind]],
+  )
+
+const ofOne: [string, Answer, string, string][] = [
+  ['609', failure('609', 'Invalid JSON'), 'marketo-record-refused', '609'],
+  ['610', failure('610', 'Resource not found'), 'marketo-record-refused', '610'],
+  ['701', failure('701', 'Must not be blank'), 'marketo-record-refused', '701'],
+  ['1001', failure('1001', "Invalid value 'x'"), 'marketo-value-invalid', '1001'],
+  ['1003', failure('1003', 'Invalid data'), 'marketo-value-invalid', '1003'],
+  ['1004', failure('1004', 'Lead not found'), 'marketo-record-refused', '1004'],
+  ['1007', failure('1007', 'Multiple lead match'), 'marketo-person-ambiguous', '1007'],
+  ['1008', failure('1008', 'Access denied'), 'marketo-partition-refused', '1008'],
+  ['a code of a record that Adobe does not list', failure('1099'), 'marketo-record-refused', '1099'],
+  ['413', json(413, {}), 'marketo-too-large', 'HTTP 413'],
 ]
 
-for (const [what, answer, code] of refusals) {
-  test(`a call that is refused with ${what} is refused for each of its records, and the next goes out`, async () => {
+for (const [what, answer, code, vendorCode] of ofOne) {
+  test(`a call that is refused with ${what} is divided until who is to blame is alone`, async () => {
+    await using room = await openRoom(refusing(answer, 117))
+    const results = await room.syncLeads.update(updates(...numbers(300)), call)
+    assert.deepEqual(left(results), [[117, code, vendorCode]])
+    assert.ok(room.calls().length <= 2 * 9 + 1, `${room.calls().length} calls`)
+  })
+}
+
+test('of people who are to be made, and of activities, the one to blame is found as well', async () => {
+  const refused: Answer = (response, seen) => {
+    const { input } = JSON.parse(seen.body) as { input: { key?: string; leadId?: number }[] }
+    if (input.some(({ key, leadId }) => key === '5' || leadId === 5)) failure('1003')(response, seen)
+    else if (input[0]?.key !== undefined) obedient(response, seen)
+    else found(input.map((_, id) => ({ id, status: 'added' })))(response, seen)
+  }
+  await using room = await openRoom(refused)
+  const refusal = [[5, 'marketo-value-invalid', '1003']]
+  assert.deepEqual(left(await room.syncLeads.upsert(people(...numbers(9)), 'key', call)), refusal)
+  const activities = numbers(9).map((marketoId) => {
+    return { marketoId, at: 0, typeId: 1, primaryAttributeValue: 'x', attributes: {} }
+  })
+  assert.deepEqual(left(await room.activityLog.add(activities, call)), refusal)
+})
+
+test('several to blame are found; when the divisions are used up the rest is unsent, and the next try goes on', async () => {
+  const bad = [3, 80, 150, 151, 299]
+  await using room = await openRoom(refusing(failure('1003'), ...bad), { settings: { callDivisionsMax: 20 } })
+  const results = await room.syncLeads.update(updates(...numbers(300)), call)
+  const found = left(results).flatMap(([id, code]) => (code === 'marketo-value-invalid' ? [Number(id)] : []))
+  assert.ok(found.length > 0 && found.every((id) => bad.includes(id)), String(found))
+  const unsent = left(results).flatMap(([id, kind]) => (kind === 'unsent' ? [Number(id)] : []))
+  assert.ok(unsent.length > 0 && room.calls().length <= 41)
+  const again = await room.syncLeads.update(updates(...unsent), call)
+  assert.ok(left(again).length < unsent.length)
+})
+
+test('a call that is refused whoever is in it is refused for all, and is not divided again until one is accepted', async () => {
+  const isOut = { now: true }
+  await using room = await openRoom((response, seen) => {
+    ;(isOut.now ? failure('1003', 'No') : refusing(failure('1003', 'No'), 2))(response, seen)
+  })
+  const all = updates(...numbers(300))
+  const first = await room.syncLeads.update(all, call)
+  assert.ok(first.every(({ kind }) => kind === 'refused'))
+  const calls = room.calls().length
+  assert.ok(calls <= 2 * 18 + 2, `${calls} calls`)
+  await room.syncLeads.update(all, call)
+  assert.equal(room.calls().length, calls + 1)
+  isOut.now = false
+  assert.deepEqual(kinds(await room.syncLeads.update(updates(7), call)), ['updated'])
+  assert.deepEqual(left(await room.syncLeads.update(updates(...numbers(8)), call)), [
+    [2, 'marketo-value-invalid', '1003'],
+  ])
+})
+
+const ofAll: [string, Answer, string][] = [
+  ['1018', failure('1018', 'CRM sync'), 'marketo-native-sync-on'],
+  ['605', failure('605', 'Method'), 'marketo-refused'],
+  ['703', failure('703', 'Feature'), 'marketo-refused'],
+]
+
+for (const [what, answer, code] of ofAll) {
+  test(`a call that is refused with ${what} is about nobody in it: it is not divided, and the next goes out`, async () => {
     await using room = await openRoom(inTurn(answer, obedient), { settings: { batchSizeMax: 2 } })
     const results = await room.syncLeads.update(updates(1, 2, 3), call)
     assert.deepEqual(kinds(results), ['refused', 'refused', 'updated'])
     assert.ok(results[1]?.kind === 'refused' && results[1].detail.code === code)
+    assert.equal(room.calls().length, 2)
+  })
+}
+
+const wordings: [string, string, readonly string[]][] = [
+  ['1006', "Field 'shoeSize' not found", ['shoeSize']],
+  ['1003', 'Invalid fields [shoeSize, hat]', ['shoeSize', 'hat']],
+  ['1003', "Invalid fields ['shoeSize','hat']", ['shoeSize', 'hat']],
+  ['1003', "Invalid field 'shoeSize'", ['shoeSize']],
+]
+
+for (const [code, message, fields] of wordings) {
+  test(`"${message}" is about these fields: who has one hears which, the others are written with one more call`, async () => {
+    await using room = await openRoom((response, seen) => {
+      const isIn = bodyOf(seen).input.some((one) => fields.some((field) => field in one))
+      ;(isIn ? failure(code, message) : obedient)(response, seen)
+    })
+    const [plain, shod, hatted] = [{ lastName: 'Ek' }, { lastName: 'Bo', shoeSize: 42 }, { hat: 'x' }]
+    const asked = [plain, shod, hatted, plain].map((one, index) => ({ marketoId: index + 1, fields: one }))
+    const results = await room.syncLeads.update(asked, call)
+    const isNamed = [false, true, fields.includes('hat'), false]
+    assert.deepEqual(
+      results.map((result) => result.kind === 'refused' && [result.detail.code, result.fields]),
+      isNamed.map((is) => is && ['marketo-field-unknown', fields]),
+    )
+    assert.equal(room.calls().length, 2)
   })
 }
 

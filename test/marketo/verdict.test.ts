@@ -11,10 +11,10 @@ const documented: Record<CodeClass, string> = {
   concurrency: '615',
   'daily-calls': '607',
   'daily-jobs': '1020',
-  denied: '603 1008',
+  denied: '603',
   permanent:
     '605 609 610 612 613 616 701 703 704 709 710 711 712 714 718 1002 1003 1006 1009 1011 1018 1021 1025 1026 1027 1028 1035 1042 1048 1076 1077 1078 1079 1080',
-  record: '1001 1004 1005 1007 1010 1012 1013 1014 1015 1017 1022 1036 1037 1049',
+  record: '1001 1004 1005 1007 1008 1010 1012 1013 1014 1015 1017 1022 1036 1037 1049',
   empty: '702',
 }
 
@@ -31,6 +31,11 @@ test('1029 lasts until midnight when it counts bytes, and passes when it counts 
 
 test('a code that nobody documented is taken for a passing one', () => {
   assert.equal(classify('799', ''), 'transient')
+  assert.equal(classify('4242', ''), 'transient')
+})
+
+test('a code of the numbers that are about records is taken for one about a record', () => {
+  assert.equal(classify('1099', 'Something new'), 'record')
 })
 
 const reply = (body: unknown, status = 200) => ({

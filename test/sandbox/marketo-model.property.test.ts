@@ -45,7 +45,11 @@ test('whoever follows the tokens sees each entry once, however late, and none be
         entries += 1
         return lates[entries % lates.length] ?? 0
       }
-      const marketo = new Subscription({ now: () => clock.at, visibleAfterMs })
+      const marketo = new Subscription({
+        now: () => clock.at,
+        visibleAfterMs,
+        knobs: { deletionsInActivities: true },
+      })
       marketo.addField({ name: 'crmId', dataType: 'string' })
       let token = marketo.feed.tokenSince(clock.at)
       const seen: string[] = []

@@ -71,6 +71,12 @@ const DOORS: readonly Door[] = [
   }),
   act(/^POST \/expire-paging-tokens$/, ({ sandbox }) => sandbox.expirePagingTokens()),
   act(/^POST \/bend$/, ({ sandbox, body }) => sandbox.bend(toBend(body()))),
+  act(/^POST \/refuse-whole$/, ({ sandbox, body }) => {
+    const { containing, code, message } = body()
+    const said = message === undefined ? {} : { message: text(message, 'message') }
+    sandbox.refuseWhole({ containing: text(containing, 'containing'), code: text(code, 'code'), ...said })
+  }),
+  act(/^POST \/refuse-nothing$/, ({ sandbox }) => sandbox.refuseNothing()),
   act(/^POST \/limits$/, ({ sandbox, body }) => sandbox.setLimits(toLimits(body()))),
   act(/^POST \/revoke-token$/, ({ sandbox }) => sandbox.revokeToken()),
   {

@@ -1,4 +1,4 @@
-import { type Members, oneOf, present, wholeNumber } from './admin-input.ts'
+import { type Members, oneOf, present, text, wholeNumber } from './admin-input.ts'
 import { type Knobs, STOCK_KNOBS } from './knobs.ts'
 import { STOCK_LIMITS } from './limits.ts'
 
@@ -26,6 +26,8 @@ export function toKnobs(members: Members): Partial<Knobs> {
     pagingTokenLifetimeMs: count('pagingTokenLifetimeMs'),
     syncGapMs: count('syncGapMs'),
     overlong: (value) => oneOf(['skip', 'truncate'], value, 'overlong'),
+    unknownFieldWords: (value) => oneOf(['1006', '1003'], value, 'unknownFieldWords'),
+    oddStatus: (value) => text(value, 'oddStatus'),
     unknownField: (value) => oneOf(['record', 'call'], value, 'unknownField'),
     logTextMax: count('logTextMax'),
     mergeNames: (value) => oneOf(['survivor', 'loser'], value, 'mergeNames'),

@@ -9,7 +9,7 @@ import {
 import type { Success } from './envelope.ts'
 import { fieldNotFound, invalidValue, leadNotFound, MarketoError, missingParameter } from './errors.ts'
 import { instantOf } from './parameters.ts'
-import { recordsOf } from './records.ts'
+import { odd, recordsOf } from './records.ts'
 import { isMembers, type Members } from './request.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -71,7 +71,7 @@ type Added =
 export function addActivities(marketo: Subscription, body: Members): Added[] {
   return recordsOf(body).map((record) => {
     try {
-      return addActivity(marketo, record)
+      return odd(addActivity(marketo, record), marketo.knobs)
     } catch (error) {
       if (!(error instanceof MarketoError)) throw error
       return { status: 'skipped', errors: [{ code: error.code, message: error.message }] }

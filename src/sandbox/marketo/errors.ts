@@ -41,6 +41,11 @@ export function messageOf(code: string): string {
 }
 
 export const fieldNotFound = (name: string) => new MarketoError('1006', `Field '${name}' not found`)
+/** Two wordings are known: of the first, and of all. */
+export function fieldsNotFound(names: readonly string[], words: '1006' | '1003'): MarketoError {
+  if (words === '1003') return new MarketoError('1003', `Invalid fields [${names.join(', ')}]`)
+  return fieldNotFound(names[0] ?? '')
+}
 export const invalidValue = (value: unknown, name: string) =>
   new MarketoError('1001', `Invalid value '${String(value)}' for field '${name}'`)
 export const missingParameter = (name: string) =>

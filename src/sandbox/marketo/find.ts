@@ -1,6 +1,7 @@
 import type { Success } from './envelope.ts'
 import {
   fieldNotFound,
+  fieldsNotFound,
   leadNotFound,
   missingParameter,
   notSearchable,
@@ -9,7 +10,6 @@ import {
 } from './errors.ts'
 import { listOf, pageOf, required } from './parameters.ts'
 import type { Person } from './people.ts'
-import type { Schema } from './schema.ts'
 import type { Subscription } from './subscription.ts'
 
 const VALUES_MAX = 300
@@ -17,7 +17,8 @@ const MATCHES_MAX = 1000
 const DEFAULT_FIELDS = ['id', 'email', 'firstName', 'lastName', 'createdAt', 'updatedAt']
 
 /** Get Leads by Filter Type. Throws the vendor's refusal. */
-export function findLeads({ schema, people }: Subscription, query: URLSearchParams): Success {
+export function findLeads(marketo: Subscription, query: URLSearchParams): Success {
+  const { schema, people } = marketo
   const filterType = required(query, 'filterType')
   const filter = schema.field(filterType)
   if (!filter) throw fieldNotFound(filterType)
@@ -25,7 +26,7 @@ export function findLeads({ schema, people }: Subscription, query: URLSearchPara
   const values = listOf(query, 'filterValues')
   if (values.length === 0) throw missingParameter('filterValues')
   if (values.length > VALUES_MAX) throw tooManyValues(VALUES_MAX)
-  const fields = fieldsOf(schema, query)
+  const fields = fieldsOf(marketo, query)
   const found = people.find(filterType, values)
   if (found.length > MATCHES_MAX) throw tooManyResults()
   const { result, ...page } = pageOf(found, query)
@@ -33,17 +34,18 @@ export function findLeads({ schema, people }: Subscription, query: URLSearchPara
 }
 
 /** Get Lead by Id. */
-export function findLead({ schema, people }: Subscription, id: string, query: URLSearchParams): Success {
-  const fields = fieldsOf(schema, query)
+export function findLead(marketo: Subscription, id: string, query: URLSearchParams): Success {
+  const { people } = marketo
+  const fields = fieldsOf(marketo, query)
   const person = /^\d{1,10}$/.test(id) ? people.get(Number(id)) : undefined
   if (!person) throw leadNotFound(id)
   return { result: [show(person, fields)] }
 }
 
-function fieldsOf(schema: Schema, query: URLSearchParams): readonly string[] {
+function fieldsOf({ schema, knobs }: Subscription, query: URLSearchParams): readonly string[] {
   const asked = listOf(query, 'fields')
-  const unknown = asked.find((name) => !schema.field(name))
-  if (unknown !== undefined) throw fieldNotFound(unknown)
+  const unknown = asked.filter((name) => !schema.field(name))
+  if (unknown.length > 0) throw fieldsNotFound(unknown, knobs.unknownFieldWords)
   return asked.length === 0 ? DEFAULT_FIELDS : [...new Set(['id', ...asked])]
 }
 

@@ -40,6 +40,10 @@ export async function startMarketo(options: MarketoOptions) {
       return calls.map(toWire)
     },
     bend: (bend) => (bend.operation === 'flow-step-callback' ? flowSteps.bend(bend.how) : server.bend(bend)),
+    refuseWhole: (refusal) => void server.refusals.push(refusal),
+    refuseNothing() {
+      server.refusals.length = 0
+    },
     flowSteps,
     setLimits(limits) {
       quota.limits = { ...quota.limits, ...limits }

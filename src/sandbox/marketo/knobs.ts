@@ -16,6 +16,10 @@ export interface Knobs {
   syncGapMs: number
   /** A text longer than its field skips the record, or is cut. */
   overlong: Overlong
+  /** What a field that is not there is refused with: 1006 for each, or 1003 with a list of all. */
+  unknownFieldWords: '1006' | '1003'
+  /** Sync Leads and Add Custom Activities are carried out, and each result has this status; empty = as documented. */
+  oddStatus: string
   /** A field that is not there skips the record, or fails the call. */
   unknownField: 'record' | 'call'
   /** Characters of a value in the change log. */
@@ -40,6 +44,8 @@ export const STOCK_KNOBS: Knobs = {
   pagingTokenLifetimeMs: 0,
   syncGapMs: 0,
   overlong: 'skip',
+  unknownFieldWords: '1006',
+  oddStatus: '',
   unknownField: 'record',
   logTextMax: 255,
   mergeNames: 'survivor',

@@ -1,5 +1,5 @@
 import type { Success } from './envelope.ts'
-import { fieldNotFound, missingParameter } from './errors.ts'
+import { fieldsNotFound, missingParameter } from './errors.ts'
 import type { FeedPage } from './feed.ts'
 import { instantOf, listOf, numbersOf, pageSize, required } from './parameters.ts'
 import type { Subscription } from './subscription.ts'
@@ -21,11 +21,11 @@ export function readActivities({ feed }: Subscription, query: URLSearchParams): 
 }
 
 /** Get Lead Changes. */
-export function readLeadChanges({ feed, schema }: Subscription, query: URLSearchParams): Success {
+export function readLeadChanges({ feed, schema, knobs }: Subscription, query: URLSearchParams): Success {
   const fields = listOf(query, 'fields')
   if (fields.length === 0) throw missingParameter('fields')
-  const unknown = fields.find((name) => !schema.field(name))
-  if (unknown !== undefined) throw fieldNotFound(unknown)
+  const unknown = fields.filter((name) => !schema.field(name))
+  if (unknown.length > 0) throw fieldsNotFound(unknown, knobs.unknownFieldWords)
   return show(feed.leadChanges({ ...asked(query), fields }))
 }
 

@@ -24,6 +24,11 @@ export function recordsOf({ input }: Members, recordsMax = RECORDS_MAX): readonl
   })
 }
 
+/** As the knob has it answered. */
+export function odd<T extends { status: string }>(result: T, { oddStatus }: { oddStatus: string }): T {
+  return oddStatus === '' || result.status === 'skipped' ? result : { ...result, status: oddStatus }
+}
+
 /** A refusal of one record skips that record. */
 export function perRecord(write: () => RecordResult): RecordResult {
   try {

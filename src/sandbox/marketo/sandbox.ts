@@ -9,6 +9,7 @@ import type { Person } from './people.ts'
 import type { CustomField, DataType } from './schema.ts'
 import type { Subscription } from './subscription.ts'
 import type { Webhook, WebhookCall } from './webhook.ts'
+import type { WholeRefusal } from './whole-refusals.ts'
 
 /** The handle of a running Marketo: what a test or a visitor may do to it. */
 export interface MarketoSandbox {
@@ -52,6 +53,9 @@ export interface MarketoSandbox {
   /** Every paging token of the change log is lost. */
   expirePagingTokens(): void
   bend(bend: Bend): void
+  refuseWhole(refusal: WholeRefusal): void
+  /** Ends every `refuseWhole`. */
+  refuseNothing(): void
   setLimits(limits: Partial<Limits>): void
   /** The token runs out now: 602 at its next use, 601 after that. */
   revokeToken(): void

@@ -13,6 +13,7 @@ import { bodyOf, parametersOf, type Request, toRequest } from './request.ts'
 import { routeFor } from './routes.ts'
 import type { Subscription } from './subscription.ts'
 import type { Usage } from './usage.ts'
+import { refuseWhole, type WholeRefusal } from './whole-refusals.ts'
 
 const URI_BYTES_MAX = 8 * 1024
 const BODY_BYTES_MAX = 1024 * 1024
@@ -32,6 +33,8 @@ interface Answer {
 /** Identity and the REST API over HTTP: who asks, may they now, the work, does this reply misbehave. */
 export class MarketoServer {
   readonly calls: Call[] = []
+  /** See WholeRefusal. */
+  readonly refusals: WholeRefusal[] = []
   readonly #parts: ServerParts
   readonly #bends = new Bends<Operation, BendHow>(operationOf)
   /** Writes whose callers were cut off before they were carried out. */
@@ -52,6 +55,7 @@ export class MarketoServer {
     for (const timer of this.#late) clearTimeout(timer)
     this.#late.clear()
     this.calls.length = 0
+    this.refusals.length = 0
     this.#bends.clear()
     this.#tokenBends.clear()
     this.#parts.quota.reset()
@@ -134,6 +138,7 @@ export class MarketoServer {
   async #work(request: Request): Promise<{ reply: Reply; errorCode?: string }> {
     const requestId = newRequestId()
     try {
+      refuseWhole(this.refusals, request)
       const begun = this.#begin(request, requestId)
       if (typeof begun !== 'function') return { reply: succeed(begun, requestId) }
       const { syncGapMs } = this.#parts.marketo.knobs
@@ -141,7 +146,8 @@ export class MarketoServer {
       return { reply: succeed(begun(), requestId) }
     } catch (error) {
       const told = error instanceof MarketoError ? error : marketoError('611')
-      return { reply: fail(told, requestId), errorCode: told.code }
+      const reply = told.code === '413' ? plain(413) : fail(told, requestId)
+      return { reply, errorCode: told.code }
     }
   }
 

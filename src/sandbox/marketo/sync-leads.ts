@@ -1,6 +1,13 @@
 import type { Cause } from './cause.ts'
-import { fieldNotFound, invalidValue, leadNotFound, MarketoError, notSearchable } from './errors.ts'
-import { perRecord, type RecordResult, recordsOf } from './records.ts'
+import {
+  fieldNotFound,
+  fieldsNotFound,
+  invalidValue,
+  leadNotFound,
+  MarketoError,
+  notSearchable,
+} from './errors.ts'
+import { odd, perRecord, type RecordResult, recordsOf } from './records.ts'
 import type { Members } from './request.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -40,7 +47,7 @@ export function beginSync(marketo: Subscription, body: Members): (cause: Cause) 
     records.map((record) => {
       const result = perRecord(() => syncLead({ marketo, action, lookupField, cause, isKnown }, record))
       made.add(result.id)
-      return result
+      return odd(result, marketo.knobs)
     })
 }
 
@@ -53,9 +60,10 @@ function checkLookup({ schema }: Subscription, action: Action, lookupField: stri
   }
 }
 
-function refuseUnknownFields({ schema }: Subscription, records: readonly Members[]): void {
-  const unknown = records.flatMap((record) => Object.keys(record)).find((name) => !schema.field(name))
-  if (unknown !== undefined) throw fieldNotFound(unknown)
+function refuseUnknownFields({ schema, knobs }: Subscription, records: readonly Members[]): void {
+  const names = new Set(records.flatMap((record) => Object.keys(record)))
+  const unknown = [...names].filter((name) => !schema.field(name))
+  if (unknown.length > 0) throw fieldsNotFound(unknown, knobs.unknownFieldWords)
 }
 
 function syncLead(sync: Sync, record: Members): RecordResult {
