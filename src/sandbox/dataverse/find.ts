@@ -2,7 +2,7 @@ import { DataverseError, doesNotExist, keyDoesNotExist } from './errors.ts'
 import type { Organisation } from './organisation.ts'
 import type { RowKey } from './path.ts'
 import type { Row } from './shelf.ts'
-import { columnOfProperty, type Table, type Value } from './table.ts'
+import { collationKey, columnOfProperty, type Table, type Value } from './table.ts'
 
 /** Throws 404 when the row is not there, 400 when the key is no Active key of the table. */
 export function findRow(organisation: Organisation, table: Table, key: RowKey): Row {
@@ -38,7 +38,7 @@ export function keyColumns(table: Table, columns: ReadonlyMap<string, string>): 
 }
 
 export function sameKeyValue(left: Value | undefined, right: Value | undefined): boolean {
-  if (typeof left === 'string' && typeof right === 'string') return left.toLowerCase() === right.toLowerCase()
+  if (typeof left === 'string' && typeof right === 'string') return collationKey(left) === collationKey(right)
   return left === right
 }
 

@@ -1,7 +1,7 @@
 import type { Comparison, Filter, TextTest } from './filter.ts'
 import type { Rows } from './rows.ts'
 import type { Row } from './shelf.ts'
-import type { Column, Table, Value } from './table.ts'
+import { type Column, collationKey, type Table, type Value } from './table.ts'
 
 /** The rows that meet the filter. An indexed equality anywhere in a conjunction avoids the scan. */
 export function* matching(rows: Rows, table: Table, filter: Filter | undefined): Iterable<Row> {
@@ -104,7 +104,7 @@ function compares(value: Value, operator: Comparison, wanted: Value, column: Col
   }
 }
 
-/** Text compares without regard to case, as the database's collation does; null sorts first. */
+/** Texts compare as the database's collation does; null sorts first. */
 export function compareValues(left: Value, right: Value, column: Column): number {
   if (left === null || right === null) return left === right ? 0 : left === null ? -1 : 1
   const [a, b] = [sortKey(left, column), sortKey(right, column)]
@@ -114,7 +114,7 @@ export function compareValues(left: Value, right: Value, column: Column): number
 function sortKey(value: string | number | boolean, column: Column): string | number {
   if (typeof value === 'boolean') return Number(value)
   if (typeof value === 'number') return value
-  return column.type === 'DateTime' ? Date.parse(value) : value.toLowerCase()
+  return column.type === 'DateTime' ? Date.parse(value) : collationKey(value)
 }
 
 /** SQL's LIKE underneath: `%` and `_` in the value are wildcards. */

@@ -19,7 +19,7 @@ const CASTS: Record<string, readonly ColumnType[]> = {
   DoubleAttributeMetadata: ['Double'],
   DateTimeAttributeMetadata: ['DateTime'],
   UniqueIdentifierAttributeMetadata: ['Uniqueidentifier'],
-  MultiSelectPicklistAttributeMetadata: [],
+  MultiSelectPicklistAttributeMetadata: ['MultiSelectPicklist'],
 }
 
 /** The cast's short name, or undefined when the segment is no cast. */
@@ -47,7 +47,7 @@ export function renderAttribute(
     LogicalName: column.name,
     SchemaName: column.schemaName,
     EntityLogicalName: table.name,
-    AttributeType: column.type,
+    AttributeType: column.type === 'MultiSelectPicklist' ? 'Virtual' : column.type,
     AttributeTypeName: { Value: `${column.type}Type` },
     RequiredLevel: {
       Value: column.required,
@@ -107,6 +107,7 @@ function details(column: Column): Json {
     case 'Customer':
     case 'Owner':
       return { Targets: isLookup(column) ? (column.targets ?? []).map((target) => target.table) : [] }
+    case 'MultiSelectPicklist':
     case 'Uniqueidentifier':
       return {}
     default:
@@ -118,8 +119,8 @@ function optionSet(column: Column): Json | null {
   if (column.type === 'Boolean') {
     return {
       OptionSetType: 'Boolean',
-      TrueOption: { Value: 1, Label: literalLabel('Yes') },
-      FalseOption: { Value: 0, Label: literalLabel('No') },
+      TrueOption: { Value: 1, Label: literalLabel(booleanLabel(column, true)) },
+      FalseOption: { Value: 0, Label: literalLabel(booleanLabel(column, false)) },
     }
   }
   if (!column.options) return null
@@ -133,6 +134,11 @@ function optionSet(column: Column): Json | null {
       ...(option.state === undefined ? {} : { State: option.state }),
     })),
   }
+}
+
+export function booleanLabel(column: Column, value: boolean): string {
+  const own = column.options?.find((option) => option.value === Number(value))
+  return own?.label ?? (value ? 'Yes' : 'No')
 }
 
 function metadataId(table: Table, column: Column): string {

@@ -1,4 +1,5 @@
 import { unknownProperty } from './errors.ts'
+import { booleanLabel } from './metadata-attribute.ts'
 import { masked, type Sight } from './security.ts'
 import type { Row } from './shelf.ts'
 import { type Column, columnOfProperty, isLookup, propertyName, type Table, type Value } from './table.ts'
@@ -102,8 +103,15 @@ function annotate(
 }
 
 function formatted(column: Column, value: Value): string | undefined {
-  if (column.options) return column.options.find((option) => option.value === value)?.label
-  if (column.type === 'Boolean') return value ? 'Yes' : 'No'
+  if (column.type === 'Boolean') return booleanLabel(column, value === true)
+  const labelOf = (choice: Value) => column.options?.find((option) => option.value === choice)?.label
+  if (column.type === 'MultiSelectPicklist') {
+    return String(value)
+      .split(',')
+      .map((choice) => labelOf(Number(choice)))
+      .join('; ')
+  }
+  if (column.options) return labelOf(value)
   if (column.type === 'Integer') return Number(value).toLocaleString('en-US')
   if (column.type === 'Money')
     return Number(value).toLocaleString('en-US', { style: 'currency', currency: 'USD' })

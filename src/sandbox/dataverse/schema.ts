@@ -82,6 +82,6 @@ function existing(columns: ReadonlyMap<string, Column>, table: TableName, name: 
 function fresh(name: string, type: ColumnType): Column {
   const column: Column = { name, schemaName: name, type, required: 'None', create: true, update: true }
   if (type === 'String' || type === 'Memo') return { ...column, maxLength: 100, format: 'Text' }
-  if (type === 'Picklist') return { ...column, options: [] }
+  if (type === 'Picklist' || type === 'MultiSelectPicklist') return { ...column, options: [] }
   return type === 'DateTime' ? { ...column, format: 'DateAndTime', behavior: 'UserLocal' } : column
 }

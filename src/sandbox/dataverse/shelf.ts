@@ -1,5 +1,5 @@
 import { Journal } from './journal.ts'
-import type { TableName, Value } from './table.ts'
+import { collationKey, type TableName, type Value } from './table.ts'
 
 export interface Row {
   id: string
@@ -37,7 +37,7 @@ export class Shelf {
   readonly bin = new Map<string, Row>()
   /** Delta tokens from before this version are void. */
   trackedSince: number
-  /** Column to lower-cased value to ids. */
+  /** Column to the value's key (see collationKey) to ids. */
   readonly #indexes: ReadonlyMap<string, Map<string, Set<string>>>
   #place = 0
 
@@ -51,7 +51,7 @@ export class Shelf {
   }
 
   idsBy(column: string, value: string): ReadonlySet<string> {
-    return this.#indexes.get(column)?.get(value.toLowerCase()) ?? new Set()
+    return this.#indexes.get(column)?.get(collationKey(value)) ?? new Set()
   }
 
   /** Puts a row in place of the one with its id, or at the end. Returns what takes it back. */
@@ -110,8 +110,8 @@ export class Shelf {
     for (const [column, index] of this.#indexes) {
       const value = row.values.get(column)
       if (typeof value !== 'string') continue
-      const ids = index.get(value.toLowerCase()) ?? new Set()
-      index.set(value.toLowerCase(), ids.add(row.id))
+      const ids = index.get(collationKey(value)) ?? new Set()
+      index.set(collationKey(value), ids.add(row.id))
     }
   }
 
@@ -119,9 +119,9 @@ export class Shelf {
     for (const [column, index] of this.#indexes) {
       const value = row.values.get(column)
       if (typeof value !== 'string') continue
-      const ids = index.get(value.toLowerCase())
+      const ids = index.get(collationKey(value))
       ids?.delete(row.id)
-      if (ids?.size === 0) index.delete(value.toLowerCase())
+      if (ids?.size === 0) index.delete(collationKey(value))
     }
   }
 }

@@ -23,6 +23,7 @@ export const COLUMN_TYPES = [
   'Money',
   'Boolean',
   'Picklist',
+  'MultiSelectPicklist',
   'State',
   'Status',
   'DateTime',
@@ -60,6 +61,7 @@ export interface Column {
   minValue?: number
   maxValue?: number
   precision?: number
+  /** Of a Boolean: 0 and 1 with labels of the customer's own. */
   options?: readonly Option[]
   default?: Value
   /** Column security is on: who has no permission reads null, and may not write it. */
@@ -104,6 +106,11 @@ export function stockTables(): Tables {
       return [name, { ...data, columns, keys: [], changeTracking }]
     }),
   )
+}
+
+/** How the database compares texts: without regard to case or to blanks at the end. */
+export function collationKey(text: string): string {
+  return text.replace(/ +$/, '').toLowerCase()
 }
 
 export function isLookup(column: Column): boolean {

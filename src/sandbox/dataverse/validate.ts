@@ -16,6 +16,8 @@ export function checkValue(table: Table, column: Column, value: unknown): Value 
     case 'State':
     case 'Status':
       return checkOption(table, column, value)
+    case 'MultiSelectPicklist':
+      return checkChoices(table, column, value)
     case 'Integer':
     case 'BigInt':
       if (typeof value !== 'number' || !Number.isInteger(value)) throw wrongType(table, value, 'Edm.Int32')
@@ -24,7 +26,7 @@ export function checkValue(table: Table, column: Column, value: unknown): Value 
     case 'Double':
     case 'Money':
       if (typeof value !== 'number') throw wrongType(table, value, 'Edm.Decimal')
-      return checkRange(table, column, value)
+      return rounded(checkRange(table, column, value), column)
     case 'DateTime':
       return checkDate(table, column, value)
     case 'Uniqueidentifier':
@@ -63,9 +65,36 @@ function checkOption(table: Table, column: Column, value: unknown): Value {
   return value
 }
 
+/** Source: Microsoft Learn, "Use choices columns to store multiple options". */
+const CHOICES_MAX = 150
+
+/** Numbers in a text, separated by commas, in any order; the database keeps each once. */
+function checkChoices(table: Table, column: Column, value: unknown): Value {
+  if (typeof value !== 'string') throw wrongType(table, value, 'Edm.String')
+  if (value.trim() === '') return null
+  const choices = value.split(',').map((choice) => {
+    if (!/^\s*-?\d{1,10}\s*$/.test(choice)) throw wrongType(table, value, 'Edm.String')
+    return Number(checkOption(table, column, Number(choice)))
+  })
+  if (new Set(choices).size > CHOICES_MAX) {
+    throw new DataverseError(
+      400,
+      '0x80050222',
+      `Number of selections for MultiSelectPicklist Attribute Type exceeded maximum limit: ${CHOICES_MAX}.`,
+    )
+  }
+  return [...new Set(choices)].sort((a, b) => a - b).join(',')
+}
+
+/** What is beyond the column's precision is not kept. */
+function rounded(value: number, { precision = 2 }: Column): Value {
+  // toFixed writes larger numbers with an exponent; they have no decimal places.
+  return Math.abs(value) < 1e21 ? Number(value.toFixed(precision)) : value
+}
+
 const RANGE_CODES: Partial<Record<Column['type'], string>> = { Integer: '0x8004432f', Decimal: '0x80044330' }
 
-function checkRange(table: Table, column: Column, value: number): Value {
+function checkRange(table: Table, column: Column, value: number): number {
   const { minValue = Number.NEGATIVE_INFINITY, maxValue = Number.POSITIVE_INFINITY } = column
   if (value < minValue || value > maxValue) {
     throw new DataverseError(
