@@ -59,6 +59,8 @@ export const VARIABLES = [
   'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
   'TREAT_NULL_TEXT_AS_EMPTY',
+  'ON_INVALID_VALUE',
+  'REQUIRED_COLUMNS',
   'SYNC_INTERVAL_SECONDS',
   'LOG_LEVEL',
   'REST_DEADLINE_MS',
@@ -100,6 +102,8 @@ export interface Config extends FlowStepConfig {
   /** In the webhook and the flow step, the text `null` stands for an empty value. */
   nullTextIsEmpty: boolean
   fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
+  /** What holds for every field whose selection says nothing else. */
+  fieldPolicy: FieldPolicy
   /** From the start of one cycle of the background sync to the next; 0 = there is none. */
   syncIntervalSeconds: number
   logLevel: LogLevel
@@ -122,9 +126,14 @@ export interface Config extends FlowStepConfig {
   warnings: readonly string[]
 }
 
+interface FieldPolicy {
+  onInvalid: 'fail' | 'omit'
+  requiredColumns: 'form' | 'api'
+}
+
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
 const OUR_PREFIX =
-  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|FLOW_STEP|CALLBACK|BATCH)_?/
+  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -174,6 +183,7 @@ export function toConfig(
     ...readMarketo(values, number('MARKETO_DAILY_CALLS'), problems),
     fields: readFields(raw.files.FIELDS_FILE, problems),
     nullTextIsEmpty: onOff('TREAT_NULL_TEXT_AS_EMPTY'),
+    fieldPolicy: readFieldPolicy(values, problems),
     syncIntervalSeconds: number('SYNC_INTERVAL_SECONDS'),
     logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
     restDeadlineMs: number('REST_DEADLINE_MS'),
@@ -239,6 +249,14 @@ function readDataverseUrl(text: string | undefined, problems: Problems): string 
     'DATAVERSE_URL is missing: the origin of your organisation, such as https://contoso.crm.dynamics.com.',
   )
   return ''
+}
+
+function readFieldPolicy(values: RawConfig['values'], problems: Problems): FieldPolicy {
+  const { ON_INVALID_VALUE: onInvalid, REQUIRED_COLUMNS: required } = values
+  return {
+    onInvalid: readChoice('ON_INVALID_VALUE', onInvalid, ['fail', 'omit'], 'fail', problems),
+    requiredColumns: readChoice('REQUIRED_COLUMNS', required, ['form', 'api'], 'form', problems),
+  }
 }
 
 function readFields(file: NamedFile | undefined, problems: Problems): Config['fields'] {

@@ -69,7 +69,7 @@ export async function createService(
     clock,
     random,
     log,
-    selection: selectFields(config.fields),
+    selection: selectFields(config.fields, config.fieldPolicy),
     metrics: createMetrics(),
   }
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)

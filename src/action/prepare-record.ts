@@ -3,22 +3,27 @@ import type { CallContext } from '../abort.ts'
 import type { Column, Metadata, TableDefinition } from '../dataverse/metadata.ts'
 import type { Columns, Owners } from '../dataverse/records.ts'
 import { type FailureDetail, Rejected, Unauthorized } from '../errors.ts'
-import { toColumns } from '../person/mapping.ts'
+import { type NewRecord, newRecord, type RefusedColumn } from '../person/new-record.ts'
 import type { RecordType } from '../person/person.ts'
-import type { Failure, Problem } from '../person/problem.ts'
+import { isAboutTable, summaryOf } from '../person/problem.ts'
 import { isHidden, securedAdvice } from '../person/secured.ts'
 import type { FieldSelection } from '../person/selection.ts'
-import { validate } from '../person/validation.ts'
 import type { Settlement, Warning } from '../store/port.ts'
 import type { Payload } from './payload.ts'
 
-/**
- * `warnings`: fields that are left out of `columns`, or that are sent in another form than they came. `table` is
- * what was believed of it.
- */
-export type Prepared =
-  | { kind: 'ready'; columns: Columns; warnings: readonly Warning[]; table: TableDefinition }
-  | (Settlement & { kind: 'failed' })
+export type Prepared = Ready | (Settlement & { kind: 'failed' })
+
+interface Ready {
+  kind: 'ready'
+  columns: Columns
+  /** Fields that are left out of `columns`, or that are sent in another form than they came. */
+  warnings: readonly Warning[]
+  /** What was believed of it. */
+  table: TableDefinition
+  /** What Dynamics refused of earlier tries. */
+  refused: readonly RefusedColumn[]
+  omittable: NewRecord['omittable']
+}
 
 export interface PrepareOptions {
   metadata: Pick<Metadata, 'table' | 'reread'>
@@ -27,11 +32,9 @@ export interface PrepareOptions {
   log: Logger
 }
 
-interface Checked {
+interface Checked extends NewRecord {
   table: TableDefinition
-  columns: Columns
-  setAside: readonly Problem[]
-  failures: readonly Failure[]
+  refused: readonly RefusedColumn[]
 }
 
 /** A person as the columns of a new record, or why Dynamics would refuse them. Asks Dynamics only for an owner. */
@@ -48,14 +51,17 @@ export class PrepareRecord {
     await this.#checkSecurity(payload, recordType, call)
     const table = await metadata.table(recordType, call)
     const checked = this.#check(payload, table)
-    const [first] = [...checked.failures, ...checked.setAside]
+    const [first] = [...checked.failures, ...checked.omitted, ...checked.setAside]
     if (first === undefined) return this.#finish(checked, payload, call)
     const { code, field } = first
     const newer = await metadata.reread(table, { because: 'check', code, field }, call)
     return this.#finish(newer ? this.#check(payload, newer) : checked, payload, call)
   }
 
-  /** After Dynamics refused `sent` (JSON): what to send instead. undefined: the table is as it was, so it stands. */
+  /**
+   * After Dynamics refused `sent` (JSON): what to send instead, by the table as it is now or, where that is as it was,
+   * without the refused column. undefined: neither makes a difference, so the refusal stands.
+   */
   async prepareAgain(
     payload: Payload,
     prepared: Prepared & { kind: 'ready' },
@@ -65,6 +71,18 @@ export class PrepareRecord {
   ): Promise<Prepared | undefined> {
     // An earlier attempt stored it, for the table as it was then.
     if (JSON.stringify(prepared.columns) !== sent) return prepared
+    const { table, refused } = prepared
+    const newer = isAboutTable(refusal.code) ? await this.#reread(table, refusal, call) : undefined
+    if (newer) {
+      const again = await this.#finish(this.#check(payload, newer, refused), payload, call)
+      if (again.kind === 'failed' || JSON.stringify(again.columns) !== sent) return again
+    }
+    const column = prepared.omittable(refusal)
+    if (column === undefined) return undefined
+    return this.#finish(this.#check(payload, newer ?? table, [...refused, column]), payload, call)
+  }
+
+  #reread(table: TableDefinition, refusal: FailureDetail, call: CallContext) {
     const { code, field, vendorCode, vendorRequestId } = refusal
     const doubt = {
       because: 'refusal' as const,
@@ -73,39 +91,29 @@ export class PrepareRecord {
       ...(vendorCode !== undefined && { vendorCode }),
       ...(vendorRequestId !== undefined && { vendorRequestId }),
     }
-    const newer = await this.#options.metadata.reread(prepared.table, doubt, call)
-    if (newer === undefined) return undefined
-    const again = await this.#finish(this.#check(payload, newer), payload, call)
-    return again.kind === 'ready' && JSON.stringify(again.columns) === sent ? undefined : again
+    return this.#options.metadata.reread(table, doubt, call)
   }
 
-  #check(payload: Payload, table: TableDefinition): Checked {
-    const { selection } = this.#options
-    const recordType = table.table
-    const { columns, problems } = toColumns(payload.person, recordType, selection, table)
-    return {
-      table,
-      columns,
-      setAside: problems.filter((problem) => problem.severity === 'set-aside'),
-      failures: [
-        ...problems.filter((problem) => problem.severity === 'refused'),
-        ...validate(columns, recordType, selection, table),
-      ],
-    }
+  #check(payload: Payload, table: TableDefinition, refused: readonly RefusedColumn[] = []): Checked {
+    const made = newRecord(payload.person, table.table, this.#options.selection, table, refused)
+    return { ...made, table, refused }
   }
 
-  async #finish({ table, columns, setAside, failures }: Checked, payload: Payload, call: CallContext) {
-    const { log } = this.#options
-    for (const { code, field, advice } of setAside)
-      log.warn({ event: 'field-set-aside', code, field }, advice)
-    const [first, ...others] = failures
-    if (first) {
-      const advice =
-        others.length === 0 ? first.advice : `${first.advice} ${others.length} more: ${namesOf(others)}.`
-      return { kind: 'failed' as const, code: first.code, field: first.field, advice }
+  async #finish(checked: Checked, payload: Payload, call: CallContext): Promise<Prepared> {
+    const { table, refused, columns, setAside, failures, omitted, omittable } = checked
+    for (const { code, field, advice } of setAside) {
+      this.#options.log.warn({ event: 'field-set-aside', code, field }, advice)
     }
-    const warnings = setAside.map(({ field, code, advice }): Warning => ({ field, code, advice }))
-    return this.#withOwner({ kind: 'ready', columns, warnings, table }, payload.assignTo, call)
+    const refusal = summaryOf(failures)
+    if (refusal) return { kind: 'failed', ...refusal }
+    const warnings = [
+      ...setAside.map(({ field, code, advice }): Warning => ({ field, code, advice })),
+      ...omitted.map(({ field, code, advice }): Warning => {
+        return { field, code, advice: `The record is created without this field. ${advice}` }
+      }),
+    ]
+    const ready: Ready = { kind: 'ready', columns, warnings, table, refused, omittable }
+    return this.#withOwner(ready, payload.assignTo, call)
   }
 
   /** No person's data is at fault: people stay queued until an administrator has opened the column. */
@@ -128,15 +136,16 @@ export class PrepareRecord {
     }
   }
 
-  async #withOwner(
-    ready: Prepared & { kind: 'ready' },
-    assignTo: string | undefined,
-    call: CallContext,
-  ): Promise<Prepared> {
+  async #withOwner(ready: Ready, assignTo: string | undefined, call: CallContext): Promise<Prepared> {
     if (assignTo === undefined) return ready
     try {
       const { kind, id } = await this.#options.owners.resolve(assignTo, call)
-      return { ...ready, columns: { ...ready.columns, 'ownerid@odata.bind': `/${kind}s(${id})` } }
+      return {
+        ...ready,
+        columns: { ...ready.columns, 'ownerid@odata.bind': `/${kind}s(${id})` },
+        // A refusal that names no column may be about the owner.
+        omittable: (refusal) => (refusal.field === undefined ? undefined : ready.omittable(refusal)),
+      }
     } catch (error) {
       if (!(error instanceof Rejected)) throw error
       return { kind: 'failed', ...error.detail }
@@ -149,10 +158,4 @@ const EMAIL = 'emailaddress1'
 /** Dynamics refuses a record without it, and we may not set it. */
 function isClosedAndDemanded({ requiredLevel, validForCreate, secured }: Column): boolean {
   return requiredLevel === 'SystemRequired' && validForCreate && secured?.create === false
-}
-
-function namesOf(failures: readonly { code: string; field: string }[]): string {
-  const namedMax = 3
-  const named = failures.slice(0, namedMax).map(({ code, field }) => `${field} (${code})`)
-  return failures.length > namedMax ? `${named.join(', ')}, …` : named.join(', ')
 }

@@ -3,7 +3,11 @@ import type { Settlement, Warning } from '../store/port.ts'
 
 /** How a request may end. */
 
-export function linked(ref: RecordRef, provenAt: number, vendorRequestId?: string): Settlement {
+export function linked(
+  ref: RecordRef,
+  provenAt: number,
+  vendorRequestId?: string,
+): Settlement & { kind: 'linked' } {
   return {
     kind: 'linked',
     recordType: ref.table,

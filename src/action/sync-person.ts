@@ -4,9 +4,8 @@ import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/rec
 import { Rejected, Unavailable } from '../errors.ts'
 import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
-import { isAboutTable } from '../person/problem.ts'
 import { type Backoff, retry } from '../retry.ts'
-import type { IntentResult, Link, Outcome, Settlement, Store, Work } from '../store/port.ts'
+import type { IntentResult, Link, Outcome, Settlement, Store, Warning, Work } from '../store/port.ts'
 import { chooseRecord, survivor } from './choose-record.ts'
 import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
@@ -38,8 +37,11 @@ export interface SyncPersonOptions {
   }
 }
 
-/** What an earlier attempt stored may be out of date, and what it is replaced by may be so, too. */
-const DECIDED_AGAIN_MAX = 2
+/**
+ * What an earlier attempt stored may be out of date, and what it is replaced by may be so, too. Then come up to ten
+ * columns that are left out, one at a time.
+ */
+const DECIDED_AGAIN_MAX = 12
 
 interface FirstTry {
   payload: Payload
@@ -147,7 +149,11 @@ export class SyncPerson {
     if ('kind' in found) return found
     const vendorRequestId = found[0]?.vendorRequestId
     const choice = chooseRecord(found, own, payload.record)
-    if (choice.kind === 'one') return this.#proven(choice.record, vendorRequestId)
+    if (choice.kind === 'one') {
+      const proven = this.#proven(choice.record, vendorRequestId)
+      const isOwn = choice.record.table === own.table && choice.record.id === own.id
+      return isOwn ? withWarnings(proven, await this.#warningsOf(payload, own, attempt)) : proven
+    }
     if (choice.kind === 'several') return ambiguous(choice.records.length, vendorRequestId)
 
     const prepared = await this.#retry(attempt, () => prepare.prepare(payload, own.table, attempt))
@@ -157,6 +163,13 @@ export class SyncPerson {
     const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())
     if (intent.kind === 'moved') return undefined
     return this.#createAsTableIs(own, { payload, prepared, intent }, attempt)
+  }
+
+  /** An earlier try made the record, and its answer did not arrive: what was left out is said now. */
+  async #warningsOf(payload: Payload, { table }: RecordRef, attempt: Attempt): Promise<readonly Warning[]> {
+    const { prepare } = this.#options
+    const prepared = await this.#retry(attempt, () => prepare.prepare(payload, table, attempt))
+    return prepared.kind === 'ready' ? prepared.warnings : []
   }
 
   /** A query that Dynamics refuses is about this person's values: what it asks for is the same for everybody. */
@@ -169,7 +182,7 @@ export class SyncPerson {
     }
   }
 
-  /** Once Dynamics refuses what the known table allows, the table is looked at again, and the person decided anew. */
+  /** Once Dynamics refuses what the known table allows, the person is decided anew (see PrepareRecord.prepareAgain). */
   async #createAsTableIs(own: RecordRef, first: FirstTry, attempt: Attempt): Promise<Settlement> {
     const { prepare } = this.#options
     const { payload, intent } = first
@@ -178,7 +191,7 @@ export class SyncPerson {
     for (let triesLeft = DECIDED_AGAIN_MAX; ; triesLeft -= 1) {
       const settlement = await this.#create(own, JSON.parse(sent) as Columns, intent.resumed, attempt)
       if (settlement.kind === 'linked') return withWarnings(settlement, prepared.warnings)
-      if (triesLeft === 0 || settlement.kind !== 'failed' || !isAboutTable(settlement.code)) return settlement
+      if (triesLeft === 0 || settlement.kind !== 'failed') return settlement
       const [refused, used] = [sent, prepared]
       const again = await this.#retry(attempt, () =>
         prepare.prepareAgain(payload, used, refused, settlement, attempt),
@@ -224,7 +237,7 @@ export class SyncPerson {
   }
 
   /** Dynamics has just shown the record. */
-  #proven(ref: RecordRef, vendorRequestId?: string): Settlement {
+  #proven(ref: RecordRef, vendorRequestId?: string): Settlement & { kind: 'linked' } {
     return linked(ref, this.#options.clock.now(), vendorRequestId)
   }
 

@@ -11,6 +11,7 @@ const columnTypes: ReadonlySet<string> = new Set<ColumnType>([
   'Money',
   'Boolean',
   'Picklist',
+  'MultiSelectPicklist',
   'State',
   'Status',
   'DateTime',
@@ -29,7 +30,7 @@ const requiredLevels: ReadonlySet<string> = new Set<Column['requiredLevel']>([
 export function columnOf(common: JsonObject, typed: JsonObject | undefined): Column | undefined {
   const logicalName = asString(common.LogicalName)
   if (logicalName === undefined) return undefined
-  const attributeType = asString(common.AttributeType)
+  const attributeType = typeOf(common)
   const level = asString(asObject(common.RequiredLevel)?.Value)
   return {
     logicalName,
@@ -40,6 +41,12 @@ export function columnOf(common: JsonObject, typed: JsonObject | undefined): Col
     ...(common.IsSecured === true ? { secured: { read: false, create: false, update: false } } : {}),
     ...(typed === undefined ? {} : typedFacts(typed)),
   }
+}
+
+/** Choices columns are of type Virtual, as other kinds are; their type's name says which. */
+function typeOf({ AttributeType, AttributeTypeName }: JsonObject): string | undefined {
+  const name = asString(asObject(AttributeTypeName)?.Value)
+  return name === 'MultiSelectPicklistType' ? 'MultiSelectPicklist' : asString(AttributeType)
 }
 
 function isColumnType(type: string | undefined): type is ColumnType {

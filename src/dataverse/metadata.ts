@@ -11,6 +11,7 @@ export type ColumnType =
   | 'Money'
   | 'Boolean'
   | 'Picklist'
+  | 'MultiSelectPicklist'
   | 'State'
   | 'Status'
   | 'DateTime'
@@ -18,7 +19,7 @@ export type ColumnType =
   | 'Customer'
   | 'Owner'
   | 'Uniqueidentifier'
-  /** Anything else that Dataverse has (MultiSelectPicklist, Image, …): shown, never written. */
+  /** Anything else that Dataverse has (Image, File, …): shown, never written. */
   | 'Other'
 
 /** What our user is proven to be allowed on a secured column; nothing of it without `read`. */
@@ -48,7 +49,7 @@ export interface Column {
   /** Integer, Decimal, Double, Money. */
   min?: number
   max?: number
-  /** Picklist, State, Status; Boolean has its two labels here as 0 and 1. */
+  /** Picklist, MultiSelectPicklist, State, Status; Boolean has its two labels here as 0 and 1. */
   options?: readonly { value: number; label: string; state?: number }[]
   /** Look-ups: target tables with the navigation property and entity set to bind with. */
   targets?: readonly { table: string; navigationProperty: string; entitySet: string }[]

@@ -24,10 +24,12 @@ const casts = [
   'DateTimeAttributeMetadata?$select=LogicalName,Format,DateTimeBehavior',
   'BooleanAttributeMetadata?$select=LogicalName&$expand=OptionSet',
   'PicklistAttributeMetadata?$select=LogicalName,DefaultFormValue&$expand=OptionSet,GlobalOptionSet',
+  'MultiSelectPicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet,GlobalOptionSet',
   'StateAttributeMetadata?$select=LogicalName&$expand=OptionSet',
   'StatusAttributeMetadata?$select=LogicalName&$expand=OptionSet',
 ]
-const common = 'LogicalName,AttributeType,RequiredLevel,IsValidForCreate,IsValidForUpdate,IsSecured'
+const common =
+  'LogicalName,AttributeType,AttributeTypeName,RequiredLevel,IsValidForCreate,IsValidForUpdate,IsSecured'
 const relationship = 'ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName'
 
 /** The relationships name the abstract table `owner`; rows are bound to one of these two. */

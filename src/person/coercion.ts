@@ -1,7 +1,7 @@
 import type { Column } from '../dataverse/metadata.ts'
 import { cleanEmail } from './identity.ts'
 import { readDay, readInstant } from './instant.ts'
-import { optionsMeant } from './option.ts'
+import { elementsOf, optionsMeant, writeChoices } from './option.ts'
 import type { FieldValue } from './person.ts'
 import type { FailureCode } from './problem.ts'
 import { isBlank } from './read-person.ts'
@@ -26,7 +26,7 @@ const guid = /^\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$/
 const decimal = /^[+-]?(?:\d{1,32}(?:\.\d{0,32})?|\.\d{1,32})(?:e[+-]?\d{1,3})?$/i
 
 const value = (made: FieldValue): Coerced => ({ kind: 'value', value: made })
-const wrong = (code: FailureCode, advice: string): Coerced => ({ kind: 'wrong', code, advice })
+export const wrong = (code: FailureCode, advice: string): Coerced => ({ kind: 'wrong', code, advice })
 
 /**
  * Makes a Marketo value fit the type of a column; lengths, ranges and formats are validation's business.
@@ -53,6 +53,8 @@ export function coerce(given: FieldValue, column: Column, inverted = false): Coe
     case 'State':
     case 'Status':
       return toOption(given, column)
+    case 'MultiSelectPicklist':
+      return toChoices(given, column)
     case 'DateTime':
       return toDate(text, column)
     case 'Lookup':
@@ -108,6 +110,17 @@ function toOption(given: string | number | boolean, column: Column): Coerced {
     return wrong('option-ambiguous', 'Send the number of the choice, or give the choices different labels.')
   }
   return value(option)
+}
+
+/** Marketo's list of choices, by labels or numbers in any order; a list without elements empties the column. */
+function toChoices(given: string | number | boolean, column: Column): Coerced {
+  const choices: number[] = []
+  for (const element of elementsOf(String(given))) {
+    const choice = toOption(element, column)
+    if (choice.kind !== 'value') return choice
+    choices.push(Number(choice.value))
+  }
+  return value(choices.length === 0 ? null : writeChoices(choices))
 }
 
 function toDate(text: string, column: Column): Coerced {

@@ -1,13 +1,15 @@
 import type { Column } from '../dataverse/metadata.ts'
 import type { Columns } from '../dataverse/records.ts'
-import { coerce } from './coercion.ts'
 import { flawOf } from './flaw.ts'
 import { isLookup } from './pair.ts'
 import type { FieldValue, RecordType, Values } from './person.ts'
 import type { FailureCode, LeftOut } from './problem.ts'
+import type { RequiredColumns } from './selection.ts'
 import type { SyncField } from './sync-field.ts'
 import type { SyncSchema } from './sync-schema.ts'
 import { valueIn } from './sync-values.ts'
+import { isRequired } from './validation.ts'
+import { toColumnValue } from './value-map.ts'
 
 /** A PATCH of an existing row, and what Dynamics would refuse of it. */
 export interface ColumnChanges {
@@ -28,7 +30,7 @@ export function toColumnChanges(values: Values, recordType: RecordType, schema: 
   for (const field of schema.fields[recordType]) {
     const value = valueIn(values, field.marketo)
     if (value === undefined || field.direction === 'to-marketo' || field.column === undefined) continue
-    const change = toChange(value, field, field.column)
+    const change = toChange(value, field, field.column, schema.requiredColumns)
     if ('code' in change) {
       left.push({ side: 'dynamics', field: field.column.logicalName, marketoField: field.marketo, ...change })
     } else {
@@ -41,13 +43,19 @@ export function toColumnChanges(values: Values, recordType: RecordType, schema: 
 
 type Change = { key: string; value: FieldValue } | { code: FailureCode; advice: string }
 
-function toChange(given: FieldValue, field: SyncField, column: Column): Change {
+function toChange(
+  given: FieldValue,
+  field: SyncField,
+  column: Column,
+  requiredColumns: RequiredColumns | undefined,
+): Change {
   const key = field.target ? `${field.target.navigationProperty}@odata.bind` : column.logicalName
   if (given === null) {
-    const isRequired = ['ApplicationRequired', 'SystemRequired'].includes(column.requiredLevel)
-    return isRequired ? { code: 'field-required', advice: required } : { key, value: null }
+    return isRequired(column, requiredColumns)
+      ? { code: 'field-required', advice: required }
+      : { key, value: null }
   }
-  const coerced = coerce(given, column, field.inverted)
+  const coerced = toColumnValue(given, { ...field, column })
   if (coerced.kind === 'wrong') return { code: coerced.code, advice: coerced.advice }
   if (coerced.kind === 'nothing' || coerced.value === null) return { key, value: null }
   const value =

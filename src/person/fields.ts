@@ -37,6 +37,8 @@ export interface DefaultField extends Partial<Record<RecordType, Counterpart>> {
   /** The name that Marketo's own field list shows. */
   label: string
   type: MarketoType
+  /** A free text in Marketo, for which Dynamics has choices: a word that is none of them is no reason to refuse. */
+  onInvalid?: 'omit'
   /** false: offered, since the column exists only where Marketo Sales Insight is installed. */
   standard: boolean
 }
@@ -66,7 +68,13 @@ const stock: readonly Row[] = [
   { marketo: 'state', label: 'State', type: 'string', ...onEither('address1_stateorprovince') },
   { marketo: 'country', label: 'Country', type: 'string', ...onEither('address1_country') },
   { marketo: 'postalCode', label: 'Postal Code', type: 'string', ...onEither('address1_postalcode') },
-  { marketo: 'leadSource', label: 'Person Source', type: 'string', ...onLead('leadsourcecode') },
+  {
+    marketo: 'leadSource',
+    label: 'Person Source',
+    type: 'string',
+    ...onLead('leadsourcecode'),
+    onInvalid: 'omit',
+  },
   { marketo: 'leadStatus', label: 'Person Status', type: 'string', ...onEither('statecode', 'to-marketo') },
   {
     marketo: 'microsoftStatusReason',
@@ -77,7 +85,13 @@ const stock: readonly Row[] = [
   { marketo: 'mktoPersonNotes', label: 'Person Notes', type: 'text', ...onEither('description') },
   { marketo: 'doNotCall', label: 'Do Not Call', type: 'boolean', ...onEither('donotphone') },
   { marketo: 'unsubscribed', label: 'Unsubscribed', type: 'boolean', ...onEither('donotbulkemail') },
-  { marketo: 'rating', label: 'Person Rating', type: 'string', ...onLead('leadqualitycode') },
+  {
+    marketo: 'rating',
+    label: 'Person Rating',
+    type: 'string',
+    ...onLead('leadqualitycode'),
+    onInvalid: 'omit',
+  },
   {
     marketo: 'microsoftAddress2',
     label: 'Microsoft Address 2',

@@ -2,6 +2,7 @@ import type { Column } from '../dataverse/metadata.ts'
 import { isDateOnly } from './coercion.ts'
 import { isPlausibleEmail } from './identity.ts'
 import { dayOf, readInstant } from './instant.ts'
+import { readChoices } from './option.ts'
 import type { FieldValue } from './person.ts'
 import type { FailureCode } from './problem.ts'
 
@@ -36,6 +37,8 @@ export function flawOf(key: string, value: FieldValue, column: Column, stateCode
     case 'State':
     case 'Status':
       return optionFlaw(value, column, stateCode)
+    case 'MultiSelectPicklist':
+      return choicesFlaw(value, column)
     case 'DateTime':
       return dateFlaw(value, column)
     case 'Lookup':
@@ -89,6 +92,18 @@ function optionFlaw(value: FieldValue, column: Column, stateCode: number | undef
   return column.type === 'Status' && isForeign
     ? { code: 'state-invalid', advice: 'Send a status reason that belongs to the status of the record.' }
     : undefined
+}
+
+/** Source: Microsoft, "Choices columns": what one column can hold. */
+const choicesMax = 150
+
+function choicesFlaw(value: FieldValue, column: Column): Flaw {
+  const choices = typeof value === 'string' ? readChoices(value) : undefined
+  if (choices === undefined) return mismatch('Send the numbers of choices, separated by commas.')
+  if (choices.length > choicesMax) {
+    return { code: 'value-out-of-range', advice: `Send at most ${choicesMax} choices.` }
+  }
+  return choices.map((choice) => optionFlaw(choice, column, undefined)).find((flaw) => flaw !== undefined)
 }
 
 function dateFlaw(value: FieldValue, column: Column): Flaw {

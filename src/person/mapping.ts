@@ -1,38 +1,44 @@
 import type { TableDefinition } from '../dataverse/metadata.ts'
 import type { Columns } from '../dataverse/records.ts'
-import { coerce } from './coercion.ts'
 import { isLookup, targetOf } from './pair.ts'
 import type { FieldValue, Person, RecordType } from './person.ts'
 import type { Problem, SetAside } from './problem.ts'
 import { isBlank } from './read-person.ts'
 import { securedAdvice } from './secured.ts'
 import type { FieldSelection, SelectedField } from './selection.ts'
+import { toColumnValue } from './value-map.ts'
 
 /** What a person becomes: the columns to create the record with, and what did not make it into them. */
 export interface Mapped {
   columns: Columns
   problems: Problem[]
+  /** Marketo REST name of the field that fills a column, by logical name; what a default fills is not in it. */
+  sources: ReadonlyMap<string, string>
 }
 
 /**
  * The columns of a new record. A field that was not said is not sent; null is. A field that is `on-create` speaks
- * only where its column is still empty, and the selection's defaults only after all fields.
+ * only where its column is still empty, and the selection's defaults only after all fields. What is in `without`,
+ * by REST name, counts as not said.
  */
 export function toColumns(
   person: Person,
   recordType: RecordType,
   selection: FieldSelection,
   table: TableDefinition,
+  without: ReadonlySet<string> = new Set(),
 ): Mapped {
   const columns: Record<string, FieldValue> = {}
   const problems: Problem[] = []
   const filled = new Set<string>()
+  const sources = new Map<string, string>()
   const put = (field: SelectedField, given: FieldValue | undefined, isDefault: boolean) => {
-    if (given === undefined || isBlank(given)) return
+    if (given === undefined || isBlank(given) || (!isDefault && without.has(field.marketo))) return
     const made = toColumn(field, given, table, isDefault)
     if ('problem' in made) problems.push(made.problem)
     else if ('key' in made) {
       columns[made.key] = made.value
+      if (!isDefault) sources.set(field.column, field.marketo)
       if (made.value !== null) filled.add(field.column)
     }
   }
@@ -48,7 +54,7 @@ export function toColumns(
   for (const [column, given] of Object.entries(selection.defaults[recordType])) {
     if (!filled.has(column)) put(asField(column), given, true)
   }
-  return { columns, problems }
+  return { columns, problems, sources }
 }
 
 type Made = { key: string; value: FieldValue } | { problem: Problem } | { nothing: true }
@@ -72,7 +78,7 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
   if (!isWritable) {
     return setAside('column-unsupported', `Exclude the field: the type of ${field.column} is not mapped.`)
   }
-  const coerced = coerce(given, column, field.inverted)
+  const coerced = toColumnValue(given, { ...field, column })
   if (coerced.kind === 'nothing') return { nothing: true }
   if (coerced.kind === 'wrong') {
     const { code, advice } = coerced

@@ -1,4 +1,5 @@
 import { readInstant } from './instant.ts'
+import { leadsBack } from './normal.ts'
 import { isReal, isText, isWhole } from './pair.ts'
 import type { FieldValue, RecordType, Values } from './person.ts'
 import type { FailureCode, LeftOut } from './problem.ts'
@@ -42,8 +43,14 @@ const mismatch = (what: string): Flaw => ({
   advice: `Correct the value in Dynamics: the field in Marketo takes ${what}.`,
 })
 
+const unmapped: Flaw = {
+  code: 'value-unmapped',
+  advice: 'Add what Dynamics holds to "values" of the field in the field selection, or correct it there.',
+}
+
 function flawOf(value: string | number | boolean, field: SyncField): Flaw {
   const { type } = field
+  if (!leadsBack(value, field)) return unmapped
   if (isText(type)) return typeof value === 'string' ? textFlaw(value, field) : mismatch('a text')
   if (isWhole(type)) return Number.isInteger(value) ? wholeFlaw(Number(value)) : mismatch('a whole number')
   if (isReal(type)) return Number.isFinite(value) ? undefined : mismatch('a number')

@@ -2,16 +2,18 @@ import type { Column } from '../dataverse/metadata.ts'
 import { coerce, isDateOnly } from './coercion.ts'
 import type { MarketoType } from './fields.ts'
 import { readDay, readInstant } from './instant.ts'
-import { textOfOption } from './option.ts'
 import { isText } from './pair.ts'
 import type { FieldValue } from './person.ts'
 import { isBlank } from './read-person.ts'
+import { textOfChoice, textOfChoices, toColumnValue, type ValueMap, wordOf } from './value-map.ts'
 
 /** A field as far as the form of its values goes. */
 export interface FormOf {
   type: MarketoType
   /** Booleans of opposite sense: true in Marketo is false in Dynamics. */
   inverted: boolean
+  /** Which values of the column Marketo's words stand for. */
+  values?: ValueMap
   /** Absent: a field that the service fills by itself. */
   column?: Column
 }
@@ -26,7 +28,7 @@ export function normalOfMarketo(given: FieldValue, form: FormOf): FieldValue {
   const typed = ofType(given, isDay ? 'date' : form.type)
   if (typed === null) return emptyOf(form)
   if (form.column === undefined) return typed
-  const inColumn = coerce(typed, form.column, form.inverted)
+  const inColumn = toColumnValue(typed, { ...form, column: form.column })
   if (inColumn.kind === 'nothing') return emptyOf(form)
   if (inColumn.kind === 'wrong') return typed
   const back = fromColumn(rounded(inColumn.value, form.column), form, form.column)
@@ -36,7 +38,18 @@ export function normalOfMarketo(given: FieldValue, form: FormOf): FieldValue {
 /** The normal form of what a row of Dynamics holds; undefined when it is no plain value. */
 export function normalOfColumn(raw: unknown, form: FormOf & { column: Column }): FieldValue | undefined {
   const read = fromColumn(raw, form, form.column)
-  return read === undefined ? undefined : normalOfMarketo(read, form)
+  if (read === undefined) return undefined
+  if (form.values === undefined) return normalOfMarketo(read, form)
+  // A word of the map, or what no word stands for: read as Marketo's, the latter could become another value.
+  return ofType(read, form.type) ?? emptyOf(form)
+}
+
+/** Whether a value in normal form, written to Marketo, would stand for the same value of the column again. */
+export function leadsBack(normal: FieldValue, form: FormOf): boolean {
+  if (form.values === undefined || form.column === undefined || normal === null) return true
+  const { column } = form
+  const made = toColumnValue(normal, { ...form, column })
+  return made.kind === 'value' && normalOfColumn(made.value, { ...form, column }) === normal
 }
 
 /** A yes/no field without a value is a no on both sides; where the senses differ, it stays empty. */
@@ -77,16 +90,26 @@ const shapes: Readonly<Record<MarketoType, Column>> = {
   datetime: shape('DateTime', 'DateAndTime'),
 }
 
-function fromColumn(raw: unknown, { type, inverted }: FormOf, column: Column): FieldValue | undefined {
+function fromColumn(raw: unknown, form: FormOf, column: Column): FieldValue | undefined {
+  const { type, inverted, values } = form
   if (raw === null) return null
+  if (column.type === 'MultiSelectPicklist') {
+    return typeof raw === 'string' ? textOfChoices(raw, column, values) : undefined
+  }
+  const word = values && isFieldValue(raw) ? wordOf(raw, column, values) : undefined
+  if (word !== undefined) return word
   if (typeof raw === 'boolean') {
     if (type === 'boolean') return raw !== inverted
     return isText(type) ? String(raw) : Number(raw)
   }
-  if (typeof raw === 'number') return isText(type) ? textOfOption(raw, column.options ?? []) : raw
+  if (typeof raw === 'number') return isText(type) ? textOfChoice(raw, column, values) : raw
   if (typeof raw !== 'string') return undefined
   if (type !== 'date' && type !== 'datetime') return raw
   return (type === 'date' ? readDay(raw) : readInstant(raw)) ?? raw
+}
+
+function isFieldValue(raw: unknown): raw is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof raw)
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Column } from '../dataverse/metadata.ts'
 import { isDateOnly } from './coercion.ts'
 import { type MarketoType, marketoTypes } from './fields.ts'
+import { isMappable, type ValueMap } from './value-map.ts'
 
 /** Which of Marketo's types and which columns of Dynamics can hold the same. */
 
@@ -25,8 +26,19 @@ export function isUserLocalDay(column: Column): boolean {
   return column.type === 'DateTime' && column.format === 'DateOnly' && column.behavior === 'UserLocal'
 }
 
-/** Whether every value of the Marketo type comes back from the column as it went. */
-export function isReversible(type: MarketoType, column: Column): boolean {
+/** Whether every value of the Marketo type that travels comes back from the column as it went. */
+export function isReversible(type: MarketoType, column: Column, values?: ValueMap): boolean {
+  if (values === undefined || holdsSame(type, column)) return holdsSame(type, column)
+  // Of these only what the map names travels, or it names all that there is.
+  return isMappable(column) && (values.otherwise !== undefined || namesBoth(values, type, column))
+}
+
+function namesBoth({ words }: ValueMap, type: MarketoType, { type: columnType }: Column): boolean {
+  if (type === 'boolean') return words.has('true') && words.has('false')
+  return columnType === 'Boolean' && isText(type) && words.size === 2
+}
+
+function holdsSame(type: MarketoType, column: Column): boolean {
   switch (column.type) {
     case 'String':
     case 'Memo':
@@ -46,6 +58,7 @@ export function isReversible(type: MarketoType, column: Column): boolean {
       return type === 'string' || type === 'text' || type === 'integer'
     case 'DateTime':
       return type === 'date' || (type === 'datetime' && !isDateOnly(column))
+    case 'MultiSelectPicklist':
     case 'Lookup':
     case 'Customer':
     case 'Uniqueidentifier':
@@ -59,17 +72,19 @@ export function isReversible(type: MarketoType, column: Column): boolean {
 }
 
 /** Whether a Marketo field of the type can hold what the column holds, though the way back may lose something. */
-export function isReadable(type: MarketoType, column: Column): boolean {
+export function isReadable(type: MarketoType, column: Column, values?: ValueMap): boolean {
   if (column.type === 'Other') return false
+  if (values !== undefined && isMappable(column)) return true
   if (column.type === 'Owner' || isText(type)) return isText(type)
   const isNumber = ['Integer', 'BigInt', 'Decimal', 'Double', 'Money'].includes(column.type)
   if (isReal(type)) return isNumber
   if (isTime(type)) return column.type === 'DateTime'
-  return isReversible(type, column)
+  return holdsSame(type, column)
 }
 
 /** Whether a column can hold some value of the Marketo type, though the way back may lose something. */
-export function isWritable(type: MarketoType, column: Column): boolean {
+export function isWritable(type: MarketoType, column: Column, values?: ValueMap): boolean {
+  if (values !== undefined && isMappable(column)) return true
   switch (column.type) {
     case 'Owner':
     case 'Other':
@@ -81,6 +96,7 @@ export function isWritable(type: MarketoType, column: Column): boolean {
       return !isTime(type)
     case 'DateTime':
       return isText(type) || isTime(type)
+    case 'MultiSelectPicklist':
     case 'Lookup':
     case 'Customer':
     case 'Uniqueidentifier':

@@ -4,6 +4,7 @@ export const failureCodes = [
   'field-required',
   'option-unknown',
   'option-ambiguous',
+  'value-unmapped',
   'value-out-of-range',
   'type-mismatch',
   'format-invalid',
@@ -39,7 +40,12 @@ export type Problem = (Failure & { severity: 'refused' }) | (SetAside & { severi
 
 /** A selected field that the background sync cannot let travel as it is. */
 export interface Unfit extends Omit<Failure, 'code'> {
-  code: 'pair-one-way' | 'marketo-field-missing' | 'marketo-field-read-only' | 'marketo-field-unknown'
+  code:
+    | 'pair-one-way'
+    | 'values-invalid'
+    | 'marketo-field-missing'
+    | 'marketo-field-read-only'
+    | 'marketo-field-unknown'
 }
 
 /** What the background sync leaves out, and whose rules say so. Fits the store's `NewFailure`. */
@@ -62,3 +68,22 @@ export const TABLE_CODES: ReadonlySet<string> = new Set([
 export function isAboutTable(code: string): boolean {
   return TABLE_CODES.has(code)
 }
+
+interface Finding {
+  code: string
+  field: string
+  advice: string
+}
+
+/** Several findings where there is room for one: the first one's words, and the names of the others. */
+export function summaryOf(findings: readonly Finding[] = []): Finding | undefined {
+  const [first, ...others] = findings
+  if (first === undefined) return undefined
+  const { code, field, advice } = first
+  if (others.length === 0) return { code, field, advice }
+  const named = others.slice(0, namedMax).map((one) => `${one.field} (${one.code})`)
+  const rest = others.length > namedMax ? ', …' : ''
+  return { code, field, advice: `${advice} ${others.length} more: ${named.join(', ')}${rest}.` }
+}
+
+const namedMax = 3

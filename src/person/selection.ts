@@ -9,10 +9,14 @@ import type { RecordType } from './person.ts'
 import {
   type Addition,
   type DefaultValue,
+  literalRivals,
+  type OnInvalid,
   readSelectionFile,
+  rivalSentence,
   type SelectionFile,
   type Stamp,
 } from './selection-file.ts'
+import type { ValueMap } from './value-map.ts'
 
 export interface SelectedField {
   /** Marketo REST name. */
@@ -25,6 +29,10 @@ export interface SelectedField {
   inverted: boolean
   /** Table that a look-up with several targets points to. */
   target?: string
+  /** Which values of the column Marketo's words stand for. */
+  values?: ValueMap
+  /** A value that does not fit: `fail` refuses the person, `omit` makes the record without it. Absent: `fail`. */
+  onInvalid?: OnInvalid
 }
 
 /** Which fields travel, per record type, and what fills a column that would be empty on create. */
@@ -34,7 +42,22 @@ export interface FieldSelection {
   defaults: Readonly<Record<RecordType, Readonly<Record<string, DefaultValue>>>>
   /** By Dataverse logical name. */
   stamp: Stamp
+  /** Absent: `form`. */
+  requiredColumns?: RequiredColumns
 }
+
+/** Columns that may not be empty: those that Dynamics' forms ask for too, or those that its API demands. */
+export const requiredColumns = ['form', 'api'] as const
+export type RequiredColumns = (typeof requiredColumns)[number]
+
+/** What holds for every field that says nothing else. */
+export interface SelectionPolicy {
+  onInvalid: OnInvalid
+  requiredColumns: RequiredColumns
+}
+
+/** As the native sync does: a value that does not fit, or a column that a form asks for, refuses the person. */
+const nativePolicy: SelectionPolicy = { onInvalid: 'fail', requiredColumns: 'form' }
 
 /** Stock Dynamics demands a topic of every lead and Marketo has none to give. */
 const builtInDefaults = { lead: { subject: 'From Marketo' }, contact: {} }
@@ -48,11 +71,9 @@ const narrower: Readonly<Record<Direction, readonly Direction[]>> = {
 }
 
 /** Adobe's default mapping of stock columns. */
-export function defaultSelection(): FieldSelection {
-  return assemble(
-    { select: ['standard'], add: [], restrict: [], defaults: { lead: {}, contact: {} }, stamp: {} },
-    [],
-  )
+export function defaultSelection(policy = nativePolicy): FieldSelection {
+  const nothing = { add: [], restrict: [], rules: new Map(), defaults: { lead: {}, contact: {} }, stamp: {} }
+  return assemble({ select: ['standard'], ...nothing }, policy, [])
 }
 
 /** Marketo REST names of what may travel to Dynamics and can be asked of Marketo. */
@@ -67,26 +88,34 @@ export function marketoFields({ fields }: FieldSelection): string[] {
 /** A FIELDS_FILE (docs/fields.md). Every problem is a sentence that begins with the path of the JSON member. */
 export function parseSelection(
   text: string,
+  policy = nativePolicy,
 ): { selection: FieldSelection; problems?: never } | { selection?: never; problems: string[] } {
   const { file, problems } = readSelectionFile(text)
-  const selection = assemble(file, problems)
+  const selection = assemble(file, policy, problems)
   return problems.length === 0 ? { selection } : { problems: [...new Set(problems)] }
 }
 
-function assemble(file: SelectionFile, problems: string[]): FieldSelection {
+function assemble(file: SelectionFile, policy: SelectionPolicy, problems: string[]): FieldSelection {
   const chosen = chooseDefaults(file.select, problems)
   const directionsOf = restrictions(file, chosen, problems)
+  checkRules(file, chosen, problems)
   const fieldsOf = (recordType: RecordType) => {
     const fields = chosen.flatMap((field): SelectedField[] => {
       const counterpart = field[recordType]
       const direction = directionsOf(field, recordType)
       if (counterpart === undefined || direction === 'exclude') return []
+      const { marketo, type } = field
+      const { values, onInvalid = field.onInvalid ?? policy.onInvalid } = file.rules.get(marketo) ?? {}
       return [
-        { marketo: field.marketo, type: field.type, column: counterpart.column, direction, inverted: false },
+        {
+          ...{ marketo, type, column: counterpart.column, direction, inverted: false },
+          ...(values && { values }),
+          ...(onInvalid === 'omit' && { onInvalid }),
+        },
       ]
     })
     file.add.forEach((addition, index) => {
-      addField(fields, addition, recordType, `add[${index}]`, problems)
+      addField(fields, { onInvalid: policy.onInvalid, ...addition }, recordType, `add[${index}]`, problems)
     })
     return fields
   }
@@ -101,6 +130,17 @@ function assemble(file: SelectionFile, problems: string[]): FieldSelection {
     fields,
     defaults: { lead: defaultsOf(file, 'lead'), contact: defaultsOf(file, 'contact') },
     stamp: file.stamp,
+    requiredColumns: policy.requiredColumns,
+  }
+}
+
+function checkRules(file: SelectionFile, chosen: readonly DefaultField[], problems: string[]): void {
+  for (const marketo of file.rules.keys()) {
+    if (chosen.some((field) => field.marketo === marketo)) continue
+    const isAdded = file.add.some((one) => one.marketo === marketo)
+    const isDefault = defaultFields.some((field) => field.marketo === marketo)
+    const why = isAdded ? 'its rule belongs to its entry under "add"' : `${marketo} is not selected`
+    problems.push(`rules.${marketo}: ${isAdded || isDefault ? `${why}.` : unknownField(marketo)}`)
   }
 }
 
@@ -129,10 +169,20 @@ function restrictions(file: SelectionFile, chosen: readonly DefaultField[], prob
       problems.push(`${path}: ${marketo} travels ${native} on a ${recordType} and cannot become ${to}.`)
     }
   }
-  return (field: DefaultField, recordType: RecordType): Direction | 'exclude' =>
-    file.restrict.findLast((one) => one.marketo === field.marketo && one.recordType === recordType)?.to ??
-    field[recordType]?.direction ??
-    'exclude'
+  return (field: DefaultField, recordType: RecordType): Direction | 'exclude' => {
+    const restricted = file.restrict.findLast(
+      (one) => one.marketo === field.marketo && one.recordType === recordType,
+    )
+    const native = field[recordType]?.direction
+    const direction = restricted?.to ?? native ?? 'exclude'
+    const values = file.rules.get(field.marketo)?.values
+    const rivals = values && literalRivals(values)
+    if (!rivals || (direction !== 'both' && direction !== 'to-marketo')) return direction
+    // The way back is not clear; whoever did not ask for it does not get it.
+    if (!restricted && direction === 'both') return 'to-dynamics'
+    problems.push(`rules.${field.marketo}.values: ${rivalSentence(rivals)}`)
+    return direction
+  }
 }
 
 /** One field has one place per record type, and one column has one field that writes it. */
@@ -145,7 +195,7 @@ function addField(
 ): void {
   const column = addition[recordType]
   if (column === undefined) return
-  const { marketo, type, direction, inverted, target } = addition
+  const { marketo, type, direction, inverted, target, values, onInvalid } = addition
   const writes = (one: Direction) => one === 'both' || one === 'to-dynamics'
   if (fields.some((field) => field.marketo === marketo)) {
     problems.push(
@@ -156,7 +206,12 @@ function addField(
   if (rival !== undefined && writes(direction)) {
     problems.push(`${path}.${recordType}: ${column} is already written by ${rival.marketo}.`)
   }
-  fields.push({ marketo, type, column, direction, inverted, ...(target === undefined ? {} : { target }) })
+  fields.push({
+    ...{ marketo, type, column, direction, inverted },
+    ...(target !== undefined && { target }),
+    ...(values && { values }),
+    ...(onInvalid === 'omit' && { onInvalid }),
+  })
 }
 
 /** null in the file takes a built-in default away. */

@@ -6,6 +6,7 @@ import type { LeftOut } from './problem.ts'
 import { securedAdvice } from './secured.ts'
 import type { SelectedField } from './selection.ts'
 import type { SystemField } from './system-fields.ts'
+import { rivalWords, unfitValues, type ValueMap } from './value-map.ts'
 
 type Way = Exclude<Direction, 'on-create'>
 
@@ -18,6 +19,7 @@ export interface SyncField {
   /** What is left of the selected direction. */
   direction: Way
   inverted: boolean
+  values?: ValueMap
   isScore: boolean
   /** Characters that Marketo takes, where it says so. */
   length?: number
@@ -64,7 +66,7 @@ export function judgeField(
   const type = typeOf(known, selected.type)
   // Texts and numbers have no opposite sense: one would arrive for the other.
   if (selected.inverted && type !== 'boolean') return { left: oneWay(type, column) }
-  const narrowed = narrow(direction, type, column, known)
+  const narrowed = narrow(direction, { type, column, values: selected.values, known })
   if (narrowed.way === undefined) return narrowed.left ? { left: narrowed.left } : {}
   const target = narrowed.way === 'to-marketo' ? undefined : targetOf(selected.target, column)
   if (target === undefined && narrowed.way !== 'to-marketo' && isLookup(column)) {
@@ -77,13 +79,26 @@ export function judgeField(
       type,
       direction: narrowed.way,
       inverted: selected.inverted,
+      ...(selected.values && { values: selected.values }),
       isScore: type === 'score' || selected.type === 'score',
       column,
       ...(known?.length !== undefined && { length: known.length }),
       ...(target && { target }),
     },
-    ...(narrowed.left && { left: narrowed.left }),
+    ...left(narrowed.left ?? unfit(selected, column)),
   }
+}
+
+function left(left: LeftOut | undefined): Pick<Judged, 'left'> {
+  return left === undefined ? {} : { left }
+}
+
+/** A word that stands for nothing: those who have it are refused or left out, the others travel. */
+function unfit({ marketo, values }: SelectedField, column: Column): LeftOut | undefined {
+  const sentences = values === undefined ? [] : unfitValues(values, column)
+  if (sentences.length === 0) return undefined
+  const advice = `Correct "values" of ${marketo}: ${sentences.join('; ')}.`
+  return { side: 'dynamics', code: 'values-invalid', field: column.logicalName, advice }
 }
 
 /** A field that the service itself fills in Marketo. */
@@ -142,10 +157,9 @@ export function judgeStamp(
 /** What Marketo and Dynamics allow of a direction. What neither allows is left out with the first reason. */
 function narrow(
   wanted: Way,
-  type: MarketoType,
-  column: Column,
-  known: MarketoField | undefined,
+  pair: { type: MarketoType; column: Column; values: ValueMap | undefined; known: MarketoField | undefined },
 ): { way?: Way; left?: LeftOut } {
+  const { type, column, values, known } = pair
   const { logicalName: name } = column
   const outward = wanted !== 'to-marketo'
   const inward = wanted !== 'to-dynamics'
@@ -155,16 +169,18 @@ function narrow(
       left: dynamics('column-unsupported', column, `Exclude the field: the type of ${name} is not mapped.`),
     }
   }
-  if (wanted === 'both' && column.type !== 'Owner' && !isReversible(type, column))
+  if (wanted === 'both' && column.type !== 'Owner' && !isReversible(type, column, values))
     return { left: oneWay(type, column) }
-  if (inward && !isReadable(type, column)) return { left: oneWay(type, column) }
+  const rivals = inward && values ? rivalWords(values, column) : undefined
+  if (rivals) return fallback('to-dynamics', ambiguous(rivals, column))
+  if (inward && !isReadable(type, column, values)) return { left: oneWay(type, column) }
   if (outward && (column.type === 'Owner' || !column.validForUpdate)) {
     const advice = `Make the field to-marketo: ${name} cannot be changed in Dynamics.`
     return fallback('to-marketo', dynamics('column-read-only', column, advice))
   }
   if (outward && column.secured?.update === false)
     return fallback('to-marketo', dynamics('column-secured', column, securedAdvice(name)))
-  if (outward && !isWritable(type, column)) return { left: oneWay(type, column) }
+  if (outward && !isWritable(type, column, values)) return { left: oneWay(type, column) }
   if (inward && known?.updateable !== true) {
     const field = known?.name ?? 'id'
     const advice = `Make the field to-dynamics: ${field} cannot be changed in Marketo.`
@@ -182,6 +198,11 @@ function oneWay(type: MarketoType, column: Column): LeftOut {
       : `Map ${name} to a Marketo field of type ${types.join(' or ')}`
   const reason = `what ${name} (${column.type}) and a ${type} of Marketo hold is not the same`
   return dynamics('pair-one-way', column, `${remedy}, or exclude the field: ${reason}.`)
+}
+
+function ambiguous([one, other]: [string, string], column: Column): LeftOut {
+  const advice = `Make the field to-dynamics, or give each value of ${column.logicalName} one word: ${JSON.stringify(one)} and ${JSON.stringify(other)} stand for the same.`
+  return dynamics('pair-one-way', column, advice)
 }
 
 function columnMissing(column: string): LeftOut {

@@ -1,12 +1,14 @@
-import type { TableDefinition } from '../dataverse/metadata.ts'
+import type { Column, TableDefinition } from '../dataverse/metadata.ts'
 import type { MarketoField } from '../marketo/schema.ts'
+import type { Direction } from './fields.ts'
 import { isLookup, isReversible, typesFor } from './pair.ts'
 import type { RecordType } from './person.ts'
 import type { LeftOut } from './problem.ts'
 import { lifeColumns, unreadableLife } from './secured.ts'
-import type { FieldSelection } from './selection.ts'
+import type { FieldSelection, RequiredColumns } from './selection.ts'
 import { judgeField, judgeStamp, judgeSystemField, type SyncField } from './sync-field.ts'
 import { systemFields } from './system-fields.ts'
+import { isMappable, rivalWords, unfitValues, type ValueMap } from './value-map.ts'
 
 /** What the background sync knows of both live schemas while it runs. */
 export interface LiveSchemas {
@@ -35,6 +37,8 @@ export interface SyncSchema {
   feedFields: readonly string[]
   /** Marketo REST names to read a person with, sorted. */
   readFields: readonly string[]
+  /** Which columns may not be emptied. Absent: those that a form asks for, too. */
+  requiredColumns?: RequiredColumns
   /** A score travels to Dynamics: its flow step is not in the change log of values. */
   hasScore: boolean
 }
@@ -81,6 +85,7 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
     stamps,
     feedFields: sorted(feed.map(({ marketo }) => marketo)),
     readFields: sorted(both.map(({ marketo }) => marketo)),
+    ...(live.selection.requiredColumns && { requiredColumns: live.selection.requiredColumns }),
     hasScore: feed.some(({ isScore }) => isScore),
   }
 }
@@ -88,9 +93,12 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
 /** Sentences for a start that is refused: fields that are `both` over a pair of types that loses something. */
 export function mappingProblems(selection: FieldSelection, tables: LiveSchemas['tables']): string[] {
   return recordTypes.flatMap((recordType) =>
-    selection.fields[recordType].flatMap(({ marketo, type, column: name, direction }) => {
+    selection.fields[recordType].flatMap(({ marketo, type, column: name, direction, values }) => {
       const column = tables[recordType].columns.get(name)
-      if (direction !== 'both' || column === undefined || isReversible(type, column)) return []
+      if (column === undefined) return []
+      const flaws = values === undefined ? [] : mapProblems(values, column, direction)
+      if (flaws.length > 0) return flaws.map((flaw) => `${marketo} on a ${recordType}, "values": ${flaw}.`)
+      if (direction !== 'both' || isReversible(type, column, values)) return []
       const types = typesFor(column)
       const remedy =
         types.length === 0
@@ -101,6 +109,17 @@ export function mappingProblems(selection: FieldSelection, tables: LiveSchemas['
       ]
     }),
   )
+}
+
+function mapProblems(values: ValueMap, column: Column, direction: Direction): string[] {
+  if (!isMappable(column)) {
+    return [`${column.logicalName} (${column.type}) has no values that words could stand for`]
+  }
+  const goesBack = direction === 'both' || direction === 'to-marketo'
+  const rivals = goesBack ? rivalWords(values, column) : undefined
+  if (rivals === undefined) return unfitValues(values, column)
+  const [one, other] = rivals.map((word) => JSON.stringify(word))
+  return [`${one} and ${other} stand for the same value, so the field can only travel to-dynamics`]
 }
 
 function selectsOf(

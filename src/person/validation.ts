@@ -3,7 +3,7 @@ import type { Columns } from '../dataverse/records.ts'
 import { type Flaw, flawOf } from './flaw.ts'
 import type { RecordType } from './person.ts'
 import type { Failure } from './problem.ts'
-import type { FieldSelection } from './selection.ts'
+import type { FieldSelection, RequiredColumns } from './selection.ts'
 
 /**
  * What Dynamics, its forms or its plug-ins would refuse in a new record, before the call is made.
@@ -39,18 +39,25 @@ export function validate(
   for (const column of table.columns.values()) {
     // What we may not set is for an administrator to open, not for the person to fill.
     if (column.secured?.create === false) continue
-    if (isDemanded(column) && !present.has(column.logicalName)) fail(column.logicalName, empty)
+    if (isDemanded(column, selection.requiredColumns) && !present.has(column.logicalName))
+      fail(column.logicalName, empty)
   }
   return failures
 }
 
+/** Dynamics' API lets ApplicationRequired columns be empty; its forms and the native sync do not (LD-5). */
+export function isRequired({ requiredLevel }: Column, required: RequiredColumns = 'form'): boolean {
+  return (
+    requiredLevel === 'SystemRequired' || (requiredLevel === 'ApplicationRequired' && required === 'form')
+  )
+}
+
 /**
- * Dynamics' API lets ApplicationRequired columns be empty; its forms and the native sync do not (LD-5).
+ * Whether a new record must say something of the column.
  * Never demanded: what Dynamics fills by itself, and a choice of which it is not known that it has no default.
  */
-export function isDemanded(column: Column): boolean {
-  if (column.requiredLevel !== 'ApplicationRequired' && column.requiredLevel !== 'SystemRequired')
-    return false
+export function isDemanded(column: Column, required?: RequiredColumns): boolean {
+  if (!isRequired(column, required)) return false
   if (!column.validForCreate) return false
   switch (column.type) {
     case 'String':
@@ -62,6 +69,8 @@ export function isDemanded(column: Column): boolean {
     case 'DateTime':
     case 'Lookup':
     case 'Customer':
+      return true
+    case 'MultiSelectPicklist':
       return true
     case 'Picklist':
       return column.hasDefault === false

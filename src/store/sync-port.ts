@@ -1,4 +1,4 @@
-import type { LinkState, RecordType } from './port.ts'
+import type { LinkState, RecordType, Warning } from './port.ts'
 
 /**
  * What the background sync remembers. Every verb is one whole transaction.
@@ -211,6 +211,8 @@ export interface UnsentActivity {
   code?: string
   field?: string
   advice?: string
+  /** Of a person who travelled without some fields, or with altered ones. */
+  warnings?: readonly Warning[]
   recordType?: RecordType
   recordId?: string
   campaign?: string

@@ -31,9 +31,9 @@ export function toConflict(row: Row): Conflict {
 
 export function toUnsentActivity(row: Row): UnsentActivity {
   const marketoId = optionalInteger(row, 'marketo_id')
-  const { code, field, advice, recordType, recordId, campaign } = JSON.parse(text(row, 'detail')) as Partial<
-    Omit<UnsentActivity, 'campaign'>
-  > & { campaign?: { name?: string } }
+  const { code, field, advice, warnings, recordType, recordId, campaign } = JSON.parse(
+    text(row, 'detail'),
+  ) as Partial<Omit<UnsentActivity, 'campaign'>> & { campaign?: { name?: string } }
   return {
     activityId: integer(row, 'activity_id'),
     at: integer(row, 'at'),
@@ -42,6 +42,7 @@ export function toUnsentActivity(row: Row): UnsentActivity {
     ...(code !== undefined && { code }),
     ...(field !== undefined && { field }),
     ...(advice !== undefined && { advice }),
+    ...(warnings !== undefined && { warnings }),
     ...(recordType !== undefined && { recordType }),
     ...(recordId !== undefined && { recordId }),
     ...(campaign?.name !== undefined && { campaign: campaign.name }),

@@ -4,6 +4,7 @@ import type { Clock, Random } from '../clock.ts'
 import { Busy, Unavailable } from '../errors.ts'
 import type { ActivityLog, CustomActivity } from '../marketo/activity-log.ts'
 import type { Schema } from '../marketo/schema.ts'
+import { summaryOf } from '../person/problem.ts'
 import { waitMs } from '../retry.ts'
 import type { SyncStore, UnsentActivity } from '../store/sync-port.ts'
 import { resultActivity } from './result-activity.ts'
@@ -114,7 +115,9 @@ export class ActivityPush {
 }
 
 function toEntry(activity: UnsentActivity, marketoId: number, typeId: number): CustomActivity {
-  const { activityId, at, outcome, code, field, advice, recordType, recordId, campaign } = activity
+  const { activityId, at, outcome, recordType, recordId, campaign } = activity
+  const { code, field, advice } =
+    activity.code === undefined ? (summaryOf(activity.warnings) ?? activity) : activity
   const said = { code, field, advice, recordType, recordId, campaign, activityId: String(activityId) }
   const attributes = Object.fromEntries(
     Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

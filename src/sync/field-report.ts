@@ -1,12 +1,15 @@
 import type { CallContext } from '../abort.ts'
-import type { Column, Metadata, TableDefinition } from '../dataverse/metadata.ts'
+import type { Metadata, TableDefinition } from '../dataverse/metadata.ts'
 import { isVendorError, type VendorError } from '../errors.ts'
 import type { MarketoField, Schema } from '../marketo/schema.ts'
 import type { Direction } from '../person/fields.ts'
 import { isUserLocalDay } from '../person/pair.ts'
 import type { FieldSelection, SelectedField } from '../person/selection.ts'
+import type { OnInvalid } from '../person/selection-file.ts'
 import { type Judged, judgeField, judgeSystemField } from '../person/sync-field.ts'
 import { systemFields } from '../person/system-fields.ts'
+import { isRequired } from '../person/validation.ts'
+import type { DynamicsValue, ValueMap } from '../person/value-map.ts'
 import type { RecordType } from '../store/port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import { type Blocked, NO_MARKETO } from './control.ts'
@@ -14,7 +17,7 @@ import { type Blocked, NO_MARKETO } from './control.ts'
 /** A side that could be asked, or why not. */
 export type Reach = { reached: true } | ({ reached: false } & Blocked)
 
-/** `narrowed`: it travels, though not both ways as selected. `unknown`: a side could not be asked. */
+/** `narrowed`: it travels, though not as selected. `unknown`: a side could not be asked. */
 export type FieldState = 'ok' | 'narrowed' | 'set-aside' | 'unknown'
 
 export interface SystemFieldLine {
@@ -30,6 +33,10 @@ export interface FieldLine extends SystemFieldLine {
   selected: Direction
   /** The direction it travels; absent while it is set aside or not known. */
   direction?: Direction
+  onInvalid: OnInvalid
+  values?: readonly { marketo: string; dynamics: DynamicsValue }[]
+  /** `omit`, `fail` or a value. */
+  otherwise?: DynamicsValue
   dynamics?: { type: string; length?: number; required: boolean; updateable: boolean }
 }
 
@@ -74,11 +81,13 @@ export async function reportFields(options: FieldReportOptions, call: CallContex
         field: field.marketo,
         column: field.column,
         selected: field.direction,
+        onInvalid: field.onInvalid ?? 'fail',
+        ...(field.values && valuesOf(field.values)),
         ...(judged && directionOf(judged, field.direction)),
         ...wordsOf(judged),
         ...(!judged?.left && cautionOf(field, table, live)),
         ...marketoSide(live?.get(field.marketo)),
-        ...dynamicsSide(table, field.column),
+        ...dynamicsSide(table, field.column, selection.requiredColumns),
       }
     })
   return {
@@ -132,6 +141,14 @@ function waitOf(retryAfterMs: number): string {
   return `${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s`
 }
 
+function valuesOf({ words, otherwise }: ValueMap): Pick<FieldLine, 'values' | 'otherwise'> {
+  const values = [...words.values()].map(({ word, value }) => ({ marketo: word, dynamics: value }))
+  return {
+    values,
+    ...(otherwise && { otherwise: otherwise.kind === 'value' ? otherwise.value : otherwise.kind }),
+  }
+}
+
 function directionOf({ field }: Judged, selected: Direction): Pick<FieldLine, 'direction'> {
   if (field) return { direction: field.direction }
   return selected === 'on-create' ? { direction: selected } : {}
@@ -163,15 +180,20 @@ function marketoSide(field: MarketoField | undefined): Pick<SystemFieldLine, 'ma
   return { marketo: { type, ...(length !== undefined && { length }), updateable } }
 }
 
-function dynamicsSide(table: TableDefinition | undefined, name: string): Pick<FieldLine, 'dynamics'> {
+function dynamicsSide(
+  table: TableDefinition | undefined,
+  name: string,
+  requiredColumns: FieldSelection['requiredColumns'],
+): Pick<FieldLine, 'dynamics'> {
   const column = table?.columns.get(name)
   if (!column) return {}
   const { type, maxLength: length, validForUpdate: updateable } = column
   return {
-    dynamics: { type, ...(length !== undefined && { length }), required: isRequired(column), updateable },
+    dynamics: {
+      type,
+      ...(length !== undefined && { length }),
+      required: isRequired(column, requiredColumns),
+      updateable,
+    },
   }
-}
-
-function isRequired({ requiredLevel }: Column): boolean {
-  return requiredLevel === 'ApplicationRequired' || requiredLevel === 'SystemRequired'
 }

@@ -62,7 +62,7 @@ const DIRECTIONS = ['both', 'to-dynamics', 'to-marketo', 'on-create'] as const
 const verdict = {
   state: oneOf(['ok', 'narrowed', 'set-aside', 'unknown'], {
     description:
-      'narrowed: it travels, though not both ways as selected · set-aside: it does not travel · unknown: a side could not be asked.',
+      'narrowed: it travels, though not as selected, such as one way or without some values · set-aside: it does not travel · unknown: a side could not be asked.',
   }),
   code: Type.Optional(
     Type.String({
@@ -75,11 +75,26 @@ const verdict = {
   ),
 }
 const MarketoName = Type.String({ description: "Marketo's REST name." })
+const DynamicsValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 const FieldLine = Type.Object({
   field: MarketoName,
   column: Type.String({ description: "Dynamics' logical name." }),
   selected: oneOf(DIRECTIONS, { description: 'The direction that the selection asks for.' }),
   direction: Type.Optional(oneOf(DIRECTIONS, { description: 'The direction that it travels.' })),
+  onInvalid: oneOf(['fail', 'omit'], {
+    description: 'A value that does not fit: fail refuses a new person, omit creates them without it.',
+  }),
+  values: Type.Optional(
+    Type.Array(Type.Object({ marketo: Type.String(), dynamics: DynamicsValue }), {
+      description: "Marketo's words and what they stand for in Dynamics.",
+    }),
+  ),
+  otherwise: Type.Optional(
+    Type.Unsafe<string | number | boolean>({
+      ...DynamicsValue,
+      description: 'What becomes of other values: omit, fail, or the value that they stand for.',
+    }),
+  ),
   ...verdict,
   dynamics: Type.Optional(
     Type.Object({
@@ -113,6 +128,7 @@ export const SyncFields = Type.Object(
               column: 'jobtitle',
               selected: 'both',
               direction: 'both',
+              onInvalid: 'fail',
               state: 'ok',
               marketo: { type: 'string', length: 255, updateable: true },
               dynamics: { type: 'String', length: 100, required: false, updateable: true },

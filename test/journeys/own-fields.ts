@@ -16,6 +16,20 @@ export const OWN = [
   { marketo: 'accountRecord', lead: 'parentaccountid', target: 'account', type: 'string' },
   { marketo: 'toSales', lead: 'new_tosales', type: 'string', direction: 'to-dynamics' },
   { marketo: 'fromSales', lead: 'new_fromsales', type: 'string', direction: 'to-marketo' },
+  { marketo: 'interests', lead: 'new_interests', type: 'string' },
+  {
+    marketo: 'channel',
+    lead: 'new_channel',
+    type: 'string',
+    values: { 'Trade Show': 1, Web: 'Public sector' },
+    otherwise: 'omit',
+  },
+  {
+    marketo: 'newsletter',
+    lead: 'new_newsletter',
+    type: 'string',
+    values: { 'Yes please': true, 'No thanks': false },
+  },
   { marketo: 'shortNote', lead: 'new_note', type: 'string' },
 ] as const
 const OPTIONS = [
@@ -26,6 +40,9 @@ const OPTIONS = [
 function addColumns({ dataverse, marketo }: Sandbox): void {
   dataverse.changeColumn('lead', 'new_segment', { type: 'Picklist', options: OPTIONS })
   dataverse.changeColumn('lead', 'new_segmentcode', { type: 'Picklist', options: OPTIONS })
+  dataverse.changeColumn('lead', 'new_interests', { type: 'MultiSelectPicklist', options: OPTIONS })
+  dataverse.changeColumn('lead', 'new_channel', { type: 'Picklist', options: OPTIONS })
+  dataverse.changeColumn('lead', 'new_newsletter', { type: 'Boolean' })
   dataverse.changeColumn('lead', 'new_wantsnews', { type: 'Boolean' })
   dataverse.changeColumn('lead', 'new_refusescalls', { type: 'Boolean' })
   dataverse.changeColumn('lead', 'new_factor', { type: 'Double', precision: 5 })

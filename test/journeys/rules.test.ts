@@ -21,7 +21,12 @@ describe('a person whom Dynamics would refuse is refused before the call, with c
   const cases: [title: string, fields: object, code: string, field: string][] = [
     ['a last name is missing', { lastName: '' }, 'field-required', 'lastname'],
     ['a text is too long', { firstName: 'x'.repeat(51) }, 'field-too-long', 'firstname'],
-    ['an option is not known', { leadSource: 'Carrier pigeon' }, 'option-unknown', 'leadsourcecode'],
+    [
+      'an option is not known',
+      { microsoftPreferredMethodOfContact: 'Carrier pigeon' },
+      'option-unknown',
+      'preferredcontactmethodcode',
+    ],
     ['a number is none', { annualRevenue: 'much' }, 'type-mismatch', 'revenue'],
     ['a switch is neither on nor off', { doNotCall: 'perhaps' }, 'type-mismatch', 'donotphone'],
   ]

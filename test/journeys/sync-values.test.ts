@@ -45,6 +45,27 @@ const sorts: readonly ThereAndBack[] = [
     back: [1, 1],
   },
   {
+    what: 'a list of choices, by labels or numbers in any order',
+    field: 'interests',
+    column: 'new_interests',
+    out: ['2; retail', '1,2'],
+    back: ['2', 'Public sector'],
+  },
+  {
+    what: "a choice by the customer's own words",
+    field: 'channel',
+    column: 'new_channel',
+    out: [' TRADE SHOW', 1],
+    back: [2, 'Web'],
+  },
+  {
+    what: "a yes/no by the customer's own words",
+    field: 'newsletter',
+    column: 'new_newsletter',
+    out: ['yes please', true],
+    back: [false, 'No thanks'],
+  },
+  {
     what: 'a yes/no of the same sense',
     field: 'wantsNews',
     column: 'new_wantsnews',
@@ -115,6 +136,37 @@ for (const { what, field, column, out, back } of sorts) {
     assert.deepEqual(await rig.conflictsOf(pair.id), [])
   })
 }
+
+test('the order of a list of choices and the case of a word are no change on either side', async () => {
+  const pair = await lead({ new_interests: '1,2', new_channel: 1 })
+  assert.deepEqual([pair.person().interests, pair.person().channel], ['Retail;Public sector', 'Trade Show'])
+  const writes = await rig.writesDuring(async () => {
+    rig.marketo.update(pair.marketoId, { interests: 'public sector; Retail', channel: 'trade show' })
+    await rig.cycle()
+    rig.dataverse.update('lead', pair.id, { new_interests: '2,1' })
+    await rig.cycle()
+    await rig.cycle()
+  })
+  assert.deepEqual([writes.toDynamics, writes.toMarketo], [[], []])
+})
+
+test('a word that stands for nothing stays in Marketo, is a failure until it does, and keeps the record', async () => {
+  const pair = await lead({ new_channel: 1 })
+  rig.marketo.update(pair.marketoId, { channel: 'Radio', city: 'Lund' })
+  await rig.cycle()
+  await rig.cycle()
+  assert.deepEqual([pair.lead().new_channel, pair.lead().address1_city], [1, 'Lund'])
+  assert.equal(pair.person().channel, 'Radio')
+  const [failure] = await rig.failuresOf(pair.id)
+  assert.deepEqual(
+    [failure?.code, failure?.field, failure?.side],
+    ['value-unmapped', 'new_channel', 'dynamics'],
+  )
+  rig.marketo.update(pair.marketoId, { channel: 'Web' })
+  await rig.cycle()
+  await rig.cycle()
+  assert.deepEqual([pair.lead().new_channel, await rig.failuresOf(pair.id)], [2, []])
+})
 
 test("a look-up travels as the other row's id, and an id that names nobody is a failure of that field", async () => {
   const pair = await lead()

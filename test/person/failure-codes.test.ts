@@ -18,7 +18,7 @@ const shared: Record<FailureCode & RefusalCode, string> = {
 
 it('what the check before the call says, Dynamics says in the same words, save what it cannot see', () => {
   const fromDynamics = Object.values(shared).map((vendorCode) => explainRefusal(vendorCode, '', 400).code)
-  const onlyBefore: FailureCode[] = ['option-ambiguous']
+  const onlyBefore: FailureCode[] = ['option-ambiguous', 'value-unmapped']
   assert.deepEqual(fromDynamics, Object.keys(shared))
   assert.deepEqual([...fromDynamics, ...onlyBefore].sort(), [...failureCodes].sort())
 })
@@ -59,6 +59,7 @@ it('every code is documented', () => {
     'lookup-target-unclear': true,
     'default-invalid': true,
     'pair-one-way': true,
+    'values-invalid': true,
     'marketo-field-missing': true,
     'marketo-field-read-only': true,
     'marketo-field-unknown': true,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { toColumns } from '../../src/person/mapping.ts'
+import * as mapping from '../../src/person/mapping.ts'
 import type { FieldValue } from '../../src/person/person.ts'
 import { defaultSelection, parseSelection } from '../../src/person/selection.ts'
 import { stockTables } from './stock-tables.ts'
@@ -13,6 +13,12 @@ function selectionOf(file: unknown) {
   assert.deepEqual(problems, undefined)
   assert.ok(selection)
   return selection
+}
+
+/** Without where the columns come from. */
+function toColumns(...of: Parameters<typeof mapping.toColumns>) {
+  const { sources, ...mapped } = mapping.toColumns(...of)
+  return mapped
 }
 
 /** Only the fields named in `add`, and no default. */

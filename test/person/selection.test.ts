@@ -104,6 +104,81 @@ describe('a field selection', () => {
     )
   })
 
+  it('says of a field which values its words stand for, and what becomes of others', () => {
+    const values = { 'Trade Show': 5, ' Web ': 'Web' }
+    const { fields } = accepted({
+      select: ['leadSource', 'rating'],
+      rules: { leadSource: { values, otherwise: 'omit', onInvalid: 'fail' } },
+      add: [
+        { marketo: 'tier', lead: 'new_tier', values: { Best: 1 }, otherwise: 'Silver', onInvalid: 'omit' },
+      ],
+    })
+    const [source, rating, tier] = fields.lead
+    assert.deepEqual(
+      [...(source?.values?.words ?? [])],
+      [
+        ['trade show', { word: 'Trade Show', value: 5 }],
+        ['web', { word: 'Web', value: 'Web' }],
+      ],
+    )
+    assert.deepEqual([source?.values?.otherwise, source?.onInvalid], [{ kind: 'omit' }, undefined])
+    assert.equal(rating?.onInvalid, 'omit')
+    assert.deepEqual([tier?.values?.otherwise, tier?.onInvalid], [{ kind: 'value', value: 'Silver' }, 'omit'])
+  })
+
+  it('lets a field with two words for one value travel to Dynamics only, unless more is asked for', () => {
+    const values = { Fair: 5, 'Trade Show': 5 }
+    const add = [{ marketo: 'm', lead: 'new_m', values }]
+    const { fields } = accepted({ select: ['leadSource'], rules: { leadSource: { values } }, add })
+    assert.deepEqual(
+      fields.lead.map(({ direction }) => direction),
+      ['to-dynamics', 'to-dynamics'],
+    )
+    const sentence =
+      '"Fair" and "Trade Show" stand for the same value, so the field can only travel to-dynamics or on-create.'
+    for (const direction of ['both', 'to-marketo']) {
+      assert.deepEqual(parse({ add: [{ ...add[0], direction }] }).problems, [`add[0].values: ${sentence}`])
+      const restrict = { leadSource: direction }
+      assert.deepEqual(parse({ restrict, rules: { leadSource: { values } } }).problems, [
+        `rules.leadSource.values: ${sentence}`,
+      ])
+    }
+    assert.deepEqual(parse({ rules: { leadStatus: { values: { Open: 0, New: 0 } } } }).problems, [
+      'rules.leadStatus.values: "Open" and "New" stand for the same value, so the field can only travel to-dynamics or on-create.',
+    ])
+  })
+
+  for (const [what, rule, path] of [
+    ['a word without letters', { values: { ' ': 1 } }, 'rules.leadSource.values." "'],
+    ['a word twice', { values: { Web: 1, web: 2 } }, 'rules.leadSource.values.web'],
+    ['an empty map', { values: {} }, 'rules.leadSource.values'],
+    ['a list', { values: [1] }, 'rules.leadSource.values'],
+    ['null for a value', { values: { Web: null } }, 'rules.leadSource.values.Web'],
+    ['otherwise alone', { otherwise: 'omit' }, 'rules.leadSource.otherwise'],
+    ['otherwise as an object', { values: { Web: 1 }, otherwise: {} }, 'rules.leadSource.otherwise'],
+    ['another rule', { onInvalid: 'skip' }, 'rules.leadSource.onInvalid'],
+    ['another member', { direction: 'both' }, 'rules.leadSource.direction'],
+  ] as const) {
+    it(`refuses ${what} in a rule`, () => {
+      const { problems = [] } = parse({ rules: { leadSource: rule } })
+      assert.ok(
+        problems.length > 0 && problems.every((one) => one.startsWith(`${path}: `)),
+        problems.join('\n'),
+      )
+    })
+  }
+
+  it('wants a rule where the field is', () => {
+    const add = [{ marketo: 'tier', lead: 'new_tier', type: 'boolean', inverted: true, values: { a: 1 } }]
+    const rules = { tier: {}, leadsource: {}, priority: {} }
+    assert.deepEqual(parse({ add, rules }).problems, [
+      'add[0].inverted: does not go with "values".',
+      'rules.tier: its rule belongs to its entry under "add".',
+      'rules.leadsource: there is no default field named "leadsource"; did you mean leadSource?',
+      'rules.priority: priority is not selected.',
+    ])
+  })
+
   it('merges defaults with the built-in one, which null takes away', () => {
     assert.deepEqual(accepted({ defaults: { lead: { leadsourcecode: 8 } } }).defaults.lead, {
       subject: 'From Marketo',

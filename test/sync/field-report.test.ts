@@ -35,6 +35,7 @@ test('every selected field has its line, with both live sides beside each other'
     column: 'jobtitle',
     selected: 'both',
     direction: 'both',
+    onInvalid: 'fail',
     state: 'ok',
     marketo: { type: 'string', length: 255, updateable: true },
     dynamics: { type: 'String', length: 100, required: false, updateable: true },
@@ -74,6 +75,36 @@ test('drift shows at once: what is gone is set aside, what loses a direction is 
   const added = lineOf(fields.lead, 'personType')
   assert.deepEqual([added?.state, added?.code, added?.dynamics], ['set-aside', 'column-missing', undefined])
   assert.deepEqual([systemFields[1]?.state, systemFields[1]?.code], ['set-aside', 'marketo-field-missing'])
+})
+
+test('the words of a field are shown, and one that stands for nothing is said', async (t) => {
+  const { options, call } = await openSides(t)
+  const reportOf = async (rule: object) => {
+    const { selection } = parseSelection(JSON.stringify({ rules: { leadSource: rule } }))
+    assert(selection)
+    const { fields } = await reportFields({ ...options, selection }, call)
+    return lineOf(fields.lead, 'leadSource')
+  }
+  const line = await reportOf({ values: { Fair: 7, Net: 'Web' }, otherwise: 'omit' })
+  const values = [
+    { marketo: 'Fair', dynamics: 7 },
+    { marketo: 'Net', dynamics: 'Web' },
+  ]
+  assert.deepEqual(
+    [line?.state, line?.values, line?.otherwise, line?.onInvalid],
+    ['ok', values, 'omit', 'omit'],
+  )
+  const unfit = await reportOf({ values: { Fair: 77 }, otherwise: 10, onInvalid: 'fail' })
+  assert.deepEqual(
+    [unfit?.state, unfit?.code, unfit?.direction, unfit?.otherwise, unfit?.onInvalid],
+    ['narrowed', 'values-invalid', 'both', 10, 'fail'],
+  )
+  assert.match(String(unfit?.advice), /"Fair" stands for 77, which leadsourcecode does not take/)
+  const twofold = await reportOf({ values: { Fair: 7, Expo: 'trade show' } })
+  assert.deepEqual(
+    [twofold?.state, twofold?.code, twofold?.direction],
+    ['narrowed', 'pair-one-way', 'to-dynamics'],
+  )
 })
 
 test('a date column that shows each user their own day is flagged, and still travels', async (t) => {

@@ -1,3 +1,4 @@
+import { summaryOf } from '../../person/problem.ts'
 import type { ChunkCounts, ChunkPerson } from '../../store/chunk-port.ts'
 import type { Outcome } from '../../store/port.ts'
 
@@ -51,8 +52,10 @@ export class CallbackBody {
  * failure. So `success` is true and `outcome` tells the difference.
  */
 function toItem(id: number, outcome: Outcome | undefined) {
-  const { recordType, recordId, code } = outcome ?? {}
-  const advice = outcome ? adviceOf(outcome) : QUEUED_ADVICE
+  const { recordType, recordId } = outcome ?? {}
+  // Fields that were left out of the record have no place of their own in the installed step.
+  const { code, ...reason } = outcome?.code === undefined ? (summaryOf(outcome?.warnings) ?? {}) : outcome
+  const advice = outcome ? adviceOf(reason) : QUEUED_ADVICE
   const failed = outcome?.outcome === 'failed'
   return {
     leadData: {
@@ -72,7 +75,7 @@ function toItem(id: number, outcome: Outcome | undefined) {
 }
 
 /** Marketo shows no field of its own for the column at fault. */
-function adviceOf({ advice, field }: Outcome): string | undefined {
+function adviceOf({ advice, field }: Pick<Outcome, 'advice' | 'field'>): string | undefined {
   return advice === undefined || field === undefined ? advice : `${field}: ${advice}`
 }
 

@@ -13,6 +13,7 @@ const EDM: Readonly<Record<ColumnType, string>> = {
   Money: 'Edm.Decimal',
   Boolean: 'Edm.Boolean',
   Picklist: 'Edm.Int32',
+  MultiSelectPicklist: 'Edm.String',
   State: 'Edm.Int32',
   Status: 'Edm.Int32',
   DateTime: 'Edm.DateTimeOffset',
