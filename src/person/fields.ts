@@ -137,28 +137,32 @@ const stock: readonly Row[] = [
   },
 ]
 
-/** Marketo computes these, so they only travel to Dynamics. `leadinteresting…source` is Adobe's spelling. */
+/**
+ * Marketo computes these, so they only travel to Dynamics. `leadinteresting…source` is Adobe's spelling. Adobe's
+ * default mapping has labels alone; the REST names are those of its page for Dynamics without the native sync, and of
+ * the recorded descriptions of people. Source: Adobe, "Sales Insight for non-native MS Dynamics integrations".
+ */
 const salesInsight: readonly Row[] = [
   {
-    marketo: 'lastInterestingMomentDate',
+    marketo: 'msiLastInterestingMomentDate',
     label: 'Last interesting moment date',
     type: 'datetime',
     ...onEither('mkt_lastinterestingmomentdate', 'to-dynamics'),
   },
   {
-    marketo: 'lastInterestingMomentDesc',
+    marketo: 'msiLastInterestingMomentDesc',
     label: 'Last Interesting moment desc',
     type: 'text',
     ...onEither('mkt_lastinterestingmomentdesc', 'to-dynamics'),
   },
   {
-    marketo: 'lastInterestingMomentSource',
+    marketo: 'msiLastInterestingMomentSource',
     label: 'Last Interesting moment source',
     type: 'string',
     ...onEither('mkt_leadinterestingmomentsource', 'to-dynamics'),
   },
   {
-    marketo: 'lastInterestingMomentType',
+    marketo: 'msiLastInterestingMomentType',
     label: 'Last interesting moment type',
     type: 'string',
     ...onEither('mkt_lastinterestingmomenttype', 'to-dynamics'),
@@ -184,9 +188,9 @@ const salesInsight: readonly Row[] = [
   },
 ]
 
-/** Names of ours: they are in Marketo only where somebody made them. */
+/** They are in Marketo only where somebody made them, or where Sales Insight is enabled. */
 export function isCustomInMarketo(marketo: string): boolean {
-  return /^(?:microsoft|lastInteresting|subject$)/.test(marketo)
+  return /^(?:microsoft|msi|subject$)/.test(marketo)
 }
 
 /** Adobe's default mapping. Source: Adobe, "Default Dynamics Field Mapping". The owner is no field: see assignTo. */

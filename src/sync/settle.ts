@@ -2,7 +2,7 @@ import type { UpdateResult } from '../dataverse/rows.ts'
 import type { WriteResult } from '../marketo/sync-leads.ts'
 import { identifiersOf } from '../person/identity.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
-import { dynamicsValues } from '../person/sync-values.ts'
+import { dynamicsValues, marketoValues } from '../person/sync-values.ts'
 import type { LinkMove, NewFailure, Replica, SyncIntent, Values } from '../store/sync-port.ts'
 import type { Decision } from './decide.ts'
 import type { Result } from './deliberate.ts'
@@ -110,9 +110,12 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
       // Somebody with this record's id was there, with values of their own.
       if (result.kind === 'updated') waits.push(0)
       if (result.kind === 'updated') return withoutMarketo(made)
+      const own = marketoValues({ id: marketoId }, replica.recordType, context.schema)
+      // The id that the person has from now on is a value that travels to the record, where it is selected.
+      if (Object.keys(own).length > 0) waits.push(0)
       return {
         ...made,
-        marketo: { ...decision.marketo, ...toMarketo },
+        marketo: { ...decision.marketo, ...toMarketo, ...own },
         marketoSeenAt: wholeSecond(context.now),
       }
     }

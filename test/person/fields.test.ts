@@ -46,6 +46,17 @@ describe('the default fields', () => {
     }
   })
 
+  it("have Adobe's own REST names where Marketo Sales Insight computes them", () => {
+    const names = defaultFields.filter(({ standard }) => !standard).map(({ marketo }) => marketo)
+    assert.deepEqual(names, [
+      'msiLastInterestingMomentDate',
+      'msiLastInterestingMomentDesc',
+      'msiLastInterestingMomentSource',
+      'msiLastInterestingMomentType',
+      ...['relativeScore', 'priority', 'relativeUrgency', 'leadScore'],
+    ])
+  })
+
   it('have one Marketo name each', () => {
     const names = defaultFields.map((field) => field.marketo)
     assert.deepEqual(names, [...new Set(names)])
