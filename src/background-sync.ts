@@ -27,7 +27,7 @@ export function buildBackgroundSync(
   { callerOf, stopping }: BackgroundSyncJoints,
 ): BackgroundSync {
   const { config, bounds, selection, clock, random, log, metrics } = parts
-  const { dataverse, marketo, syncStore: store, leases } = stores
+  const { dataverse, marketo, store: requests, syncStore: store, leases } = stores
   const off = whyOff(config)
   if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
   const settings = {
@@ -50,6 +50,7 @@ export function buildBackgroundSync(
       ...(control && { control }),
       off,
       store,
+      requests,
       metadata: dataverse.metadata,
       ...(marketo && { schema: marketo.schema }),
       selection,

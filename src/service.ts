@@ -7,6 +7,7 @@ import type { FlowAction } from './action/flow-action.ts'
 import { flowStepSchemas } from './action/flow-step/chunk-schemas.ts'
 import { peopleDoor } from './action/people.ts'
 import { restDoor } from './action/rest.ts'
+import { readWaitingGauges, WAITING_GAUGES } from './action/waiting-gauges.ts'
 import { webhookDoor } from './action/webhook.ts'
 import { type BackgroundSync, buildBackgroundSync } from './background-sync.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
@@ -192,6 +193,7 @@ function buildAction(
 ) {
   const { config, clock, random, log, selection, metrics } = parts
   const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.')
+  metrics.gauges(WAITING_GAUGES, () => readWaitingGauges(store, clock))
   return createAction({
     dataverse,
     ...(marketo && { readPerson: marketo.readPerson }),

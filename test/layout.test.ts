@@ -66,11 +66,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:fastify',
       'type:pino',
       'typebox',
+      'waiting',
     ],
   ],
   sync: [
     ...['person', 'type:dataverse', 'marketo', 'type:store', 'abort', 'type:clock', 'type:pino'],
     ...['errors', 'problem', 'retry', 'seldom-log', 'type:event-log', 'type:fastify', 'typebox'],
+    'waiting',
   ],
   person: ['type:dataverse', 'type:marketo', 'uuid'],
   dataverse: [
@@ -94,7 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'vendor-words': [],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
-  store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'pg'],
+  store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'waiting', 'pg'],
   // On PostgreSQL pg-boss keeps them, on the store's connections.
   jobs: ['type:clock', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
@@ -114,6 +116,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   retry: ['type:clock', 'errors'],
   'retry-after': [],
   shape: [],
+  waiting: ['type:errors'],
 }
 
 /** What an import is called in the table. */

@@ -16,6 +16,18 @@ const reasonMembers = {
   field: Type.Optional(Type.String({ description: 'The column or member at fault.' })),
   advice: Type.Optional(Type.String({ description: 'What to do next.' })),
 }
+const queuedMembers = {
+  attempts: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'With queued: attempts that ended without a result.' }),
+  ),
+  nextAttemptAt: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description:
+        'With queued: when the next attempt begins. In the past: an attempt is under way or about to begin.',
+    }),
+  ),
+}
 const vendorMessage = Type.Optional(
   Type.String({ maxLength: 500, description: 'What Dynamics or Marketo itself says, as plain text.' }),
 )
@@ -57,13 +69,29 @@ export const FlowActionAnswer = Type.Object(
 )
 
 export const QueuedAnswer = Type.Object(
-  { outcome: oneOf(['queued']), advice: Type.String(), requestId: Type.String() },
+  {
+    outcome: oneOf(['queued']),
+    code: Type.String({ description: 'The last thing that stood in the way, see the README.' }),
+    field: reasonMembers.field,
+    advice: Type.String({ description: 'What to do next.' }),
+    vendorMessage,
+    attempts: Type.Integer({ minimum: 0, description: 'Attempts that ended without a result.' }),
+    nextAttemptAt: Type.String({
+      format: 'date-time',
+      description: 'When the next attempt begins. In the past: one is under way or about to begin.',
+    }),
+    requestId: Type.String({ description: 'GET /v1/requests/{requestId} shows how it ends.' }),
+  },
   {
     $id: 'QueuedAnswer',
+    description: 'The person is stored and will be finished, whatever crashes.',
     examples: [
       {
         outcome: 'queued',
-        advice: 'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.',
+        code: 'vendor-busy',
+        advice: 'Nothing to do: Dynamics or Marketo asks to wait, and the person is tried again after that.',
+        attempts: 1,
+        nextAttemptAt: '2026-03-02T08:15:47.310Z',
         requestId: EXAMPLE.requestId,
       },
     ],
@@ -75,6 +103,7 @@ export const WebhookAnswer = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    ...queuedMembers,
     warnings,
     vendorMessage,
     requestId: Type.String(),
@@ -94,6 +123,7 @@ export const RequestAnswer = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    ...queuedMembers,
     warnings,
     vendorMessage,
   },
@@ -176,6 +206,7 @@ export const ActivityEntry = Type.Object(
     outcome: Outcome,
     ...recordMembers,
     ...reasonMembers,
+    ...queuedMembers,
     warnings,
     vendorMessage,
     requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),

@@ -1,9 +1,7 @@
-import type { Answer, Outcome, RecordType } from '../store/port.ts'
+import type { Answer, Outcome, RecordType, Waiting } from '../store/port.ts'
 
 /** The doors' words for an outcome. Pure: the same outcome of the same request gives the same bytes. */
 
-const QUEUED_ADVICE =
-  'The person is stored and will be finished. GET /v1/requests/{requestId} tells how it ended.'
 const ADVICE_LENGTH_MAX = 400
 /** Of a webhook's answer, which Marketo maps to fields; GET /v1/requests/{requestId} has what does not fit. */
 const WEBHOOK_ANSWER_BYTES_MAX = 1_023
@@ -29,24 +27,37 @@ export function describe(organisation: string, outcome: Outcome) {
   }
 }
 
+/** The same members of a request that has no outcome yet. */
+export function describeWaiting({ code, field, advice, vendorMessage, attempts, nextAttemptAt }: Waiting) {
+  return {
+    outcome: 'queued' as const,
+    code,
+    ...(field !== undefined && { field }),
+    advice: shorten(advice),
+    ...(vendorMessage !== undefined && { vendorMessage }),
+    attempts,
+    nextAttemptAt: new Date(nextAttemptAt).toISOString(),
+  }
+}
+
 /** 200 with the outcome, 202 when queued, 422 problem+json when the person was refused. */
-export function restAnswer(organisation: string, requestId: string, outcome: Outcome | undefined): Answer {
-  if (!outcome) return json(202, { outcome: 'queued', advice: QUEUED_ADVICE, requestId })
-  if (outcome.outcome !== 'failed') return json(200, { ...describe(organisation, outcome), requestId })
+export function restAnswer(organisation: string, requestId: string, state: Outcome | Waiting): Answer {
+  if (!('outcome' in state)) return json(202, { ...describeWaiting(state), requestId })
+  if (state.outcome !== 'failed') return json(200, { ...describe(organisation, state), requestId })
   return json(422, {
     type: 'about:blank',
     title: 'Unprocessable Content',
     status: 422,
     detail: 'Dynamics does not take this person as they are.',
-    ...describe(organisation, outcome),
+    ...describe(organisation, state),
     requestId,
   })
 }
 
 /** 200 whatever the outcome: Marketo maps the members of 2xx answers only. */
-export function webhookAnswer(organisation: string, requestId: string, outcome: Outcome | undefined): Answer {
-  if (!outcome) return json(200, { outcome: 'queued', requestId })
-  const { warnings = [], vendorMessage, ...rest } = { ...describe(organisation, outcome), requestId }
+export function webhookAnswer(organisation: string, requestId: string, state: Outcome | Waiting): Answer {
+  const described = 'outcome' in state ? describe(organisation, state) : describeWaiting(state)
+  const { warnings = [], vendorMessage, ...rest } = { warnings: undefined, ...described, requestId }
   const bodies = [
     ...counting(warnings.length).map((count) => ({
       ...rest,

@@ -5,7 +5,7 @@ import { canonicalKeyOf } from '../person/identity.ts'
 import { toPerson } from '../person/read-person.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { Refusal } from '../problem.ts'
-import type { Answer, Campaign, NewRequest, Outcome } from '../store/port.ts'
+import type { Answer, Campaign, NewRequest } from '../store/port.ts'
 import { contentTypeOf } from './answer.ts'
 import type { FlowAction, FlowActionCall } from './flow-action.ts'
 import type { FlowActionBody } from './schemas.ts'
@@ -25,7 +25,7 @@ export interface DoorOptions {
 
 export interface DoorProtocol {
   door: NewRequest['door']
-  render: (requestId: string, outcome: Outcome | undefined) => Answer
+  render: FlowActionCall['render']
 }
 
 /** Performs a body that meets the schema and sends the answer. Throws Refusal for what is not a person. */

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts'
+import type { FailureDetail } from '../errors.ts'
 import { canonicalKeyOf, identifiersOf } from '../person/identity.ts'
 import type { Person, RecordType } from '../person/person.ts'
-import type { Acceptance, Answer, Campaign, NewRequest, Outcome, Store } from '../store/port.ts'
+import type { Acceptance, Answer, Campaign, NewRequest, Outcome, Store, Waiting } from '../store/port.ts'
+import { IN_PROGRESS } from '../waiting.ts'
 import type { Attempts } from './attempts.ts'
 import { writePayload } from './payload.ts'
 import type { Worker } from './worker.ts'
@@ -30,8 +32,8 @@ export interface FlowActionCall {
   campaign?: Campaign
   /** Epoch ms by which the caller must have an answer. */
   deadline: number
-  /** The door's words for a result; undefined = queued. Pure: a replay must give the same bytes. */
-  render: (requestId: string, outcome: Outcome | undefined) => Answer
+  /** The endpoint's words for a result, or for why there is none yet. Pure. */
+  render: (requestId: string, state: Outcome | Waiting) => Answer
 }
 
 /** The flow action Sync Person to Microsoft: claim, work, and an answer in time. */
@@ -85,26 +87,39 @@ export class FlowAction {
     const { requestId } = work
     if (call.campaign?.type === 'batch') {
       worker.wake()
-      return this.#record(requestId, call.render(requestId, undefined), true)
+      return this.#record(requestId, this.#underWay(IN_PROGRESS), call)
     }
-    const outcome = await this.#byDeadline(
-      attempts.run(work, { attemptsBefore: 0, lane: 'real-time', waitUntil: call.deadline }),
+    let obstacle = IN_PROGRESS
+    const note = (latest: FailureDetail) => {
+      obstacle = latest
+    }
+    const state = await this.#byDeadline(
+      attempts.run(work, { lane: 'real-time', waitUntil: call.deadline, note }),
       call.deadline,
     )
-    const answer = call.render(requestId, outcome)
-    return outcome && !call.idempotency ? answer : this.#record(requestId, answer, outcome === undefined)
+    if (state && 'outcome' in state && !call.idempotency) return call.render(requestId, state)
+    return this.#record(requestId, state ?? this.#underWay(obstacle), call)
+  }
+
+  /** The first attempt is under way, or about to begin. */
+  #underWay(obstacle: FailureDetail): Waiting {
+    return { ...obstacle, attempts: 0, nextAttemptAt: this.#options.clock.now() }
   }
 
   /** The bytes of the first answer; when there is none yet, this one becomes it. */
   async #replay(seen: Acceptance & { kind: 'seen' }, call: FlowActionCall): Promise<Answer> {
     if (seen.answer) return seen.answer
-    const outcome = seen.outcome ?? (await this.#watch(seen.requestId, call.deadline))
-    return this.#record(seen.requestId, call.render(seen.requestId, outcome), outcome === undefined)
+    return this.#record(
+      seen.requestId,
+      seen.outcome ?? (await this.#watch(seen.requestId, call.deadline)),
+      call,
+    )
   }
 
-  #record(requestId: string, answer: Answer, queued: boolean): Promise<Answer> {
+  #record(requestId: string, state: Outcome | Waiting, { render }: FlowActionCall): Promise<Answer> {
     const { store, clock } = this.#options
-    return store.recordAnswer(requestId, answer, queued, clock.now())
+    const waiting = 'outcome' in state ? undefined : state
+    return store.recordAnswer(requestId, render(requestId, state), waiting, clock.now())
   }
 
   async #byDeadline<T>(work: Promise<T>, deadline: number): Promise<T | undefined> {
@@ -123,14 +138,17 @@ export class FlowAction {
     }
   }
 
-  async #watch(requestId: string, deadline: number): Promise<Outcome | undefined> {
+  async #watch(requestId: string, deadline: number): Promise<Outcome | Waiting> {
     const { store, clock, twinPollMs } = this.#options
+    let waiting = this.#underWay(IN_PROGRESS)
     while (clock.now() < deadline) {
       const state = await store.readRequest(requestId)
-      if (state?.answer || state?.outcome) return state.outcome
+      if (state?.outcome) return state.outcome
+      waiting = state?.waiting ?? waiting
+      if (state?.answer) break
       // The look may have taken longer than was left.
       await clock.sleep(Math.max(Math.min(twinPollMs, deadline - clock.now()), 0))
     }
-    return undefined
+    return waiting
   }
 }

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { problemResponse, Refusal } from '../problem.ts'
 import type { Activity, Store } from '../store/port.ts'
 import type { Replica, SyncStore } from '../store/sync-port.ts'
-import { describe, recordUrl } from './answer.ts'
+import { describe, describeWaiting, recordUrl } from './answer.ts'
 
 export interface PeopleOptions {
   store: Store
@@ -83,7 +83,7 @@ export function peopleDoor({ store, replicas, organisation }: PeopleOptions): Fa
         return {
           requestId,
           acceptedAt: toIso(state.acceptedAt),
-          ...(state.outcome ? describe(organisation, state.outcome) : { outcome: 'queued' }),
+          ...(state.outcome ? describe(organisation, state.outcome) : describeWaiting(state.waiting)),
         }
       },
     )
@@ -152,9 +152,10 @@ function toSyncState({ shadow = {}, stopped, dirtySince, dueAt, attempts }: Repl
   }
 }
 
-function toEntry(organisation: string, { at, recordType, recordId, ...entry }: Activity) {
+function toEntry(organisation: string, { at, recordType, recordId, nextAttemptAt, ...entry }: Activity) {
   return {
     ...entry,
+    ...(nextAttemptAt !== undefined && { nextAttemptAt: toIso(nextAttemptAt) }),
     at: toIso(at),
     activity: entry.door === 'sync' ? 'Background Sync' : 'Sync Person to Microsoft',
     ...(recordType &&

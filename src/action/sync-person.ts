@@ -1,14 +1,15 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
-import { Rejected, Unavailable } from '../errors.ts'
+import { type FailureDetail, Rejected, Unavailable } from '../errors.ts'
 import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import { type Backoff, retry } from '../retry.ts'
-import type { IntentResult, Link, Outcome, Settlement, Store, Warning, Work } from '../store/port.ts'
+import type { IntentResult, Link, Settled, Settlement, Store, Warning, Work } from '../store/port.ts'
 import { chooseRecord, survivor } from './choose-record.ts'
 import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
+import { obstacleOf, TWIN_AT_WORK } from './obstacle.ts'
 import { type Payload, readPayload, writePayload } from './payload.ts'
 import type { Prepared, PrepareRecord } from './prepare-record.ts'
 import { ambiguous, duplicateDetected, linked, withWarnings } from './settlements.ts'
@@ -52,6 +53,8 @@ interface FirstTry {
 /** How long one attempt may take: a signal for the wire and the same moment as epoch ms for the waits. */
 export interface Attempt extends CallContext {
   deadline: number
+  /** Hears what stands in the way while the attempt goes on. */
+  note: (obstacle: FailureDetail) => void
 }
 
 /**
@@ -67,9 +70,9 @@ export class SyncPerson {
   }
 
   /** Settles the request. Throws Busy, Unavailable or Unauthorized when it must be tried again later. */
-  async finish(accepted: Work, attempt: Attempt): Promise<Outcome> {
+  async finish(accepted: Work, attempt: Attempt): Promise<Settled> {
     for (let work = accepted; ; work = await this.#takeUp(work.requestId, attempt)) {
-      if (work.outcome) return work.outcome
+      if (work.outcome) return { outcome: work.outcome, isFirst: false }
       const settlement = await this.#settlementOf(work, attempt)
       if (settlement) return this.#options.store.settle(work.requestId, settlement, this.#options.clock.now())
       if (attempt.signal.aborted) throw new Unavailable('The attempt ran out of time')
@@ -85,9 +88,13 @@ export class SyncPerson {
     const provenAt = link.provenAt ?? 0
     if (isLinked && clock.now() - provenAt <= limits.linkTrustMs) return linked(refOf(link), provenAt)
     const flight = this.#flights.get(link.linkId)
-    if (flight) return this.#share(await flight, work)
+    if (flight) {
+      attempt.note(TWIN_AT_WORK)
+      return this.#share(await flight, work)
+    }
     if (isLinked) return this.#lead(work, () => this.#confirm(work, attempt))
     if (work.leased) return this.#lead(work, () => this.#ensureRecord(work, attempt))
+    attempt.note(TWIN_AT_WORK)
     await clock.sleep(limits.twinPollMs, attempt.signal)
     return undefined
   }
@@ -266,7 +273,15 @@ export class SyncPerson {
 
   #retry<T>(attempt: Attempt, run: () => Promise<T>): Promise<T> {
     const { clock, random, limits } = this.#options
-    return retry(run, { backoff: limits.backoff, ...attempt, clock, random })
+    const noted = async () => {
+      try {
+        return await run()
+      } catch (error) {
+        attempt.note(obstacleOf(error))
+        throw error
+      }
+    }
+    return retry(noted, { backoff: limits.backoff, ...attempt, clock, random })
   }
 }
 

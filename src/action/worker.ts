@@ -64,7 +64,7 @@ export class Worker {
 
   /** Ticks until the signal aborts, then waits for what it has started. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, limits } = this.#options
+    const { attempts, clock, limits } = this.#options
     while (!signal.aborted) {
       this.#wake = new AbortController()
       try {
@@ -78,10 +78,12 @@ export class Worker {
         )
       }
       this.#seldom.flush()
+      attempts.flushLog()
       await clock.sleep(limits.intervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {})
     }
     await Promise.all(LANES.flatMap((lane) => [...this.#active[lane]]))
     this.#seldom.flush(true)
+    attempts.flushLog(true)
   }
 
   async #claim(lane: JobLane): Promise<number> {
@@ -101,15 +103,14 @@ export class Worker {
     this.#active[lane].add(finished)
   }
 
-  async #finish({ requestId, attempts: attemptsBefore, crashes }: Job, lane: JobLane): Promise<void> {
+  async #finish({ requestId, crashes }: Job, lane: JobLane): Promise<void> {
     const { attempts, store, jobs, clock, limits } = this.#options
     try {
       const leaseUntil = clock.now() + limits.lanes[lane].leaseMs
       const work = await store.takeUp(requestId, leaseUntil, clock.now())
       if (!work || work.outcome) await jobs.drop(requestId)
-      else if (this.#isPoison(crashes, work))
-        await attempts.giveUp(requestId, 'worker-died', diedAdvice(crashes))
-      else await attempts.run(work, { attemptsBefore, lane })
+      else if (this.#isPoison(crashes, work)) await attempts.giveUp(work, 'worker-died', diedAdvice(crashes))
+      else await attempts.run(work, { lane })
     } catch (err) {
       this.#seldom.write(
         'error',
@@ -144,5 +145,5 @@ export class Worker {
 }
 
 function diedAdvice(crashes: number): string {
-  return `The service died ${crashes} times while it worked on this person. Its logs and the system's tell why. Mend that, then send the person again: no duplicate can result.`
+  return `The service died ${crashes} times while it worked on this person. Its logs and the system's tell why. Fix that, then send the person again: no duplicate can result.`
 }

@@ -28,9 +28,7 @@ export const HAND_BACK = `
 
 export const RESCHEDULE = `
   ${PUT_BACK},
-         start_after = ${NOW} + :waitMs::bigint * interval '1 millisecond',
-         data = jsonb_build_object('attempts', coalesce((data ->> 'attempts')::bigint, 0) + 1),
-         output = jsonb_build_object('reason', :reason::text)
+         start_after = ${NOW} + :waitMs::bigint * interval '1 millisecond'
    where name = '${QUEUE}' and id = :requestId::uuid`
 
 /** pg-boss keeps the time at which a job was made, whatever happens to it. */

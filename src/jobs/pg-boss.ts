@@ -12,10 +12,6 @@ export interface PgBossOptions {
   clock: Clock
 }
 
-interface JobData {
-  attempts?: number
-}
-
 /** One queue, so that who ends a job need not know its lane. */
 const PRIORITY: Readonly<Record<JobLane, number>> = { 'real-time': 1, batch: 0 }
 /** How often a replica looks whether another one's jobs are not heard of any more. */
@@ -85,20 +81,16 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
 
   async claim(lane: JobLane, limit: number): Promise<Job[]> {
     const [minPriority, maxPriority] = [PRIORITY[lane], PRIORITY[lane]]
-    const jobs = await this.#boss.fetch<JobData | null>(QUEUE, { batchSize: limit, minPriority, maxPriority })
-    return jobs.map(({ id, data, retryCount }) => ({
-      requestId: id,
-      attempts: data?.attempts ?? 0,
-      crashes: retryCount,
-    }))
+    const jobs = await this.#boss.fetch(QUEUE, { batchSize: limit, minPriority, maxPriority })
+    return jobs.map(({ id, retryCount }) => ({ requestId: id, crashes: retryCount }))
   }
 
   async heartbeat(requestIds: readonly string[]): Promise<void> {
     await this.#postgres.query(HOLD, { requestIds })
   }
 
-  async reschedule(requestId: string, runAt: number, reason: string, now: number): Promise<void> {
-    await this.#postgres.query(RESCHEDULE, { requestId, waitMs: Math.max(runAt - now, 0), reason })
+  async reschedule(requestId: string, runAt: number, now: number): Promise<void> {
+    await this.#postgres.query(RESCHEDULE, { requestId, waitMs: Math.max(runAt - now, 0) })
   }
 
   async handBack(requestIds: readonly string[]): Promise<void> {

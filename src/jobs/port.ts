@@ -2,8 +2,6 @@
 
 export interface Job {
   requestId: string
-  /** Attempts that ended without a result. */
-  attempts: number
   /** How often a worker took it and was not heard of again. */
   crashes: number
 }
@@ -27,8 +25,8 @@ export interface Jobs {
   claim(lane: JobLane, limit: number, now: number): Promise<Job[]>
   /** This process is alive and works on these: they stay held. */
   heartbeat(requestIds: readonly string[], now: number): Promise<void>
-  /** The attempt did not finish the request: again at `runAt`. `reason` is a code, never a person's data. */
-  reschedule(requestId: string, runAt: number, reason: string, now: number): Promise<void>
+  /** The attempt did not finish the request: again at `runAt`. */
+  reschedule(requestId: string, runAt: number, now: number): Promise<void>
   /** This process stops: another one may begin at once. Neither an attempt nor a crash. */
   handBack(requestIds: readonly string[], now: number): Promise<void>
   /** Nothing is left to do: the request is settled or forgotten. */

@@ -31,7 +31,6 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     return this.#db.writeUnsynced(() =>
       this.#sql.claim.all({ priority: PRIORITY[lane], limit, until: now + HOLD_MS, now }).map((row) => ({
         requestId: String(row.request_id),
-        attempts: Number(row.attempts),
         crashes: Number(row.crashes) - 1,
       })),
     )
@@ -44,8 +43,8 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     )
   }
 
-  reschedule(requestId: string, runAt: number, reason: string): Promise<void> {
-    return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ requestId, runAt, reason }))
+  reschedule(requestId: string, runAt: number): Promise<void> {
+    return this.#db.writeUnsynced(() => void this.#sql.reschedule.run({ requestId, runAt }))
   }
 
   handBack(requestIds: readonly string[]): Promise<void> {
@@ -77,15 +76,14 @@ function prepareStatements(db: Database) {
         where request_id in (select request_id from job
                               where priority = :priority and run_at <= :now and leased_until <= :now
                               order by run_at limit :limit)
-       returning request_id, attempts, crashes`,
+       returning request_id, crashes`,
     ),
     hold: db.prepare(
       `update job set leased_until = max(leased_until, :until)
         where request_id in (select value from json_each(:requestIds))`,
     ),
     reschedule: db.prepare(
-      `update job set run_at = :runAt, leased_until = 0, attempts = attempts + 1,
-              crashes = max(crashes - 1, 0), last_reason = :reason
+      `update job set run_at = :runAt, leased_until = 0, crashes = max(crashes - 1, 0)
         where request_id = :requestId`,
     ),
     handBack: db.prepare(

@@ -1,4 +1,4 @@
-import type { Outcome } from './port.ts'
+import type { Outcome, Waiting } from './port.ts'
 
 /**
  * Chunks of people that Marketo hands over in one call (Self-Service Flow Steps) and wants one answer for.
@@ -72,6 +72,8 @@ export interface ChunkPerson {
   requestId?: string
   /** Absent: not final. */
   outcome?: Outcome
+  /** Why they are not final. */
+  waiting?: Waiting
 }
 
 export type CallbackResult =

@@ -1,5 +1,5 @@
 import type { Chunk, ChunkCounts, ChunkPage, ChunkPerson, ChunkState } from './chunk-port.ts'
-import { integer, optionalInteger, optionalText, type Row, text, toOutcome } from './rows.ts'
+import { integer, optionalInteger, optionalText, type Row, text, toOutcome, toWaiting } from './rows.ts'
 
 /** Typed readers of what is kept of chunks. */
 
@@ -37,7 +37,7 @@ export function toChunkPerson(row: Row): ChunkPerson {
     position: integer(row, 'position'),
     marketoId: integer(row, 'marketo_id'),
     ...(requestId !== undefined && { requestId }),
-    ...(outcome && { outcome }),
+    ...(outcome ? { outcome } : row.accepted_at !== null && { waiting: toWaiting(row) }),
   }
 }
 

@@ -31,7 +31,8 @@ export const CHUNK_SQL = {
      where number = (select number from chunk where chunk_id = :chunkId)
        and position + items <= (select expanded from chunk where chunk_id = :chunkId)`,
   readPeople: `
-    select position, chunk_person.marketo_id, request_id, coalesce(chunk_person.outcome, request.outcome) as outcome
+    select position, chunk_person.marketo_id, request_id, coalesce(chunk_person.outcome, request.outcome) as outcome,
+           request.attempts, next_attempt_at, waiting, accepted_at
       from chunk join chunk_person using (number) left join request using (request_id)
      where chunk_id = :chunkId and position >= :position order by position limit :limit`,
   countOpen: `

@@ -1,3 +1,5 @@
+import type { FailureDetail } from '../errors.ts'
+
 /**
  * What the service remembers. Every verb is one whole transaction; none throws for an expected case.
  * A driver that cannot use its database throws StoreUnavailable, and nothing of that verb has happened.
@@ -102,8 +104,11 @@ export interface Identity {
 /** A request on its way. `leased`: the link is claimed and this request may make its record. */
 export interface Work {
   requestId: string
+  source: NewRequest['door']
   payload: string
   acceptedAt: number
+  /** Attempts that ended without a result. */
+  attempts: number
   link: Link
   leased: boolean
   /** Set once the request is settled: nothing is left to do. */
@@ -146,6 +151,28 @@ export type Settlement =
       vendorRequestId?: string
     }
 
+/** Why a request is not finished: the last thing that stood in its way, and when it is tried again. */
+export interface Waiting extends FailureDetail {
+  /** Attempts that ended without a result. */
+  attempts: number
+  /** Epoch ms. In the past: an attempt is under way or about to begin. */
+  nextAttemptAt: number
+}
+
+export interface Settled {
+  outcome: Outcome
+  /** This call ended the request; false: it had ended before. */
+  isFirst: boolean
+}
+
+/** Open requests that wait for the same reason. */
+export interface WaitingRequests {
+  code: string
+  requests: number
+  /** Epoch ms when the first of them was accepted. */
+  oldestAt: number
+}
+
 export interface Activity {
   activityId: number
   at: number
@@ -165,11 +192,16 @@ export interface Activity {
   vendorCode?: string
   vendorMessage?: string
   vendorRequestId?: string
+  /** Of `queued`. */
+  attempts?: number
+  /** Of `queued`, while the request is open. */
+  nextAttemptAt?: number
 }
 
 export interface RequestState {
   requestId: string
   acceptedAt: number
+  waiting: Waiting
   outcome?: Outcome
   answer?: Answer
 }
@@ -189,17 +221,24 @@ export interface Store extends AsyncDisposable {
   /** Outlives this process on return, before the create is sent. `columns` is JSON. */
   storeIntent(requestId: string, recordId: string, columns: string, now: number): Promise<IntentResult>
   /** Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome. */
-  settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome>
+  settle(requestId: string, settlement: Settlement, now: number): Promise<Settled>
+  /** An attempt ended without a result. Changes nothing of a settled request. */
+  postpone(requestId: string, waiting: Waiting): Promise<void>
   /** 404 for the linked id, or a tombstone: the next generation is reserved and the link is claimed again. */
   confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void>
-  /** Remembers the answer of a keyed request (the first one wins and is returned); logs `queued` once. */
-  recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer>
+  /**
+   * Remembers the answer of a keyed request; the first one wins and is returned. With `waiting` the answer is
+   * `queued`: that is logged once, with this reason unless an attempt has left a later one.
+   */
+  recordAnswer(requestId: string, answer: Answer, waiting: Waiting | undefined, now: number): Promise<Answer>
   readRequest(requestId: string): Promise<RequestState | undefined>
   readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined>
   /** Newest first, at most `limit`, older than `before` (an activityId). */
   readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>
   /** Forgets settled requests and activities older than `before` (epoch ms), `limit` of each at most. Links stay. */
   prune(before: number, limit: number): Promise<{ requests: number; activities: number }>
+  /** Open requests by the reason for which they wait, ordered by it. */
+  readWaiting(): Promise<WaitingRequests[]>
   /** Writes something of no meaning, durable on return. Throws StoreUnavailable, at once and without another try. */
   probe(): Promise<void>
 }

@@ -1,14 +1,30 @@
+import { IN_PROGRESS } from '../waiting.ts'
+
+/** Of a queued activity joined with its request, for `toQueued`. */
+export const WAITING_OF_ACTIVITY = 'accepted_at, settled_at, attempts, next_attempt_at, waiting'
+
 /** What the flow action's part of the store says to either database. `:name` parameters. */
 export const REQUEST_SQL = {
   releaseLease: 'update link set lease_owner = null, lease_until = 0 where lease_owner = :requestId',
 
   activitiesOfPerson: `
-    select * from activity
-     where (marketo_id = :marketoId
-            or (marketo_id is null
-                and link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
+    select activity.*, ${WAITING_OF_ACTIVITY} from activity left join request using (request_id)
+     where (activity.marketo_id = :marketoId
+            or (activity.marketo_id is null
+                and activity.link_id = (select link_id from identifier where kind = 'marketo' and value = :value)))
        and activity_id < :before
      order by activity_id desc limit :limit`,
+
+  postpone: `
+    update request set attempts = :attempts, next_attempt_at = :nextAttemptAt, waiting_code = :code, waiting = :detail
+     where request_id = :requestId and settled_at is null`,
+  /** The reason that an attempt has left is a later one. */
+  explain: `
+    update request set next_attempt_at = :nextAttemptAt, waiting_code = :code, waiting = :detail
+     where request_id = :requestId and settled_at is null and waiting is null`,
+  readWaiting: `
+    select coalesce(waiting_code, '${IN_PROGRESS.code}') as code, count(*) as requests, min(accepted_at) as oldest_at
+      from request where settled_at is null group by 1 order by 1`,
 
   pruneRequests: `
     delete from request

@@ -1,4 +1,15 @@
-import type { Activity, Answer, Link, LinkState, Outcome, RecordType } from './port.ts'
+import type { FailureDetail } from '../errors.ts'
+import { IN_PROGRESS } from '../waiting.ts'
+import type {
+  Activity,
+  Answer,
+  Link,
+  LinkState,
+  Outcome,
+  RecordType,
+  Waiting,
+  WaitingRequests,
+} from './port.ts'
 
 /** A row as either driver gives it: whole numbers as numbers, JSON as text. */
 export type Row = Readonly<Record<string, unknown>>
@@ -51,6 +62,32 @@ export function toOutcome(row: Row): Outcome | undefined {
   return json === undefined ? undefined : (JSON.parse(json) as Outcome)
 }
 
+/** Of a request, which may be joined with something else. */
+export function toWaiting(row: Row): Waiting {
+  const detail = optionalText(row, 'waiting')
+  return {
+    ...(detail === undefined ? IN_PROGRESS : (JSON.parse(detail) as FailureDetail)),
+    attempts: integer(row, 'attempts'),
+    nextAttemptAt: optionalInteger(row, 'next_attempt_at') ?? integer(row, 'accepted_at'),
+  }
+}
+
+/** What a queued activity says of its request, by `WAITING_OF_ACTIVITY`: the time ahead only while it is open. */
+export function toQueued(row: Row): Partial<Waiting> {
+  if (text(row, 'outcome') !== 'queued' || row.accepted_at === null) return {}
+  const { nextAttemptAt, ...waiting } = toWaiting(row)
+  return row.settled_at === null ? { ...waiting, nextAttemptAt } : waiting
+}
+
+/** The columns of a request as parameters. */
+export function fromWaiting({ attempts, nextAttemptAt, ...detail }: Waiting) {
+  return { attempts, nextAttemptAt, code: detail.code, detail: JSON.stringify(detail) }
+}
+
+export function toWaitingRequests(row: Row): WaitingRequests {
+  return { code: text(row, 'code'), requests: integer(row, 'requests'), oldestAt: integer(row, 'oldest_at') }
+}
+
 export function toActivity(row: Row): Activity {
   const marketoId = optionalInteger(row, 'marketo_id')
   const requestId = text(row, 'request_id')
@@ -61,6 +98,7 @@ export function toActivity(row: Row): Activity {
     outcome: text(row, 'outcome') as Activity['outcome'],
     ...(marketoId === undefined ? {} : { marketoId }),
     ...(JSON.parse(text(row, 'detail')) as Omit<Activity, 'activityId' | 'at' | 'requestId' | 'outcome'>),
+    ...toQueued(row),
   }
 }
 

@@ -216,6 +216,10 @@ export interface UnsentActivity {
   recordType?: RecordType
   recordId?: string
   campaign?: string
+  /** Of `queued`. */
+  attempts?: number
+  /** Of `queued`, while the request is open. */
+  nextAttemptAt?: number
 }
 
 export interface SyncStore {

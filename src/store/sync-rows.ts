@@ -1,5 +1,5 @@
 import type { Link, LinkState, RecordType } from './port.ts'
-import { integer, optionalInteger, optionalText, type Row, text } from './rows.ts'
+import { integer, optionalInteger, optionalText, type Row, text, toQueued } from './rows.ts'
 import type { Backlog, Conflict, Cursor, Failure, UnsentActivity } from './sync-port.ts'
 
 /** Typed readers of what the background sync keeps beside the replicas. */
@@ -31,9 +31,13 @@ export function toConflict(row: Row): Conflict {
 
 export function toUnsentActivity(row: Row): UnsentActivity {
   const marketoId = optionalInteger(row, 'marketo_id')
-  const { code, field, advice, warnings, recordType, recordId, campaign } = JSON.parse(
-    text(row, 'detail'),
-  ) as Partial<Omit<UnsentActivity, 'campaign'>> & { campaign?: { name?: string } }
+  const detail = JSON.parse(text(row, 'detail')) as Omit<Partial<UnsentActivity>, 'campaign'> & {
+    campaign?: { name?: string }
+  }
+  const { code, field, advice, warnings, recordType, recordId, campaign, attempts, nextAttemptAt } = {
+    ...detail,
+    ...toQueued(row),
+  }
   return {
     activityId: integer(row, 'activity_id'),
     at: integer(row, 'at'),
@@ -45,6 +49,8 @@ export function toUnsentActivity(row: Row): UnsentActivity {
     ...(warnings !== undefined && { warnings }),
     ...(recordType !== undefined && { recordType }),
     ...(recordId !== undefined && { recordId }),
+    ...(attempts !== undefined && { attempts }),
+    ...(nextAttemptAt !== undefined && { nextAttemptAt }),
     ...(campaign?.name !== undefined && { campaign: campaign.name }),
   }
 }

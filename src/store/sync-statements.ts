@@ -1,3 +1,5 @@
+import { WAITING_OF_ACTIVITY } from './request-statements.ts'
+
 /** The columns of `toReplica`, of a link joined with its replica. */
 export const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
                         marketo_seen_at, sent, restore, intent, told, stopped, due_at, dirty_since, priority, attempts,
@@ -54,7 +56,8 @@ export const SYNC_SQL = {
     returning failure_id`,
 
   readUnsentActivities: `
-    select activity_id, at, outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id
-      from activity join link using (link_id)
+    select activity_id, at, activity.outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id,
+           ${WAITING_OF_ACTIVITY}
+      from activity join link using (link_id) left join request using (request_id)
      where activity_id > :after order by activity_id limit :limit`,
 } as const

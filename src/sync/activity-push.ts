@@ -7,6 +7,7 @@ import type { Schema } from '../marketo/schema.ts'
 import { summaryOf } from '../person/problem.ts'
 import { waitMs } from '../retry.ts'
 import type { SyncStore, UnsentActivity } from '../store/sync-port.ts'
+import { adviceWhileWaiting } from '../waiting.ts'
 import { resultActivity } from './result-activity.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
 
@@ -116,8 +117,9 @@ export class ActivityPush {
 
 function toEntry(activity: UnsentActivity, marketoId: number, typeId: number): CustomActivity {
   const { activityId, at, outcome, recordType, recordId, campaign } = activity
-  const { code, field, advice } =
+  const { code, field, ...reason } =
     activity.code === undefined ? (summaryOf(activity.warnings) ?? activity) : activity
+  const advice = outcome === 'queued' ? adviceWhileWaiting(activity) : reason.advice
   const said = { code, field, advice, recordType, recordId, campaign, activityId: String(activityId) }
   const attributes = Object.fromEntries(
     Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

@@ -3,6 +3,7 @@ import { type CallContext, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
 import { problemResponse } from '../problem.ts'
+import type { Store } from '../store/port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import { refuseBlocked, type SyncControl, type SyncRun } from './control.ts'
 import type { FieldReport } from './field-report.ts'
@@ -12,6 +13,7 @@ import { statusBody, type Usage } from './status.ts'
 export interface SyncDoorOptions {
   run: SyncRun
   store: Pick<SyncStore, 'readState' | 'backlog'>
+  requests: Pick<Store, 'readWaiting'>
   fields: (call: CallContext) => Promise<FieldReport>
   usage: () => Usage
   intervalSeconds: number
@@ -43,6 +45,7 @@ export function syncDoor(options: SyncDoorOptions): FastifyPluginAsync {
         paused,
         cursors,
         backlog: await store.backlog(),
+        waiting: await options.requests.readWaiting(),
         usage: usage(),
         intervalSeconds,
         now: clock.now(),

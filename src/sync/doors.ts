@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Metadata } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'
 import type { FieldSelection } from '../person/selection.ts'
-import type { RecordType } from '../store/port.ts'
+import type { RecordType, Store } from '../store/port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { Blocked, SyncControl, SyncRun } from './control.ts'
 import { syncDoor } from './door.ts'
@@ -16,6 +16,7 @@ export interface SyncDoorsOptions {
   control?: SyncControl
   off: Blocked | undefined
   store: SyncStore
+  requests: Pick<Store, 'readWaiting'>
   metadata: Metadata
   /** Absent: Marketo is not configured. */
   schema?: Schema
@@ -37,6 +38,7 @@ export function syncDoors(options: SyncDoorsOptions): FastifyPluginAsync[] {
     syncDoor({
       run,
       store,
+      requests: options.requests,
       fields: (call) => reportFields({ selection, metadata, store, ...(schema && { schema }) }, call),
       usage,
       intervalSeconds: config.syncIntervalSeconds,

@@ -82,6 +82,18 @@ export const SyncStatusAnswer = Type.Object(
     }),
     links: Type.Record(Type.String(), Type.Integer(), { description: 'Links by state.' }),
     openFailures: Type.Integer(),
+    waiting: Type.Array(
+      Type.Object({
+        code: Type.String({ description: 'What they wait for: stable machine code, see the README.' }),
+        requests: Type.Integer({ description: 'Requests without an outcome.' }),
+        oldestAt: Type.Intersect([Instant], { description: 'When the first of them was accepted.' }),
+        ageMs: Type.Integer({ minimum: 0, description: 'Since then, in milliseconds.' }),
+      }),
+      {
+        description:
+          'People whom a campaign sent and who have no outcome yet (queued), by what they wait for. Also while the background sync is off.',
+      },
+    ),
     initialSync: Type.Optional(
       Type.Object({
         state: oneOf(['waiting', 'reading', 'loading', 'done']),
@@ -131,6 +143,14 @@ export const SyncStatusAnswer = Type.Object(
         backlog: { live: 0, initial: 0 },
         links: { linked: 20_417, tombstoned: 12 },
         openFailures: 1,
+        waiting: [
+          {
+            code: 'entra-secret-expired',
+            requests: 12,
+            oldestAt: '2026-03-02T08:01:30.000Z',
+            ageMs: 840_000,
+          },
+        ],
         initialSync: { state: 'done', rowsRead: 20_398, left: 0, endedAt: '2026-03-01T06:20:00.000Z' },
         calls: {
           dynamics: { calls: 5120, throttled: 0, pausedForMs: 0 },

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { WaitingRequests } from '../store/port.ts'
 import type { Backlog, Cursor } from '../store/sync-port.ts'
 import type { Blocked, Cycle, StreamState, SyncStatus } from './control.ts'
 
@@ -29,6 +30,7 @@ export interface StatusParts {
   paused: boolean
   cursors: readonly Cursor[]
   backlog: Backlog
+  waiting: readonly WaitingRequests[]
   usage: Usage
   intervalSeconds: number
   now: number
@@ -42,6 +44,7 @@ export function statusBody({
   paused,
   cursors,
   backlog,
+  waiting,
   usage,
   intervalSeconds,
   now,
@@ -70,6 +73,12 @@ export function statusBody({
     },
     links,
     openFailures,
+    waiting: waiting.map(({ code, requests, oldestAt }) => ({
+      code,
+      requests,
+      oldestAt: toIso(oldestAt),
+      ageMs: Math.max(0, now - oldestAt),
+    })),
     ...(initialSync && {
       initialSync: {
         state: initialSync.state,

@@ -58,8 +58,26 @@ for (const [what, outcome, leadData, activityData] of cases) {
 test('who is not final is queued, which is no failure', () => {
   const { activityData } = itemFor(undefined)
   const { advice, ...rest } = activityData
-  assert.deepEqual(rest, { success: true, outcome: 'queued' })
-  assert.match(advice, /will be finished/)
+  assert.deepEqual(rest, { success: true, outcome: 'queued', code: 'in-progress' })
+  assert.match(advice, /the person is stored/)
+})
+
+test('who is not final says why, how often it was tried, and when it is tried next', () => {
+  const waiting = {
+    code: 'entra-secret-expired',
+    advice: 'Make a new secret.',
+    attempts: 2,
+    nextAttemptAt: 0,
+  }
+  const body = new CallbackBody('m')
+  body.add([{ position: 0, marketoId: 7, requestId: 'r', waiting }])
+  const [item] = (JSON.parse(body.parts.join('')) as { objectData: { activityData: object }[] }).objectData
+  assert.deepEqual(item?.activityData, {
+    success: true,
+    outcome: 'queued',
+    code: 'entra-secret-expired',
+    advice: 'Make a new secret. Attempts so far: 2. Next attempt: 1970-01-01T00:00:00.000Z.',
+  })
 })
 
 test('people are counted by outcome', () => {

@@ -90,7 +90,7 @@ test('work under way stays with its process for as long as that beats, and no lo
   const { requestId } = await on.accept({ unattended: true })
   assert.equal(await on.worker.tick(), 1)
   const { requestId: atDoor, ...work } = await on.accept({ leaseUntil: 0 })
-  on.attempts.run({ requestId: atDoor, ...work }, { attemptsBefore: 0, lane: 'real-time' }).catch(() => {})
+  on.attempts.run({ requestId: atDoor, ...work }, { lane: 'real-time' }).catch(() => {})
   for (let ms = 0; ms < 60_000; ms += HEARTBEAT_MS) {
     await on.time.advance(HEARTBEAT_MS)
     await on.heartbeat.tick()
@@ -129,10 +129,10 @@ test('a request on which the service died too often for too long is recorded as 
   assert.deepEqual((await on.store.readRequest(requestId))?.outcome, outcome)
   assert.deepEqual(
     (await on.store.readActivities(1, 9)).map(({ code }) => code),
-    ['gave-up', undefined, undefined],
+    ['gave-up', 'in-progress', 'in-progress'],
   )
-  const line = on.lines.find(({ event }) => event === 'gave-up')
-  assert.deepEqual([line?.requestId, line?.reason], [requestId, 'worker-died'])
+  const line = on.lines.find(({ event }) => event === 'request-settled')
+  assert.deepEqual([line?.requestId, line?.code, line?.reason], [requestId, 'gave-up', 'worker-died'])
   const nearByChance = await on.store.readRequest(young.requestId)
   assert.deepEqual([nearByChance?.outcome, (await on.jobs.backlog()).waiting], [undefined, 1])
   on.attempts.halt()
@@ -144,12 +144,13 @@ test('when the service stops, what is under way is handed back at once and nothi
   const { requestId } = await on.accept({ unattended: true })
   await on.worker.tick()
   const atDoor = await on.accept({ leaseUntil: 0 })
-  const answer = on.attempts.run(atDoor, { attemptsBefore: 0, lane: 'real-time' })
+  const answer = on.attempts.run(atDoor, { lane: 'real-time' })
   await on.time.advance(HEARTBEAT_MS)
   on.attempts.halt()
   await on.attempts.drain()
-  assert.equal(await answer, undefined)
-  const untouched = { attempts: 0, crashes: 0 }
+  const waiting = await answer
+  assert.ok('attempts' in waiting && waiting.attempts === 0)
+  const untouched = { crashes: 0 }
   const byId = (a: { requestId: string }, b: { requestId: string }) => a.requestId.localeCompare(b.requestId)
   assert.deepEqual(
     (await on.claim()).sort(byId),
@@ -160,15 +161,25 @@ test('when the service stops, what is under way is handed back at once and nothi
   )
 })
 
+test('an attempt that would begin after the service was halted hands its job back instead', async () => {
+  using on = rig()
+  const work = await on.accept({ leaseUntil: 0 })
+  on.attempts.halt()
+  const waiting = await on.attempts.run(work, { lane: 'batch' })
+  assert.ok('attempts' in waiting && waiting.attempts === 0)
+  assert.deepEqual(await on.claim(), [{ requestId: work.requestId, crashes: 0 }])
+})
+
 test('an attempt that ended is not held any longer: it comes back at its own time', async () => {
   using on = rig()
   const work = await on.accept({ leaseUntil: 0 })
-  const ended = on.attempts.run(work, { attemptsBefore: 0, lane: 'real-time' })
+  const ended = on.attempts.run(work, { lane: 'real-time' })
   await on.time.advance(80_000)
-  await ended
+  const waiting = await ended
+  assert.deepEqual('attempts' in waiting && [waiting.code, waiting.attempts], ['attempt-timed-out', 1])
   await on.heartbeat.tick()
   await on.time.advance(4_000)
-  assert.deepEqual(await on.claim(), [{ requestId: work.requestId, attempts: 1, crashes: 0 }])
+  assert.deepEqual(await on.claim(), [{ requestId: work.requestId, crashes: 0 }])
 })
 
 test('the job of a request that is settled or forgotten goes', async () => {

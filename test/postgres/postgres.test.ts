@@ -68,7 +68,7 @@ describe('two versions of the service', { skip: withoutPostgres }, () => {
     const { recordId, recordType } = work.link
     const intent = await newer.storeIntent(work.requestId, recordId, '{}', 1_000_000)
     assert.equal(intent.kind, 'stored')
-    const outcome = await older.store.settle(
+    const { outcome } = await older.store.settle(
       work.requestId,
       { kind: 'linked', recordType, recordId, provenAt: 1_000_000 },
       1_000_000,

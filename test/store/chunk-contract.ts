@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Chunk, ChunkPerson, ChunkStore, NewChunk } from '../../src/store/chunk-port.ts'
 import type { Store } from '../../src/store/port.ts'
+import { IN_PROGRESS } from '../../src/waiting.ts'
 import { accept, newRequest } from './contract.ts'
 
 export interface ChunkStoreUnderTest extends AsyncDisposable {
@@ -190,9 +191,13 @@ export function chunkContract(name: string, open: () => Promise<ChunkStoreUnderT
       assert.equal(await chunks.countOpen('a'), 2)
       const [first] = people
       assert.ok(first)
-      const outcome = await store.settle(first.requestId, FAILED, NOW)
+      const { outcome } = await store.settle(first.requestId, FAILED, NOW)
       assert.equal(await chunks.countOpen('a'), 1)
-      assert.deepEqual(await chunks.readPeople('a', 0, 9), [{ ...first, outcome }, people[1], refused(2)])
+      assert.deepEqual(await chunks.readPeople('a', 0, 9), [
+        { ...first, outcome },
+        { ...people[1], waiting: { ...IN_PROGRESS, attempts: 0, nextAttemptAt: NOW } },
+        refused(2),
+      ])
     })
 
     test('recording people again changes nothing', async ({ chunks }) => {

@@ -10,8 +10,10 @@ import type {
   Identity,
   NewRequest,
   Store,
+  Waiting,
   Work,
 } from '../../src/store/port.ts'
+import { IN_PROGRESS } from '../../src/waiting.ts'
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: Store
@@ -23,6 +25,7 @@ export const deriveRecordId: DeriveRecordId = (recordType, canonicalKey, generat
 
 const NOW = 1_000_000
 const LEASE_UNTIL = NOW + 60_000
+const WAITING: Waiting = { code: 'vendor-busy', advice: 'wait', attempts: 0, nextAttemptAt: NOW }
 const SETTLE = { kind: 'linked', recordType: 'lead', provenAt: NOW } as const
 
 /** What a door, or Marketo, knows of a person. */
@@ -222,10 +225,11 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const first = await accept(store, keyed('a@x', 'k', 'h'))
       const seen = { kind: 'seen', requestId: first.requestId }
       assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), seen)
-      const outcome = await store.settle(first.requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      const failed = { kind: 'failed', code: 'c', advice: 'a' } as const
+      const { outcome } = await store.settle(first.requestId, failed, NOW)
       assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), { ...seen, outcome })
       const answer = { status: 422, body: 'bytes' }
-      await store.recordAnswer(first.requestId, answer, false, NOW)
+      await store.recordAnswer(first.requestId, answer, undefined, NOW)
       assert.deepEqual(await store.acceptRequest(keyed('a@x', 'k', 'h')), { ...seen, outcome, answer })
     })
 
@@ -243,15 +247,88 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     test('the first recorded answer wins', async ({ store }) => {
       const { requestId } = await accept(store, keyed('a@x', 'k', 'h'))
       const first = { status: 202, body: 'queued' }
-      assert.deepEqual(await store.recordAnswer(requestId, first, true, NOW), first)
-      assert.deepEqual(await store.recordAnswer(requestId, { status: 200, body: 'late' }, false, NOW), first)
+      assert.deepEqual(await store.recordAnswer(requestId, first, WAITING, NOW), first)
+      const late = { status: 200, body: 'late' }
+      assert.deepEqual(await store.recordAnswer(requestId, late, undefined, NOW), first)
     })
 
     test('a settled request keeps its first outcome', async ({ store }) => {
       const { requestId } = await accept(store, newRequest({ email: 'a@x' }))
       const first = await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
-      assert.deepEqual(await store.settle(requestId, { ...SETTLE, recordId: 'r' }, NOW), first)
-      assert.deepEqual((await store.readRequest(requestId))?.outcome, first)
+      assert.equal(first.isFirst, true)
+      const second = await store.settle(requestId, { ...SETTLE, recordId: 'r' }, NOW + 1)
+      assert.deepEqual(second, { outcome: first.outcome, isFirst: false })
+      assert.deepEqual((await store.readRequest(requestId))?.outcome, first.outcome)
+    })
+
+    test('an open request says what stands in its way, how often it was tried and when next', async ({
+      store,
+    }) => {
+      const { requestId } = await accept(store, newRequest({ marketoId: 1 }, { batch: true }))
+      const waiting = async () => {
+        const [activity] = await store.readActivities(1, 1)
+        const { code, attempts, nextAttemptAt } = activity ?? {}
+        return {
+          request: (await store.readRequest(requestId))?.waiting,
+          activity: { code, attempts, nextAttemptAt },
+        }
+      }
+      const untouched = { ...IN_PROGRESS, attempts: 0, nextAttemptAt: NOW }
+      assert.deepEqual(await waiting(), {
+        request: untouched,
+        activity: { code: 'in-progress', attempts: 0, nextAttemptAt: NOW },
+      })
+      for (const [attempts, code] of [
+        [1, 'vendor-busy'],
+        [2, 'entra-secret-expired'],
+      ] as const) {
+        const refused = { code, advice: `a${attempts}`, vendorCode: 'v', vendorMessage: 'm' }
+        const next = { ...refused, attempts, nextAttemptAt: NOW + attempts }
+        await store.postpone(requestId, next)
+        assert.deepEqual(await waiting(), {
+          request: next,
+          activity: { code, attempts, nextAttemptAt: NOW + attempts },
+        })
+        assert.equal((await store.takeUp(requestId, LEASE_UNTIL, NOW))?.attempts, attempts)
+      }
+      await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      await store.postpone(requestId, { code: 'late', advice: 'a', attempts: 9, nextAttemptAt: NOW + 9 })
+      const [, queued] = await store.readActivities(1, 2)
+      assert.deepEqual(
+        [queued?.code, queued?.attempts, queued?.nextAttemptAt],
+        ['entra-secret-expired', 2, undefined],
+      )
+    })
+
+    test('an answer explains a request that no attempt has, and no other', async ({ store }) => {
+      const untold = await accept(store, newRequest({ marketoId: 1 }))
+      const told = await accept(store, newRequest({ marketoId: 2 }))
+      const later = { code: 'later', advice: 'a', attempts: 3, nextAttemptAt: NOW + 3 }
+      await store.postpone(told.requestId, later)
+      for (const { requestId } of [untold, told]) {
+        await store.recordAnswer(requestId, { status: 202, body: '' }, WAITING, NOW)
+      }
+      assert.deepEqual((await store.readRequest(untold.requestId))?.waiting, WAITING)
+      assert.deepEqual((await store.readRequest(told.requestId))?.waiting, later)
+    })
+
+    test('open requests are counted by what they wait for, with the age of the oldest', async ({ store }) => {
+      assert.deepEqual(await store.readWaiting(), [])
+      const expired = { code: 'entra-secret-expired', advice: 'a', attempts: 1, nextAttemptAt: NOW }
+      for (const [marketoId, now] of [
+        [1, NOW + 7],
+        [2, NOW + 5],
+        [3, NOW + 6],
+      ] as const) {
+        const { requestId } = await accept(store, newRequest({ marketoId }, { now }))
+        if (marketoId < 3) await store.postpone(requestId, expired)
+      }
+      const over = await accept(store, newRequest({ marketoId: 4 }))
+      await store.settle(over.requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
+      assert.deepEqual(await store.readWaiting(), [
+        { code: 'entra-secret-expired', requests: 2, oldestAt: NOW + 5 },
+        { code: 'in-progress', requests: 1, oldestAt: NOW + 6 },
+      ])
     })
 
     test('what a person said is erased when the request is settled', async ({ store }) => {
@@ -277,8 +354,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       await store.storeIntent(first.requestId, recordId, '{"by":"first"}', NOW)
       const resumed = await store.storeIntent(twin.requestId, recordId, '{"by":"twin"}', NOW)
       assert.deepEqual(resumed, { kind: 'stored', columns: '{"by":"twin"}', resumed: true })
-      const ofTwin = await store.settle(twin.requestId, { ...SETTLE, recordId }, NOW)
-      const ofFirst = await store.settle(first.requestId, { ...SETTLE, recordId }, NOW)
+      const { outcome: ofTwin } = await store.settle(twin.requestId, { ...SETTLE, recordId }, NOW)
+      const { outcome: ofFirst } = await store.settle(first.requestId, { ...SETTLE, recordId }, NOW)
       assert.deepEqual([ofFirst.outcome, ofTwin.outcome], ['created', 'exists'])
     })
 
@@ -315,7 +392,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const owner = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
       const other = await accept(store, newRequest({ marketoId: 2, email: 'b@x' }))
       const { recordId } = owner.link
-      assert.equal((await store.settle(other.requestId, { ...SETTLE, recordId }, NOW)).outcome, 'exists')
+      const { outcome } = await store.settle(other.requestId, { ...SETTLE, recordId }, NOW)
+      assert.equal(outcome.outcome, 'exists')
       assert.equal((await store.readPerson(2))?.link.linkId, owner.link.linkId)
       assert.equal((await store.readPerson(1))?.link.marketoId, 1)
     })
@@ -330,7 +408,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     test('an ambiguous match exists and links nothing', async ({ store }) => {
       const { requestId } = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
-      const outcome = await store.settle(requestId, { kind: 'ambiguous', code: 'c', advice: 'a' }, NOW)
+      const { outcome } = await store.settle(requestId, { kind: 'ambiguous', code: 'c', advice: 'a' }, NOW)
       assert.deepEqual(outcome, { outcome: 'exists', code: 'c', advice: 'a' })
       assert.equal((await store.readPerson(1))?.link.state, 'claimed')
     })
@@ -403,9 +481,9 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const campaign = { id: '7', name: 'Fair', type: 'batch' } as const
       const { requestId } = await accept(store, newRequest({ marketoId: 1 }, { batch: true, campaign }))
       const answer = { status: 202, body: '' }
-      await store.recordAnswer(requestId, answer, true, NOW)
+      await store.recordAnswer(requestId, answer, WAITING, NOW)
       await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
-      await store.recordAnswer(requestId, answer, true, NOW)
+      await store.recordAnswer(requestId, answer, WAITING, NOW)
       const log = await store.readActivities(1, 10)
       assert.deepEqual(
         log.map(({ outcome, campaign: of }) => [outcome, of]),
@@ -426,7 +504,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal(leased, false)
       const [{ door, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
       assert.deepEqual([door, outcome, of], ['flow-step', 'queued', campaign])
-      assert.deepEqual(await jobs.claim('real-time', 9, NOW), [{ requestId, attempts: 0, crashes: 0 }])
+      assert.deepEqual(await jobs.claim('real-time', 9, NOW), [{ requestId, crashes: 0 }])
     })
 
     test('what is settled and old is forgotten; links and open requests stay', async ({ store }) => {
@@ -457,10 +535,14 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       )
       const taken = await store.takeUp(work.requestId, LEASE_UNTIL, NOW)
       assert.deepEqual(JSON.parse(taken?.payload ?? ''), { strange })
-      const settled = await store.settle(work.requestId, { kind: 'failed', code: 'c', advice: strange }, NOW)
+      const { outcome: settled } = await store.settle(
+        work.requestId,
+        { kind: 'failed', code: 'c', advice: strange },
+        NOW,
+      )
       assert.equal(settled.outcome, 'failed')
       const answer = { status: 422, body: JSON.stringify({ strange }) }
-      assert.deepEqual(await store.recordAnswer(work.requestId, answer, false, NOW), answer)
+      assert.deepEqual(await store.recordAnswer(work.requestId, answer, undefined, NOW), answer)
       assert.match(String((await store.readRequest(work.requestId))?.outcome?.advice), /^a.b.c /su)
     })
 
@@ -479,7 +561,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const lanes = [{ batch: false, unattended: true }, { batch: true }] as const
       for (const [index, lane] of (['real-time', 'batch'] as const).entries()) {
         const { requestId } = await accept(store, newRequest({ marketoId: index }, lanes[index]))
-        assert.deepEqual(await jobs.claim(lane, 9, NOW), [{ requestId, attempts: 0, crashes: 0 }])
+        assert.deepEqual(await jobs.claim(lane, 9, NOW), [{ requestId, crashes: 0 }])
         await store.settle(requestId, { kind: 'failed', code: 'c', advice: 'a' }, NOW)
       }
       assert.deepEqual(await jobs.backlog(), { waiting: 0 })

@@ -1,4 +1,12 @@
-import type { Identifier, Identity, Link, RecordType, Settlement, Store } from '../../src/store/port.ts'
+import type {
+  Identifier,
+  Identity,
+  Link,
+  Outcome,
+  RecordType,
+  Settlement,
+  Store,
+} from '../../src/store/port.ts'
 import type { LinkMove, SyncStore } from '../../src/store/sync-port.ts'
 import type { Draw } from '../crash/draw.ts'
 import { newRequest } from './contract.ts'
@@ -84,19 +92,31 @@ export class Deeds {
     const settlement = this.#settlement(recordType, recordId)
     const answer = { status: 202, body: `{"at":${now}}` }
     const queued = draw.chance(0.5)
+    const attempts = draw.between(1, 3)
+    const waiting = { code: draw.one(['vendor-busy', 'c']), advice: 'a', attempts: 0, nextAttemptAt: now + 5 }
     const { run, name } = draw.one<{ name: string; run: Deed }>([
       { name: 'takeUp', run: ({ store }) => store.takeUp(requestId, now + 10_000, now) },
       { name: 'takeUp', run: ({ store }) => store.takeUp(requestId, now + 10_000, now) },
       { name: 'storeIntent', run: ({ store }) => store.storeIntent(requestId, recordId, '{"n":1}', now) },
       { name: 'storeIntent', run: ({ store }) => store.storeIntent(requestId, recordId, '{"n":2}', now) },
-      { name: `settle ${settlement.kind}`, run: ({ store }) => store.settle(requestId, settlement, now) },
-      { name: `settle ${settlement.kind}`, run: ({ store }) => store.settle(requestId, settlement, now) },
+      {
+        name: `settle ${settlement.kind}`,
+        run: ({ store }) => outcomeOf(store.settle(requestId, settlement, now)),
+      },
+      {
+        name: `settle ${settlement.kind}`,
+        run: ({ store }) => outcomeOf(store.settle(requestId, settlement, now)),
+      },
       { name: 'confirmDeleted', run: ({ store }) => store.confirmDeleted(requestId, recordId, recordType) },
       { name: 'identify', run: ({ store }) => store.identify(requestId, identity, '{"completed":true}') },
       { name: 'release', run: ({ store }) => store.release(requestId) },
       {
         name: 'recordAnswer',
-        run: ({ store }) => store.recordAnswer(requestId, answer, queued, now),
+        run: ({ store }) => store.recordAnswer(requestId, answer, queued ? waiting : undefined, now),
+      },
+      {
+        name: 'postpone',
+        run: ({ store }) => store.postpone(requestId, { ...waiting, attempts }),
       },
     ])
     return {
@@ -211,4 +231,9 @@ export function withoutIds(value: unknown): unknown {
       name === 'linkId' || name === 'activityId' ? undefined : one,
     ),
   )
+}
+
+/** Whether it was the first call is a matter of milliseconds where an answer may be lost. */
+async function outcomeOf(settling: ReturnType<Store['settle']>): Promise<Outcome> {
+  return (await settling).outcome
 }

@@ -314,7 +314,7 @@ export function linkMovesContract(name: string, open: () => Promise<SyncStoreUnd
       const { requestId } = first
       const proof = { kind: 'linked', recordType: 'contact', recordId, provenAt: NOW } as const
       await store.storeIntent(requestId, recordId, '{}', NOW)
-      assert.equal((await store.settle(requestId, proof, NOW)).outcome, 'created')
+      assert.equal((await store.settle(requestId, proof, NOW)).outcome.outcome, 'created')
       const [due] = await sync.due(9, NOW)
       assert.deepEqual(
         [due?.state, due?.recordId, due?.dueAt, due?.dynamics],
@@ -407,7 +407,7 @@ export function linkMovesContract(name: string, open: () => Promise<SyncStoreUnd
       const asked = await accept(store, newRequest({ marketoId: 1, email: 'a@x' }))
       const early = await replicaOf(sync, asked.link.linkId)
       const proof = { kind: 'linked', recordType: 'lead', recordId: 'r1', provenAt: NOW } as const
-      assert.equal((await store.settle(asked.requestId, proof, NOW)).outcome, 'exists')
+      assert.equal((await store.settle(asked.requestId, proof, NOW)).outcome.outcome, 'exists')
       const [found] = await sync.findReplicas({ marketoIds: [1] })
       assert.deepEqual(
         [found?.linkId, found?.marketoId, found?.dueAt, found?.marketo],

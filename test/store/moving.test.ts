@@ -59,10 +59,12 @@ async function fillRequests({ store }: Parts): Promise<string[]> {
     { idempotency: { key: 'k', bodyHash: 'h' }, campaign },
   )
   await create(store, keyed)
-  await store.recordAnswer(keyed.requestId, { status: 200, body: '{"é":"\\u0000"}' }, false, NOW)
+  await store.recordAnswer(keyed.requestId, { status: 200, body: '{"é":"\\u0000"}' }, undefined, NOW)
   const open = await accept(store, newRequest({ marketoId: 2, email: 'Z@x' }, { payload: '{"a":"\\n😀"}' }))
   await store.storeIntent(open.requestId, open.link.recordId, '{"lastname":"Ek"}', NOW)
-  await store.recordAnswer(open.requestId, { status: 202, body: '' }, true, NOW)
+  const waiting = { code: 'vendor-busy', advice: 'é', attempts: 2, nextAttemptAt: NOW + 1 }
+  await store.postpone(open.requestId, waiting)
+  await store.recordAnswer(open.requestId, { status: 202, body: '' }, waiting, NOW)
   const batch = await accept(store, newRequest({ email: 'é@x' }, { batch: true }))
   const failed = await accept(store, newRequest({ marketoId: 3 }))
   await store.settle(failed.requestId, { kind: 'failed', code: 'c', field: 'f', advice: 'a' }, NOW)
@@ -173,7 +175,7 @@ describe('moving a store from SQLite to PostgreSQL', { skip: withoutPostgres }, 
     assert.equal(twin.leased, true, 'who had the lease is gone')
     await under.jobs.drop(twin.requestId)
     for (const [lane, requestId] of [['real-time', open] as const, ['batch', batch] as const]) {
-      assert.deepEqual(await under.jobs.claim(lane, 9), [{ requestId, attempts: 0, crashes: 0 }])
+      assert.deepEqual(await under.jobs.claim(lane, 9), [{ requestId, crashes: 0 }])
     }
     const [chunk] = await under.chunks.claimChunks({ batch: true, limit: 1, except: [] }, 1_000, NOW)
     assert.equal(chunk?.chunkId, 'working')

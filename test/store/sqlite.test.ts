@@ -74,9 +74,7 @@ describe('the SQLite file', () => {
 
     const second = await openIn(directory.path)
     await second.jobs.releaseAll()
-    assert.deepEqual(await second.jobs.claim('real-time', 10, 1_000_000), [
-      { requestId, attempts: 0, crashes: 0 },
-    ])
+    assert.deepEqual(await second.jobs.claim('real-time', 10, 1_000_000), [{ requestId, crashes: 0 }])
     const work = await second.store.takeUp(requestId, 2_000_000, 1_000_000)
     assert.deepEqual([work?.leased, work?.link], [true, link])
     await second.store[Symbol.asyncDispose]()

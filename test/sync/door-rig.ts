@@ -70,6 +70,7 @@ export async function openDoors(t: TestContext, run: SyncRun, options: Partial<S
       syncDoor({
         run,
         store,
+        requests: { readWaiting: async () => [{ code: 'vendor-busy', requests: 2, oldestAt: NOW - 5_000 }] },
         clock,
         fields: async () => ({
           marketo: { reached: true },

@@ -42,6 +42,7 @@ test('status joins what the engine, the store and the limiters know', async (t) 
     totals: { since: '2026-03-02T07:20:00.000Z', counts: counts() },
     backlog: { live: 1, initial: 0, oldestChangeAt: '2026-03-02T08:19:52.000Z', lagMs: 8_000 },
     openFailures: 0,
+    waiting: [{ code: 'vendor-busy', requests: 2, oldestAt: '2026-03-02T08:19:55.000Z', ageMs: 5_000 }],
     initialSync: { state: 'loading', rowsRead: 300, left: 0, startedAt: '2026-03-02T08:19:00.000Z' },
     calls: { dynamics: { calls: 3, throttled: 0, pausedForMs: 0 } },
   })

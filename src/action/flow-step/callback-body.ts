@@ -1,6 +1,8 @@
+import type { FailureDetail } from '../../errors.ts'
 import { summaryOf } from '../../person/problem.ts'
 import type { ChunkCounts, ChunkPerson } from '../../store/chunk-port.ts'
-import type { Outcome } from '../../store/port.ts'
+import type { Outcome, Waiting } from '../../store/port.ts'
+import { adviceWhileWaiting, IN_PROGRESS } from '../../waiting.ts'
 
 /** As the background sync writes them. */
 const TYPES = { lead: 'Lead', contact: 'Contact' } as const
@@ -15,9 +17,6 @@ const TYPES = { lead: 'Lead', contact: 'Contact' } as const
 const STRING_BYTES_MAX = 255
 const TEXT_BYTES_MAX = 2_000
 
-const QUEUED_ADVICE =
-  'The person is stored and will be finished; the activity log of this service and the background sync show the result.'
-
 /** Collects the people of one chunk, page by page, into a text of as many parts. */
 export class CallbackBody {
   readonly #parts: string[] = []
@@ -31,7 +30,7 @@ export class CallbackBody {
   add(people: readonly ChunkPerson[]): void {
     if (people.length === 0) return
     for (const { outcome } of people) this.#counts[outcome?.outcome ?? 'queued'] += 1
-    const items = people.map(({ marketoId, outcome }) => JSON.stringify(toItem(marketoId, outcome)))
+    const items = people.map((person) => JSON.stringify(toItem(person)))
     this.#parts.push(items.join(','))
   }
 
@@ -47,15 +46,15 @@ export class CallbackBody {
   }
 }
 
+type Reason = Pick<Partial<FailureDetail>, 'code' | 'advice'>
+
 /**
  * Who is still queued is no failure: nothing is to be mended, and the person ends as a record or as a recorded
  * failure. So `success` is true and `outcome` tells the difference.
  */
-function toItem(id: number, outcome: Outcome | undefined) {
+function toItem({ marketoId: id, outcome, waiting }: ChunkPerson) {
   const { recordType, recordId } = outcome ?? {}
-  // Fields that were left out of the record have no place of their own in the installed step.
-  const { code, ...reason } = outcome?.code === undefined ? (summaryOf(outcome?.warnings) ?? {}) : outcome
-  const advice = outcome ? adviceOf(reason) : QUEUED_ADVICE
+  const { code, advice } = outcome ? reasonOf(outcome) : reasonToWait(waiting ?? IN_PROGRESS)
   const failed = outcome?.outcome === 'failed'
   return {
     leadData: {
@@ -72,6 +71,19 @@ function toItem(id: number, outcome: Outcome | undefined) {
       ...(advice !== undefined && { advice: cut(advice, TEXT_BYTES_MAX) }),
     },
   }
+}
+
+function reasonToWait(waiting: FailureDetail | Waiting): Reason {
+  return { code: waiting.code, advice: adviceWhileWaiting(waiting) }
+}
+
+/** Fields that were left out of the record have no place of their own in the installed step. */
+function reasonOf(outcome: Outcome): Reason {
+  const reason: Partial<FailureDetail> =
+    outcome.code === undefined ? (summaryOf(outcome.warnings) ?? {}) : outcome
+  const { code } = reason
+  const advice = adviceOf(reason)
+  return { ...(code !== undefined && { code }), ...(advice !== undefined && { advice }) }
 }
 
 /** Marketo shows no field of its own for the column at fault. */

@@ -12,12 +12,26 @@ import type {
   Outcome,
   RecordType,
   RequestState,
+  Settled,
   Settlement,
   Store,
+  Waiting,
+  WaitingRequests,
   Work,
 } from '../port.ts'
 import { REQUEST_SQL } from '../request-statements.ts'
-import { integer, type Row, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
+import {
+  fromWaiting,
+  integer,
+  type Row,
+  text,
+  toActivity,
+  toAnswer,
+  toLink,
+  toOutcome,
+  toWaiting,
+  toWaitingRequests,
+} from '../rows.ts'
 import type { Postgres } from './postgres.ts'
 import { withRecordIds } from './record-ids.ts'
 import { statement, toJson } from './statement.ts'
@@ -77,7 +91,9 @@ export class PostgresStore implements Store {
         return { kind: 'seen', requestId: text(claimed.row, 'request_id'), ...stateOf(claimed.row) }
       case 'accepted': {
         const { link, leased } = claimed
-        return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link: toLink(link), leased } }
+        const { door: source } = request
+        const work = { requestId, source, payload, acceptedAt: now, attempts: 0, link: toLink(link), leased }
+        return { kind: 'accepted', work }
       }
       default:
         return claimed.kind satisfies never
@@ -95,8 +111,10 @@ export class PostgresStore implements Store {
     const outcome = toOutcome(row)
     return {
       requestId,
+      source: text(row, 'door') as Work['source'],
       payload: text(row, 'payload'),
       acceptedAt: integer(row, 'accepted_at'),
+      attempts: integer(row, 'attempts'),
       link: toLink(link),
       leased,
       ...(outcome && { outcome }),
@@ -131,14 +149,18 @@ export class PostgresStore implements Store {
     return stored === null ? { kind: 'moved' } : { kind: 'stored', ...stored }
   }
 
-  async settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome> {
+  async settle(requestId: string, settlement: Settlement, now: number): Promise<Settled> {
     const job = await this.#options.jobs.complete(requestId)
     const [queue, jobs] = job.values
-    const outcome = await this.#call<string>(
+    const { outcome, isFirst } = await this.#call<{ outcome: string; isFirst: boolean }>(
       'settle_request(:requestId, :settlement, :now, :sql, :queue, :jobs)',
       { requestId, settlement: toJson(settlement), now, sql: job.text, queue, jobs },
     )
-    return JSON.parse(outcome) as Outcome
+    return { outcome: JSON.parse(outcome) as Outcome, isFirst }
+  }
+
+  async postpone(requestId: string, waiting: Waiting): Promise<void> {
+    await this.#options.postgres.query(REQUEST_SQL.postpone, { requestId, ...fromWaiting(waiting) })
   }
 
   async confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
@@ -152,11 +174,16 @@ export class PostgresStore implements Store {
     )
   }
 
-  async recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer> {
+  async recordAnswer(
+    requestId: string,
+    answer: Answer,
+    waiting: Waiting | undefined,
+    now: number,
+  ): Promise<Answer> {
     const { functions, postgres } = this.#options
     const [row] = await postgres.query(
-      `select * from ${functions}.record_answer(:requestId, :status, :body, :queued, :now)`,
-      { requestId, ...answer, queued, now },
+      `select * from ${functions}.record_answer(:requestId, :status, :body, :waiting, :now)`,
+      { requestId, ...answer, waiting: waiting ? toJson(fromWaiting(waiting)) : null, now },
     )
     return (row && toAnswer(row)) ?? answer
   }
@@ -165,7 +192,14 @@ export class PostgresStore implements Store {
     const [row] = await this.#options.postgres.query('select * from request where request_id = :requestId', {
       requestId,
     })
-    return row && { requestId, acceptedAt: integer(row, 'accepted_at'), ...stateOf(row) }
+    return (
+      row && {
+        requestId,
+        acceptedAt: integer(row, 'accepted_at'),
+        waiting: toWaiting(row),
+        ...stateOf(row),
+      }
+    )
   }
 
   async readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined> {
@@ -196,6 +230,11 @@ export class PostgresStore implements Store {
       before,
     })
     return rows.map(toActivity)
+  }
+
+  async readWaiting(): Promise<WaitingRequests[]> {
+    const rows = await this.#options.postgres.query(REQUEST_SQL.readWaiting)
+    return rows.map(toWaitingRequests)
   }
 
   async prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {

@@ -206,6 +206,11 @@ const migrations: readonly string[] = [
    select kind, visible_email(value), link_id from identifier
     where kind = 'email' and visible_email(value) <> value
     order by link_id`,
+  `alter table request add column attempts integer not null default 0;
+   alter table request add column next_attempt_at integer;
+   alter table request add column waiting_code text;
+   alter table request add column waiting text;
+   create index request_waiting on request (waiting_code, accepted_at) where settled_at is null;`,
 ]
 
 /** An e-mail in the normal form of the versions before in that of today: see person/identity.ts. */

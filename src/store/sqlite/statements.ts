@@ -71,6 +71,9 @@ export function prepareStatements(db: Database) {
           and (lease_owner is null or lease_owner = :requestId or lease_until <= :now)`,
     ),
     releaseLease: db.prepare(REQUEST_SQL.releaseLease),
+    postpone: db.prepare(REQUEST_SQL.postpone),
+    explain: db.prepare(REQUEST_SQL.explain),
+    readWaiting: db.prepare(REQUEST_SQL.readWaiting),
 
     insertIdentifier: db.prepare(
       'insert into identifier (kind, value, link_id) values (:kind, :value, :linkId) on conflict do nothing',

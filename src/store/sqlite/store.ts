@@ -9,15 +9,28 @@ import type {
   IntentResult,
   Link,
   NewRequest,
-  Outcome,
   RecordType,
   RequestState,
+  Settled,
   Settlement,
   Store,
+  Waiting,
+  WaitingRequests,
   Work,
 } from '../port.ts'
 import type { Row } from '../rows.ts'
-import { integer, optionalInteger, text, toActivity, toAnswer, toLink, toOutcome } from '../rows.ts'
+import {
+  fromWaiting,
+  integer,
+  optionalInteger,
+  text,
+  toActivity,
+  toAnswer,
+  toLink,
+  toOutcome,
+  toWaiting,
+  toWaitingRequests,
+} from '../rows.ts'
 import { Claims } from './claim.ts'
 import type { Database } from './database.ts'
 import { Endings } from './endings.ts'
@@ -59,8 +72,10 @@ export class SqliteStore implements Store {
       const link = this.#linkOf(row)
       return {
         requestId,
+        source: text(row, 'door') as Work['source'],
         payload: text(row, 'payload'),
         acceptedAt: integer(row, 'accepted_at'),
+        attempts: integer(row, 'attempts'),
         link,
         leased: outcome === undefined && this.#takeLease(link, requestId, leaseUntil, now),
         ...(outcome && { outcome }),
@@ -93,17 +108,21 @@ export class SqliteStore implements Store {
     })
   }
 
-  settle(requestId: string, settlement: Settlement, now: number): Promise<Outcome> {
+  settle(requestId: string, settlement: Settlement, now: number): Promise<Settled> {
     return this.#db.write(() => {
       const row = this.#requireRequest(requestId)
       const before = toOutcome(row)
-      if (before) return before
+      if (before) return { outcome: before, isFirst: false }
       const outcome = this.#endings.apply(this.#linkOf(row), row, settlement, now)
       this.#sql.settleRequest.run({ requestId, outcome: JSON.stringify(outcome), now })
       this.#endings.log(this.#requireRequest(requestId), outcome.outcome, outcome, now)
       this.#jobs.complete(requestId)
-      return outcome
+      return { outcome, isFirst: true }
     })
+  }
+
+  postpone(requestId: string, waiting: Waiting): Promise<void> {
+    return this.#db.writeUnsynced(() => void this.#sql.postpone.run({ requestId, ...fromWaiting(waiting) }))
   }
 
   confirmDeleted(requestId: string, recordId: string, recordType: RecordType): Promise<void> {
@@ -114,12 +133,21 @@ export class SqliteStore implements Store {
     })
   }
 
-  recordAnswer(requestId: string, answer: Answer, queued: boolean, now: number): Promise<Answer> {
+  recordAnswer(
+    requestId: string,
+    answer: Answer,
+    waiting: Waiting | undefined,
+    now: number,
+  ): Promise<Answer> {
     return this.#db.write(() => {
       const row = this.#requireRequest(requestId)
+      if (waiting) {
+        const { attempts, ...reason } = fromWaiting(waiting)
+        this.#sql.explain.run({ requestId, ...reason })
+      }
       const open = optionalInteger(row, 'settled_at') === undefined
       if (
-        queued &&
+        waiting &&
         open &&
         this.#sql.findQueuedActivity.get(integer(row, 'link_id'), requestId) === undefined
       ) {
@@ -138,6 +166,7 @@ export class SqliteStore implements Store {
     return {
       requestId,
       acceptedAt: integer(row, 'accepted_at'),
+      waiting: toWaiting(row),
       ...(outcome && { outcome }),
       ...(answer && { answer }),
     }
@@ -161,6 +190,10 @@ export class SqliteStore implements Store {
   ): Promise<Activity[]> {
     const value = String(marketoId)
     return this.#sql.activitiesOfPerson.all({ marketoId, value, before, limit }).map(toActivity)
+  }
+
+  async readWaiting(): Promise<WaitingRequests[]> {
+    return this.#sql.readWaiting.all().map(toWaitingRequests)
   }
 
   prune(before: number, limit: number): Promise<{ requests: number; activities: number }> {
@@ -211,7 +244,11 @@ export class SqliteStore implements Store {
     this.#jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended }, now)
     if (unattended) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
     const leased = !unattended && this.#takeLease(link, requestId, leaseUntil, now)
-    return { kind: 'accepted', work: { requestId, payload, acceptedAt: now, link, leased } }
+    const { door: source } = request
+    return {
+      kind: 'accepted',
+      work: { requestId, source, payload, acceptedAt: now, attempts: 0, link, leased },
+    }
   }
 
   #takeLease(link: Link, requestId: string, until: number, now: number): boolean {

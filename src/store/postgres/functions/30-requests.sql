@@ -127,7 +127,7 @@ end $$;
 
 -- Ends a request: link, outcome, activity and job in one. A settled request keeps its first outcome, which is given.
 create function settle_request(id text, settlement jsonb, now_ms bigint, job_sql text, queue text, jobs text[])
-returns text
+returns jsonb
 language plpgsql set search_path from current as $$
 declare
   kind text := settlement ->> 'kind';
@@ -138,7 +138,9 @@ declare
   one link;
   result text;
 begin
-  if before.outcome is not null then return before.outcome; end if;
+  if before.outcome is not null then
+    return jsonb_build_object('outcome', before.outcome, 'isFirst', before.settled_at = now_ms);
+  end if;
   if proven is null then
     one := hold_link_of(id);
   else
@@ -150,7 +152,9 @@ begin
     end loop;
   end if;
   before := require_request(id);
-  if before.outcome is not null then return before.outcome; end if;
+  if before.outcome is not null then
+    return jsonb_build_object('outcome', before.outcome, 'isFirst', before.settled_at = now_ms);
+  end if;
   update link set lease_owner = null, lease_until = 0 where lease_owner = id;
   case kind
     when 'linked' then
@@ -165,7 +169,7 @@ begin
   update request set outcome = detail::text, settled_at = now_ms, payload = '' where request_id = id;
   perform log_request(id, result, detail, now_ms);
   execute job_sql using queue, jobs;
-  return detail::text;
+  return jsonb_build_object('outcome', detail::text, 'isFirst', true);
 end $$;
 
 -- 404 for the linked id, or a tombstone: the next generation is reserved, and the link is claimed again.
@@ -178,15 +182,20 @@ begin
   perform raise_link(one, type, ids);
 end $$;
 
--- Remembers the answer of a keyed request: the first one wins and is given. Logs `queued` once.
-create function record_answer(id text, new_status bigint, new_body text, queued boolean, now_ms bigint,
+-- Remembers the answer of a keyed request: the first one wins and is given. Logs `queued` once, with this reason
+-- unless an attempt has left a later one.
+create function record_answer(id text, new_status bigint, new_body text, waiting_for jsonb, now_ms bigint,
                               out answer_status bigint, out answer_body text)
 language plpgsql set search_path from current as $$
 declare
   one link := hold_link_of(id);
   before request := require_request(id);
 begin
-  if queued and before.settled_at is null and not exists (
+  update request
+     set next_attempt_at = (waiting_for ->> 'nextAttemptAt')::bigint, waiting_code = waiting_for ->> 'code',
+         waiting = waiting_for ->> 'detail'
+   where request_id = id and waiting_for is not null and settled_at is null and waiting is null;
+  if waiting_for is not null and before.settled_at is null and not exists (
     select from activity where link_id = before.link_id and request_id = id and outcome = 'queued'
   ) then
     perform log_request(id, 'queued', '{}', now_ms);

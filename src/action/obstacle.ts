@@ -1,0 +1,56 @@
+import {
+  Busy,
+  Conflict,
+  type FailureDetail,
+  Rejected,
+  StoreUnavailable,
+  Unauthorized,
+  Unavailable,
+} from '../errors.ts'
+
+/** What stands in the way of a request, for those who wait for it. */
+
+/** Another request for the same person does the work, and this one gets its result. */
+export const TWIN_AT_WORK: FailureDetail = {
+  code: 'twin-at-work',
+  advice:
+    'Nothing to do: another request for the same person is being worked on, and this one gets its result.',
+}
+
+export const OUT_OF_TIME: FailureDetail = {
+  code: 'attempt-timed-out',
+  advice: 'Nothing to do: Dynamics took longer than one attempt may last. The person is tried again.',
+}
+
+const BUSY: FailureDetail = {
+  code: 'vendor-busy',
+  advice: 'Nothing to do: Dynamics or Marketo asks to wait, and the person is tried again after that.',
+}
+const UNAVAILABLE: FailureDetail = {
+  code: 'vendor-unavailable',
+  advice:
+    'Nothing to do, unless it lasts: Dynamics, Entra ID or Marketo gave no usable answer. The person is tried again.',
+}
+const CHANGING: FailureDetail = {
+  code: 'record-changing',
+  advice: 'Nothing to do: the record is changing right now. The person is tried again.',
+}
+const STORE_UNAVAILABLE: FailureDetail = {
+  code: 'store-unavailable',
+  advice: 'The database of this service cannot be used; /readyz says why. The person is tried again.',
+}
+const INTERNAL_ERROR: FailureDetail = {
+  code: 'internal-error',
+  advice:
+    'A fault of this service: its operator finds it in the log by the request id. The person is tried again.',
+}
+
+export function obstacleOf(error: unknown): FailureDetail {
+  if (error instanceof Unauthorized || error instanceof Rejected) return error.detail
+  if (error instanceof Busy) return BUSY
+  if (error instanceof Conflict) return CHANGING
+  if (error instanceof StoreUnavailable) return STORE_UNAVAILABLE
+  if (!(error instanceof Unavailable)) return INTERNAL_ERROR
+  const { vendorRequestId } = error
+  return { ...UNAVAILABLE, ...(vendorRequestId !== undefined && { vendorRequestId }) }
+}
