@@ -38,6 +38,8 @@ export interface SentValue {
   shown?: boolean
   /** A read showed that Marketo kept what it had: Field Management blocks the field. */
   blocked?: boolean
+  /** An edit of Marketo that an earlier write of ours had replaced, written back. */
+  restored?: boolean
 }
 
 /** A decided write, stored before it is sent. */

@@ -38,7 +38,7 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
   // Whatever was agreed on with another person says nothing of one who is not there.
   const base = create ? {} : { shadow, ...(restore && { restore }) }
   const made = plan({ ...base, marketo, dynamics, recordType, fields })
-  const conflicts = [...made.conflicts, ...doubtful(replica, made, schema)]
+  const conflicts = [...made.conflicts, ...doubtful(replica, made, schema), ...givenUp(replica, made)]
   const outward = toColumnChanges(made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
@@ -74,6 +74,22 @@ function doubtful(replica: Replica, made: Plan, schema: SyncSchema): FieldConfli
     const lost = (isOutward ? dynamics : marketo)[field]
     if (won === undefined || lost === undefined || lost !== shadow[field] || contested.has(field)) return []
     return [{ field, winner: isOutward ? 'marketo' : 'dynamics', won, lost }]
+  })
+}
+
+/**
+ * An edit that was written back to Marketo there replaced another one unseen, and had not reached Dynamics: now that
+ * one is written back, and the first is lost after all.
+ */
+function givenUp(
+  { restore = {}, shadow = {}, dynamics = {}, ...replica }: Replica,
+  made: Plan,
+): FieldConflict[] {
+  return Object.keys(restore).flatMap((field): FieldConflict[] => {
+    const last = lastSent(replica, field)
+    if (!last?.restored || !Object.hasOwn(made.toMarketo, field)) return []
+    const isElsewhere = [restore, shadow, dynamics].some((values) => values[field] === last.value)
+    return isElsewhere ? [] : [{ field, winner: 'dynamics', won: last.replaced, lost: last.value }]
   })
 }
 
@@ -144,6 +160,7 @@ export function withIntent(
       replaced: replica.marketo?.[field] ?? null,
       at: now,
       confirmed: false,
+      ...(replica.restore && Object.hasOwn(replica.restore, field) && { restored: true }),
     }),
   )
   return { ...replica, intent, sent: [...superseded(replica, toMarketo), ...sent] }

@@ -59,7 +59,9 @@ export async function gather(
   const moves: LinkMove[] = []
   const { schema } = context
 
-  const unread = replicas.filter(({ dynamics, state }) => dynamics === undefined && state !== 'tombstoned')
+  // Without the version of the row, what is known of it is what was expected to be there.
+  const isKnown = ({ dynamics, etag }: Replica) => dynamics !== undefined && etag !== undefined
+  const unread = replicas.filter((replica) => !isKnown(replica) && replica.state !== 'tombstoned')
   const refs = unread.map(({ recordType: table, recordId: id }) => ({ table, id }))
   const found = refs.length === 0 ? new Map() : await rows.readRows(refs, schema.selects, context)
 

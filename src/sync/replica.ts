@@ -44,7 +44,7 @@ export function forgetSent(replica: Replica, before: number): Replica {
 }
 
 /** The latest value that we sent to a field. */
-export function lastSent(replica: Replica, field: string): SentValue | undefined {
+export function lastSent(replica: Pick<Replica, 'sent'>, field: string): SentValue | undefined {
   return replica.sent.findLast((one) => one.field === field)
 }
 

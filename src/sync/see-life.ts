@@ -1,7 +1,7 @@
 import type { CallContext } from '../abort.ts'
 import { ACTIVITY_TYPES, type LeadActivity } from '../marketo/changes.ts'
 import type { People } from '../marketo/people.ts'
-import type { LinkMove, NewConflict, Replica, SyncStore } from '../store/sync-port.ts'
+import type { LinkMove, NewConflict, Replica, SyncStore, Values } from '../store/sync-port.ts'
 import { lostWith, touch, withoutMarketo } from './replica.ts'
 
 export interface LifeOptions {
@@ -62,7 +62,17 @@ function afterLife(before: Replica, replica: Replica, now: number): Replica {
   const unread = withoutMarketo(replica)
   if (replica.marketoId !== undefined) return touch(unread, now)
   const { shadow, intent, restore, dueAt, dirtySince, ...alone } = unread
-  return { ...alone, sent: [] }
+  const dynamics = alone.dynamics ?? expectedRow(replica)
+  return { ...alone, ...(dynamics && { dynamics }), sent: [] }
+}
+
+/**
+ * A row that was to be read again is taken to hold what was agreed on, so that it counts as changed only when it has
+ * changed. Of a write without an answer it is not known whether the row has it.
+ */
+function expectedRow({ shadow, intent }: Replica): Values | undefined {
+  const open = intent?.toDynamics ?? {}
+  return shadow && Object.fromEntries(Object.entries(shadow).filter(([field]) => !Object.hasOwn(open, field)))
 }
 
 /**

@@ -3,7 +3,7 @@ import { identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../person/sync-values.ts'
-import type { LinkMove, NewReplica, Replica } from '../store/sync-port.ts'
+import type { LinkMove, NewReplica, Replica, Values } from '../store/sync-port.ts'
 import { differs, touch, withoutDynamics, withoutMarketo } from './replica.ts'
 
 export interface RowsContext {
@@ -70,9 +70,14 @@ export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Re
     stopped,
     epoch,
   }
-  const isNews = differs(replica.dynamics, dynamics) || stopped !== replica.stopped
+  const isNews = differs(knownOf(replica, dynamics), dynamics) || stopped !== replica.stopped
   if (!isNews) return after
   return touch(hasNewField(replica, after) ? withoutMarketo(after) : after, now, context.priority)
+}
+
+/** Of a row without a person only what was known of it counts: nobody is made of a field that was never seen. */
+function knownOf({ state, dynamics }: Replica, after: Values): Values | undefined {
+  return state === 'orphaned' && dynamics ? { ...after, ...dynamics } : dynamics
 }
 
 /** A field that travels from now on: what Marketo holds of it was never read. */

@@ -124,7 +124,9 @@ export class Oracle {
     const kept = this.holds(survivor, field)
     if (takesOver) {
       if (kept) this.#replace(kept, survivor)
-      this.#push(survivor, lost)
+      // The side across from the survivor has not heard of it, whoever heard of it from the loser.
+      const { copiedAt, ...untold } = lost
+      this.#push(survivor, untold)
     } else if (lost.value !== kept?.value) this.#replace(lost, loser)
     else if (lost !== kept) this.#supersede(lost)
   }

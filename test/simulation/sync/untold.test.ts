@@ -113,3 +113,31 @@ test('a stopped record whose last write is not proven rests until it is not stop
   await lab.cycles(SETTLED_CYCLES)
   assert.deepEqual([lab.records.differences(), verdictsOf(lab).unlogged], [[], []])
 })
+
+test('S2 an edit that came back, reached Marketo only and there replaced another one is told', async () => {
+  using lab = new Lab({ seed: 5 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  let writes = 0
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update') {
+      writes += 1
+      // Both of these edits are replaced by the write that is on its way.
+      if (writes <= 2) lab.humans.editPerson(person.id, 'phone', `m${writes}`)
+    }
+    if (point === 'before rows.update' && writes === 1) {
+      lab.toDynamics.trouble = { ...NO_TROUBLE, lostBefore: 1, cut: 1 }
+    }
+    if (point === 'after changes.leadChanges' && writes === 2) lab.toDynamics.trouble = NO_TROUBLE
+    return false
+  }
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycles(4 * SETTLED_CYCLES)
+  assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m2', 'm2'])
+  const told = toldBy(lab)
+  assert.deepEqual(
+    told.filter(({ lost }) => lost === 'm1'),
+    [{ field: 'phone', won: 'd1', lost: 'm1' }],
+    JSON.stringify(told),
+  )
+  assert.deepEqual(lab.records.differences(), [])
+})
