@@ -62,13 +62,37 @@ const NEVER_SYNCED = {
   version: 0,
 } as const
 
+/**
+ * Stored with the shadow, under a name that no field has: an older version that runs beside passes it on with the
+ * shadow, which it belongs to, and forgets it with that. See docs/decisions, "Two halves".
+ */
+const BESIDE_SHADOW = '#'
+
+function shadowOf(row: Row): Pick<Replica, 'shadow' | 'forms' | 'turns'> {
+  const stored = parse<Values & { [BESIDE_SHADOW]?: Pick<Replica, 'forms' | 'turns'> }>(row, 'shadow')
+  if (stored === undefined) return {}
+  const { [BESIDE_SHADOW]: beside, ...shadow } = stored
+  return { shadow, ...beside }
+}
+
+function shadowText({ shadow, forms, turns }: Pick<Replica, 'shadow' | 'forms' | 'turns'>): string | null {
+  if (shadow === undefined) return null
+  const beside = { ...(isAny(forms) && { forms }), ...(isAny(turns) && { turns }) }
+  return JSON.stringify(isAny(beside) ? { ...shadow, [BESIDE_SHADOW]: beside } : shadow)
+}
+
+function isAny(members: object | undefined): boolean {
+  return members !== undefined && Object.keys(members).length > 0
+}
+
 function sidesOf(row: Row) {
-  const shadow = parse<Values>(row, 'shadow')
+  const agreement = shadowOf(row)
+  const { shadow } = agreement
   const marketo = expand(optionalText(row, 'marketo'), shadow)
   const dynamics = expand(optionalText(row, 'dynamics'), shadow)
   const etag = optionalText(row, 'etag')
   return {
-    ...(shadow && { shadow }),
+    ...agreement,
     ...(marketo && { marketo }),
     ...(dynamics && { dynamics }),
     ...(etag !== undefined && { etag }),
@@ -102,7 +126,7 @@ export function toParameters(
 ) {
   const { shadow, sent, restore, intent, told } = replica
   return {
-    shadow: stringify(shadow),
+    shadow: shadowText(replica),
     marketo: compress(replica.marketo, shadow),
     dynamics: compress(replica.dynamics, shadow),
     etag: replica.etag ?? null,

@@ -40,6 +40,34 @@ export interface SentValue {
   blocked?: boolean
   /** An edit of Marketo that an earlier write of ours had replaced, written back. */
   restored?: boolean
+  /**
+   * The change log has shown that Marketo stored it in a form of its own: one that looks like it, one that was only
+   * at its place, or one of which it tells the beginning.
+   */
+  altered?: 'alike' | 'unlike' | 'cut'
+}
+
+/**
+ * A value that was sent, and what a side keeps of it in a form of its own. One that is equal to `of` is known to be
+ * kept whole; an absent one is taken to be.
+ */
+export interface Form {
+  field: string
+  of: string | number | boolean | null
+  marketo?: string | number | boolean | null
+  dynamics?: string | number | boolean | null
+}
+
+/** The last time that a field travelled, to notice when two writers take turns. */
+export interface Turn {
+  from: 'marketo' | 'dynamics'
+  /** Fingerprints of the value that travelled and of the one that had been agreed on. */
+  value: string
+  before: string
+  /** Epoch ms. */
+  at: number
+  /** Epoch ms of each time within a day that the value came back that the other side had replaced. */
+  returns: readonly number[]
 }
 
 /** A decided write, stored before it is sent. */
@@ -51,6 +79,8 @@ export interface SyncIntent {
   toMarketo?: Values
   /** Epoch ms. */
   at: number
+  /** The columns with which the flow action made the record: no edits of Dynamics. */
+  created?: Readonly<Record<string, string | number | boolean | null>>
 }
 
 /** One link with all that is known of both sides. `undefined` values: never seen, to be read. */
@@ -62,6 +92,10 @@ export interface Replica {
   marketoId?: number
   /** What both sides last agreed on; absent until the first time. */
   shadow?: Values
+  /** Of what was agreed on, or is about to be: only where a side keeps something else. Never without a shadow. */
+  forms?: readonly Form[]
+  /** By field, of the last day. Never without a shadow. */
+  turns?: Readonly<Record<string, Turn>>
   marketo?: Values
   dynamics?: Values
   /** Of the row that `dynamics` was read from. */

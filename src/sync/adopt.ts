@@ -95,7 +95,7 @@ export async function adopt(
     const shadow = isOurs ? { ...replica.shadow, ...intent.toMarketo } : replica.shadow
     const state = replica.state === 'tombstoned' ? 'tombstoned' : 'linked'
     const tied: Replica = { ...fresh, marketoId, state, ...(shadow && { shadow }) }
-    return seePerson(tied, fields, { now, schema, settleMs: settings.settleMs })
+    return seePerson(tied, fields, { now, schema, settings })
   }
 }
 

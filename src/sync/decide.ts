@@ -2,11 +2,15 @@ import type { Columns } from '../dataverse/records.ts'
 import type { MarketoFields } from '../marketo/people.ts'
 import { toColumnChanges } from '../person/column-changes.ts'
 import { toMarketoFields } from '../person/marketo-fields.ts'
+import type { RecordType } from '../person/person.ts'
 import type { SyncField } from '../person/sync-field.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
-import { type FieldConflict, type Plan, plan } from './plan.ts'
+import { asSent, halfOf, opposite, originalOf, type Side } from './agreement.ts'
+import { isCuttable } from './form.ts'
+import { type FieldConflict, type Plan, type PlanInput, plan } from './plan.ts'
 import { believedMarketo, lastSent, withTold } from './replica.ts'
+import { afterTravels, isContested, type Travel } from './turns.ts'
 
 /** What shall happen to one person now. Both writes empty: both sides agree. */
 export interface Decision {
@@ -28,16 +32,21 @@ export interface Decision {
   create: boolean
 }
 
-/** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. */
-export function decide(given: Replica, schema: SyncSchema): Decision {
+/** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. `now`: epoch ms. */
+export function decide(given: Replica, schema: SyncSchema, now: number): Decision {
   const { replica, overtaken } = withoutOvertaken(given)
-  const { recordType, shadow, dynamics = {}, restore } = replica
+  const { recordType, shadow, forms, restore } = replica
   const create = replica.marketoId === undefined
   const fields = fieldsOf(replica, schema)
-  const marketo = create ? nobody(fields) : (believedMarketo(replica) ?? {})
+  const marketo = create ? nobody(fields) : asSent('marketo', believedMarketo(replica) ?? {}, replica)
+  const dynamics = asSent('dynamics', replica.dynamics ?? {}, replica)
   // Whatever was agreed on with another person says nothing of one who is not there.
-  const base = create ? {} : { shadow, ...(restore && { restore }) }
-  const made = plan({ ...base, marketo, dynamics, recordType, fields })
+  const base = create ? {} : { shadow, forms, ...(restore && { restore }) }
+  const { made, contested } = planUncontested(
+    { ...base, marketo, dynamics, recordType, fields },
+    replica,
+    now,
+  )
   const conflicts = [...made.conflicts, ...doubtful(replica, made, schema), ...givenUp(replica, made)]
   const outward = toColumnChanges(made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
@@ -50,29 +59,73 @@ export function decide(given: Replica, schema: SyncSchema): Decision {
     columns: outward.columns,
     toMarketo: inward.fields,
     logged: schema.feedFields.filter((field) => field in inward.fields),
-    failures: [...outward.left, ...inward.left].map(({ side, code, field, advice }) => ({
-      side,
-      code,
-      field,
-      advice,
-    })),
+    failures: [
+      ...[...outward.left, ...inward.left].map(({ side, code, field, advice }) => ({
+        side,
+        code,
+        field,
+        advice,
+      })),
+      ...contested.map((travel) => contestedFailure(travel, schema, recordType)),
+    ],
     create,
   }
 }
+
+/** Planned without the fields over which two writers outside fight: they stay as they are, on both sides. */
+function planUncontested(input: PlanInput, { turns }: Replica, now: number) {
+  const made = plan(input)
+  const contested = travelsOf(made, input).filter((travel) => isContested(turns, travel, now))
+  if (contested.length === 0) return { made, contested }
+  const names = new Set(contested.map(({ field }) => field))
+  return {
+    made: plan({ ...input, fields: input.fields.filter(({ marketo }) => !names.has(marketo)) }),
+    contested,
+  }
+}
+
+/** What goes from one side to the other, of what was agreed on before; what comes back to both goes nowhere. */
+function travelsOf(
+  { toMarketo, toDynamics }: Pick<Plan, 'toMarketo' | 'toDynamics'>,
+  { shadow = {}, restore = {} }: Pick<PlanInput, 'shadow' | 'restore'>,
+): Travel[] {
+  const to = (side: Side, values: Values) =>
+    Object.entries(values).flatMap(([field, value]): Travel[] => {
+      const before = shadow[field]
+      const isPlain = before !== undefined && !Object.hasOwn(restore, field)
+      return isPlain ? [{ field, from: opposite(side), value, before }] : []
+    })
+  return [...to('marketo', toMarketo), ...to('dynamics', toDynamics)]
+}
+
+function contestedFailure({ field, from }: Travel, schema: SyncSchema, recordType: RecordType): NewFailure {
+  const column = schema.fields[recordType].find(({ marketo }) => marketo === field)?.column
+  const side = opposite(from)
+  return {
+    side,
+    code: 'field-contested',
+    field: side === 'dynamics' && column ? column.logicalName : field,
+    advice: CONTESTED,
+  }
+}
+
+const CONTESTED =
+  'Something in Marketo and something in Dynamics keep changing this field to different values, three times within a day. Find both (a smart campaign, a workflow, a plug-in, an integration) and stop one of them. The field is left as it is on both sides; it travels again after a day, or once this failure is retried.'
 
 /**
  * Without a stamp, a write to Dynamics that landed unanswered, and that somebody on either side took back, looks like
  * one that never landed, in a row that was edited elsewhere. It is decided so; the edit that this may undo is told.
  */
 function doubtful(replica: Replica, made: Plan, schema: SyncSchema): FieldConflict[] {
-  const { recordType, intent, etag, shadow = {}, marketo = {}, dynamics = {} } = replica
+  const { recordType, intent, etag, marketo = {}, dynamics = {} } = replica
   if (schema.stamps[recordType] !== undefined || intent?.etag === etag) return []
   const contested = new Set(made.conflicts.map(({ field }) => field))
   return Object.keys(intent?.toDynamics ?? {}).flatMap((field): FieldConflict[] => {
     const isOutward = Object.hasOwn(made.toDynamics, field)
     const won = (isOutward ? made.toDynamics : made.toMarketo)[field]
     const lost = (isOutward ? dynamics : marketo)[field]
-    if (won === undefined || lost === undefined || lost !== shadow[field] || contested.has(field)) return []
+    const agreed = halfOf(isOutward ? 'dynamics' : 'marketo', field, replica)
+    if (won === undefined || lost === undefined || lost !== agreed || contested.has(field)) return []
     return [{ field, winner: isOutward ? 'marketo' : 'dynamics', won, lost }]
   })
 }
@@ -112,7 +165,12 @@ function withoutOvertaken(replica: Replica): { replica: Replica; overtaken: Fiel
   const isLate = (field: string) =>
     restore[field] === rest.shadow?.[field] &&
     rest.sent.some((one) => one.shown && one.field === field && one.value === marketo[field])
-  const isOurs = (field: string) => marketo[field] === lastSent(replica, field)?.value || isLate(field)
+  const isOurs = (field: string) => {
+    const last = lastSent(replica, field)
+    const held = originalOf('marketo', field, marketo[field] ?? null, rest.forms)
+    // What should have come back may never have arrived: what it was to replace stands there still.
+    return held === last?.value || (last?.restored && marketo[field] === last.replaced) || isLate(field)
+  }
   const left = Object.entries(restore).filter(([field]) => isOurs(field))
   const overtaken = Object.entries(restore)
     .filter(([field, lost]) => !isOurs(field) && marketo[field] !== lost)
@@ -143,7 +201,9 @@ export function withIntent(
   intentId: string,
   now: number,
 ): Replica {
-  const replica = withTold(decided, told)
+  const travels = travelsOf({ toMarketo, toDynamics }, decided)
+  const turns = afterTravels(decided.turns, travels, now)
+  const replica: Replica = { ...withTold(decided, told), ...(decided.shadow && { turns }) }
   const intent: SyncIntent = {
     intentId,
     at: now,
@@ -151,18 +211,20 @@ export function withIntent(
     ...(replica.etag !== undefined && { etag: replica.etag }),
     ...(Object.keys(toMarketo).length > 0 && { toMarketo }),
   }
-  // What a new person begins with is not in the change log.
-  if (replica.marketoId === undefined) return { ...replica, intent }
-  const sent = logged.map(
-    (field): SentValue => ({
-      field,
-      value: toMarketo[field] ?? null,
-      replaced: replica.marketo?.[field] ?? null,
-      at: now,
-      confirmed: false,
-      ...(replica.restore && Object.hasOwn(replica.restore, field) && { restored: true }),
-    }),
-  )
+  // What a new person begins with is not in the change log; what Marketo may cut of it is read back.
+  const isNew = replica.marketoId === undefined
+  const sent = logged
+    .filter((field) => !isNew || isCuttable(toMarketo[field]))
+    .map(
+      (field): SentValue => ({
+        field,
+        value: toMarketo[field] ?? null,
+        replaced: replica.marketo?.[field] ?? null,
+        at: now,
+        confirmed: false,
+        ...(replica.restore && Object.hasOwn(replica.restore, field) && { restored: true }),
+      }),
+    )
   return { ...replica, intent, sent: [...superseded(replica, toMarketo), ...sent] }
 }
 

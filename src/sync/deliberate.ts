@@ -77,7 +77,10 @@ export async function deliberate(
     results.push(only({ ...replica, dueAt: now + settings.laterMs }, movesOf(replica)))
   }
   const ready = [...tied, ...adopted.ready]
-  const decisions = await inParts(ready, (replica) => decide(replica, context.schema), { clock, settings })
+  const decisions = await inParts(ready, (replica) => decide(replica, context.schema, now), {
+    clock,
+    settings,
+  })
   return { decisions, results, movesOf }
 }
 

@@ -4,13 +4,14 @@ import { problemResponse, Refusal } from '../problem.ts'
 import type { RecordType } from '../store/port.ts'
 import type { Conflict, Failure, SyncStore } from '../store/sync-port.ts'
 import { refuseBlocked, type SyncRun } from './control.ts'
+import { releaseContested } from './release-contested.ts'
 import { ConflictsQuery, FailureId, FailuresQuery, NoBody, NoQuery } from './schemas.ts'
 import { toIso } from './status.ts'
 import { viewOf } from './values.ts'
 
 export interface FindingsDoorOptions {
   run: SyncRun
-  store: Pick<SyncStore, 'readFailures' | 'countFailures' | 'readConflicts' | 'retryFailure'>
+  store: SyncStore
   recordUrl: (recordType: RecordType, recordId: string) => string
   /** Name of the API key that a request came with. */
   callerOf: (request: FastifyRequest) => string
@@ -49,6 +50,7 @@ export function findingsDoor(options: FindingsDoorOptions): FastifyPluginAsync {
       { schema: retryDocs },
       async ({ params: { failureId } }, reply) => {
         if (run.kind === 'off') throw refuseBlocked(run.blocked)
+        await releaseContested(store, failureId, clock.now())
         if (await store.retryFailure(failureId, clock.now())) {
           return reply.code(202).send({ failureId, advice: RETRY_ADVICE })
         }
@@ -123,7 +125,7 @@ const failuresDocs = {
 const retryDocs = {
   summary: 'Try one failure again now',
   description:
-    'Makes its record due for the next cycle, which decides anew from both sides as they are then. It cannot force a value, and a record that has not failed cannot be named.',
+    'Makes its record due for the next cycle, which decides anew from both sides as they are then; a contested field travels again, until its writers have taken turns three more times. It cannot force a value, and a record that has not failed cannot be named.',
   operationId: 'retrySyncFailure',
   tags,
   params: FailureId,

@@ -2,7 +2,8 @@ import type { Rows } from '../dataverse/rows.ts'
 import type { People, RefusedReads } from '../marketo/people.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { LinkMove, NewFailure, Replica } from '../store/sync-port.ts'
-import { touch, withoutDynamics, withoutMarketo } from './replica.ts'
+import { halfOf } from './agreement.ts'
+import { idle, touch, withoutAgreement, withoutDynamics, withoutIntent, withoutMarketo } from './replica.ts'
 import { seePerson } from './see-person.ts'
 import { isHandedOver, seeDeleted, seeRow } from './see-rows.ts'
 import type { SyncSettings } from './settings.ts'
@@ -96,7 +97,7 @@ export async function gather(
     else if (why !== undefined) refused.push({ replica: after, failure: { side: 'marketo', ...why } })
     if (why !== undefined) return []
     const person = known.get(marketoId)
-    if (person) return seePerson(after, person, { now, schema, settleMs: settings.settleMs })
+    if (person) return seePerson(after, person, { now, schema, settings })
     moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
     return orphaned(after, schema, now)
   })
@@ -108,15 +109,18 @@ export async function gather(
  * person; one that has not rests until it does.
  */
 function orphaned(replica: Replica, schema: SyncSchema, now: number): Replica {
-  const { marketoId, shadow, intent, restore, dueAt, dirtySince, ...alone } = replica
+  const { marketoId, ...alone } = idle(withoutIntent(withoutAgreement(replica)))
   const state = replica.state === 'linked' ? 'orphaned' : replica.state
   const after: Replica = { ...alone, state, sent: [] }
   return hasNews(replica, schema) ? touch(after, now) : after
 }
 
-function hasNews({ recordType, shadow = {}, dynamics = {} }: Replica, schema: SyncSchema): boolean {
-  return schema.fields[recordType].some(
-    ({ marketo: name, direction }) =>
-      direction !== 'to-dynamics' && name in shadow && name in dynamics && shadow[name] !== dynamics[name],
-  )
+function hasNews(replica: Replica, schema: SyncSchema): boolean {
+  const { recordType, dynamics = {} } = replica
+  return schema.fields[recordType].some(({ marketo: name, direction }) => {
+    const agreed = halfOf('dynamics', name, replica)
+    return (
+      direction !== 'to-dynamics' && agreed !== undefined && name in dynamics && agreed !== dynamics[name]
+    )
+  })
 }

@@ -1,23 +1,22 @@
 import type { FieldValue, RecordType, Values } from '../person/person.ts'
 import type { SyncField } from '../person/sync-field.ts'
 import { valueIn } from '../person/sync-values.ts'
+import { type Agreement, type Halves, halvesOf, opposite, type Side, sides } from './agreement.ts'
 
 /** A field without `column` is filled by the service itself. */
 export type PlannedField = Pick<SyncField, 'marketo' | 'direction' | 'inverted' | 'column'>
 
-export interface PlanInput {
+/** The agreement is what both sides last agreed on; absent the first time. */
+export interface PlanInput extends Agreement {
   recordType: RecordType
   fields: readonly PlannedField[]
-  /** What both sides last agreed on; absent the first time. */
-  shadow?: Values | undefined
   marketo: Values
   dynamics: Values
   /** Values of Marketo that a write of ours replaced unseen. They count as Marketo's, and are written back. */
   restore?: Values | undefined
 }
 
-const sides = ['marketo', 'dynamics'] as const
-export type Side = (typeof sides)[number]
+export type { Side } from './agreement.ts'
 
 export interface FieldConflict {
   field: string
@@ -34,7 +33,7 @@ export interface Plan {
   conflicts: FieldConflict[]
 }
 
-/** `settled`: nothing is to be written, and this is the shadow. `lost`: what the other side had made of it. */
+/** `settled`: nothing is to be written, and this is the shadow. `lost`: an edit of the other side. */
 type Verdict =
   | { kind: 'left' }
   | { kind: 'settled'; value: FieldValue }
@@ -46,10 +45,11 @@ export function winnerOf(recordType: RecordType): Side {
 }
 
 /**
- * The three-way merge of one person, field by field, over values in normal form. A field that a side does not
- * tell takes no part and keeps its shadow.
+ * The three-way merge of one person, field by field, over values in normal form. A side has changed a field when it
+ * differs from that side's half of the agreement. A field that a side does not tell takes no part and keeps its shadow.
  */
-export function plan({ recordType, fields, shadow = {}, marketo, dynamics, restore = {} }: PlanInput): Plan {
+export function plan({ recordType, fields, marketo, dynamics, restore = {}, ...agreement }: PlanInput): Plan {
+  const { shadow = {} } = agreement
   const toMarketo: Record<string, FieldValue> = {}
   const toDynamics: Record<string, FieldValue> = {}
   const nextShadow: Record<string, FieldValue> = { ...shadow }
@@ -60,7 +60,10 @@ export function plan({ recordType, fields, shadow = {}, marketo, dynamics, resto
     const held = restored === undefined ? valueIn(marketo, name) : restored
     const seen = valueIn(dynamics, name)
     if (held === undefined || seen === undefined) continue
-    const verdict = decide(field, winnerOf(recordType), valueIn(shadow, name), held, seen)
+    const verdict = decide(field, winnerOf(recordType), halvesOf(name, agreement), {
+      marketo: held,
+      dynamics: seen,
+    })
     if (verdict.kind === 'travels') {
       const { to, value, lost } = verdict
       const target = to === 'marketo' ? toMarketo : toDynamics
@@ -88,59 +91,41 @@ export function landed(made: Plan, proven: { toMarketo?: Values; toDynamics?: Va
   return { ...nextShadow, ...Object.fromEntries(arrived) }
 }
 
-function decide(
-  field: PlannedField,
-  winner: Side,
-  agreed: FieldValue | undefined,
-  marketo: FieldValue,
-  dynamics: FieldValue,
-): Verdict {
-  if (marketo === dynamics) return { kind: 'settled', value: marketo }
+function decide(field: PlannedField, winner: Side, agreed: Halves | undefined, held: Halves): Verdict {
+  if (held.marketo === held.dynamics) return { kind: 'settled', value: held.marketo }
   switch (field.direction) {
     case 'both':
-      return merge(field, winner, agreed, { marketo, dynamics })
+      return merge(field, winner, agreed, held)
     case 'to-dynamics':
-      return follow('dynamics', field, agreed, marketo, dynamics)
+      return follow('dynamics', field, agreed, held)
     case 'to-marketo':
-      return follow('marketo', field, agreed, dynamics, marketo)
+      return follow('marketo', field, agreed, held)
     default:
       return field.direction satisfies never
   }
 }
 
-function merge(
-  field: PlannedField,
-  winner: Side,
-  agreed: FieldValue | undefined,
-  held: Readonly<Record<Side, FieldValue>>,
-): Verdict {
+function merge(field: PlannedField, winner: Side, agreed: Halves | undefined, held: Halves): Verdict {
   // A yes/no field is never quite empty: the first time, a no gives way like an empty field.
   const isEmpty = (value: FieldValue) => value === null || (value === false && !field.inverted)
-  const speaks = (side: Side) => (agreed === undefined ? !isEmpty(held[side]) : held[side] !== agreed)
+  const speaks = (side: Side) => (agreed === undefined ? !isEmpty(held[side]) : held[side] !== agreed[side])
   const news = sides.filter(speaks)
+  if (agreed !== undefined && news.length === 0) return { kind: 'left' }
   const from = news.length === 1 ? (news[0] ?? winner) : winner
   const lost = news.length === 2 ? held[opposite(winner)] : undefined
   return { kind: 'travels', to: opposite(from), value: held[from], lost }
 }
 
 /** A one-way field: the target follows when the source changes; what it does alone is left to it. */
-function follow(
-  to: Side,
-  field: PlannedField,
-  agreed: FieldValue | undefined,
-  source: FieldValue,
-  target: FieldValue,
-): Verdict {
+function follow(to: Side, field: PlannedField, agreed: Halves | undefined, held: Halves): Verdict {
+  const from = opposite(to)
+  const [source, target] = [held[from], held[to]]
   // What the service itself fills is so whoever the person was before, such as the survivor of a merge.
   if (field.column === undefined) return { kind: 'travels', to, value: source, lost: undefined }
-  if (agreed === source) return { kind: 'left' }
   if (agreed !== undefined) {
-    return { kind: 'travels', to, value: source, lost: target === agreed ? undefined : target }
+    if (agreed[from] === source) return { kind: 'left' }
+    return { kind: 'travels', to, value: source, lost: target === agreed[to] ? undefined : target }
   }
   if (source === null) return { kind: 'settled', value: source }
   return { kind: 'travels', to, value: source, lost: target === null ? undefined : target }
-}
-
-function opposite(side: Side): Side {
-  return side === 'marketo' ? 'dynamics' : 'marketo'
 }

@@ -32,6 +32,12 @@ export function withoutDynamics(replica: Replica): Replica {
   return unknown
 }
 
+/** Nothing was agreed on with the one on the other side. */
+export function withoutAgreement(replica: Replica): Replica {
+  const { shadow, forms, turns, restore, ...alone } = replica
+  return alone
+}
+
 export function withoutIntent(replica: Replica): Replica {
   const { intent, ...settled } = replica
   return settled
@@ -41,6 +47,11 @@ export function withoutIntent(replica: Replica): Replica {
 export function forgetSent(replica: Replica, before: number): Replica {
   if (replica.sent.every(({ at, blocked }) => at >= before || blocked)) return replica
   return { ...replica, sent: replica.sent.filter(({ at, blocked }) => at >= before || blocked) }
+}
+
+/** No write of the field to Marketo is open whose answer was lost. */
+export function isAnswered({ intent }: Replica, field: string): boolean {
+  return !Object.hasOwn(intent?.toMarketo ?? {}, field)
 }
 
 /** The latest value that we sent to a field. */

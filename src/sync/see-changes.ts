@@ -3,8 +3,10 @@ import type { FieldValue } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { changedValue } from '../person/sync-values.ts'
 import type { NewConflict, Replica, SentValue } from '../store/sync-port.ts'
+import { formOf, halfOf, withForm, withoutForm } from './agreement.ts'
+import { isCuttable, isLikelyForm } from './form.ts'
 import { type Repair, repairOf } from './repair.ts'
-import { touch } from './replica.ts'
+import { isAnswered, touch } from './replica.ts'
 
 /** What Marketo writes as the source of a change that came over its REST API. Source: Adobe, "Activities". */
 const API_SOURCE = 'Web service API'
@@ -16,6 +18,8 @@ const CLOCK_SLACK_MS = 60_000
 export interface ChangesContext {
   now: number
   schema: SyncSchema
+  /** How long after it was sent a write to Marketo may still be executed, ms. */
+  settleMs: number
 }
 
 interface Change {
@@ -45,6 +49,7 @@ export function seeChanges(
   const conflicts: NewConflict[] = []
   for (const change of changes) {
     if (change.ours && seeOwn(draft, change, conflicts)) continue
+    if (change.ours && seeAltered(draft, change, conflicts, context)) continue
     seeEdit(draft, change)
   }
   const { values, touched, marketo, ...rest } = draft
@@ -105,26 +110,105 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
   const latest = sent.at(-1)
   if (latest === undefined) return false
   const to = latest.value
-  draft.sent = draft.sent.map((one) => (sent.includes(one) ? { ...one, confirmed: true, shown: true } : one))
+  draft.sent = draft.sent.map((one) => (sent.includes(one) ? shownBy(one, change) : one))
+  // What was taken for our write in a form of Marketo's own was another one's: this is ours.
+  if (sent.some(({ altered }) => altered)) draft.forms = withoutForm(draft.forms, 'marketo', field, to)
   const overtaken = draft.sent.some((one) => one.field === field && one.at > latest.at && one.value !== to)
   const landed = !overtaken && (draft.dynamics?.[field] === to || isOpen(draft, field, to))
   const agreed = landed ? { ...draft.shadow, [field]: to } : draft.shadow
-  if (sent.some(({ replaced }) => isSame(replaced, from, fromIsCut))) {
+  if (sent.some(({ replaced }) => isSame(replaced, from, fromIsCut)) || isOwnForm(draft, latest, from)) {
     if (agreed) draft.shadow = agreed
+    if (isCuttable(to) && !change.toIsCut && agreed?.[field] === to) {
+      draft.forms = withForm(draft.forms, 'marketo', { field, of: to, own: to })
+    }
     if (draft.values?.[field] !== to && at > draft.marketoSeenAt) forgetValues(draft)
     return true
   }
-  const shadow = draft.shadow?.[field]
-  const repair = fromIsCut
-    ? unrepairable(to, from)
-    : repairOf({ recordType: draft.recordType, shadow, sent: to, replaced: from })
-  if (repair.kind === 'restore') {
-    conflicts.push(...givenUp(draft, latest, from))
-    draft.restore = { ...draft.restore, [field]: from }
-  } else if (agreed) draft.shadow = agreed
-  if (repair.conflict) conflicts.push({ linkId: draft.linkId, field, ...repair.conflict })
-  forgetValues(draft)
+  const isKept = repair(draft, latest, change, conflicts)
+  if (isKept && agreed) draft.shadow = agreed
   return true
+}
+
+/** A write of ours replaced what nobody had seen. Tells whether what we wrote stays. */
+function repair(draft: Draft, latest: SentValue, change: Change, conflicts: NewConflict[]): boolean {
+  const { field, from, fromIsCut } = change
+  const half = halfOf('marketo', field, draft)
+  const { kind, conflict } = fromIsCut
+    ? unrepairable(latest.value, from)
+    : repairOf({ recordType: draft.recordType, shadow: half, sent: latest.value, replaced: from })
+  if (kind === 'restore') {
+    // Of what Marketo keeps in a form of its own, the original comes back.
+    const lost = from === half ? (draft.shadow?.[field] ?? from) : from
+    conflicts.push(...givenUp(draft, latest, lost))
+    draft.restore = { ...draft.restore, [field]: lost }
+  }
+  if (conflict) conflicts.push({ linkId: draft.linkId, field, ...conflict })
+  forgetValues(draft)
+  return kind === 'keep'
+}
+
+/** Of a text that Marketo may have cut behind what the log tells, only a read is proof. */
+function shownBy(sent: SentValue, { toIsCut }: Change): SentValue {
+  const { altered, ...one } = sent
+  return { ...one, confirmed: sent.confirmed || !toIsCut || !isCuttable(sent.value), shown: true }
+}
+
+/** The write before this one, which the log has not shown yet, as Marketo stored it. */
+function isOwnForm({ sent }: Draft, { field, at, replaced }: SentValue, from: FieldValue): boolean {
+  const before = sent.findLast((one) => one.field === field && one.at < at)
+  return before?.value === replaced && !before.shown && isLikelyForm(from, replaced)
+}
+
+/**
+ * Our own write as Marketo stored it, in a form of its own: the entry begins with what we replaced, or ends with what
+ * looks like ours. Where Marketo never answered, somebody else may have written it, and it must look like ours.
+ */
+function seeAltered(
+  draft: Draft,
+  change: Change,
+  conflicts: NewConflict[],
+  { settleMs }: ChangesContext,
+): boolean {
+  const { field, from, fromIsCut, to, toIsCut, at } = change
+  const begins = (one: SentValue) => isAnswered(draft, field) && isSame(one.replaced, from, fromIsCut)
+  const sent = draft.sent.findLast(
+    (one) =>
+      one.field === field &&
+      !(one.shown || one.blocked) &&
+      // An entry that looks like ours is, whatever was taken for it before.
+      (!one.altered || (one.altered === 'unlike' && isLikelyForm(to, one.value))) &&
+      at >= one.at - CLOCK_SLACK_MS &&
+      at <= one.at + settleMs + CLOCK_SLACK_MS &&
+      (begins(one) || isLikelyForm(to, one.value)),
+  )
+  if (sent === undefined) return false
+  const altered = toIsCut ? 'cut' : isLikelyForm(to, sent.value) ? 'alike' : 'unlike'
+  const written: SentValue = { ...sent, altered, confirmed: sent.confirmed || !toIsCut }
+  // What was decided before we knew believed the value to be there as it was sent.
+  const isMisled = (one: SentValue) => one.field === field && one.at > sent.at && one.replaced === sent.value
+  draft.sent = draft.sent.map((one) => {
+    if (one === sent) return written
+    return isMisled(one) && !toIsCut ? { ...one, replaced: to } : one
+  })
+  if (!toIsCut) draft.forms = withForm(draft.forms, 'marketo', { field, of: sent.value, own: to })
+  draft.touched = true
+  const isUnseen = !isSame(sent.replaced, from, fromIsCut) && !isOwnForm(draft, sent, from)
+  if (isUnseen && !repair(draft, sent, change, conflicts)) return true
+  if (draft.sent.some((one) => one.field === field && one.at > sent.at)) return true
+  if (draft.dynamics?.[field] === sent.value || isOpen(draft, field, sent.value)) {
+    draft.shadow = { ...draft.shadow, [field]: sent.value }
+  }
+  if (toIsCut) forgetValues(draft)
+  else keepForm(draft, field, sent.value, to)
+  return true
+}
+
+/** What is known of the field from now on is what Marketo keeps; that it does is reported. */
+function keepForm(draft: Draft, field: string, of: FieldValue, own: FieldValue): void {
+  draft.forms = withForm(draft.forms, 'marketo', { field, of, own })
+  draft.touched = true
+  if (draft.values && draft.values[field] === of) draft.values[field] = own
+  else if (draft.values?.[field] !== own) forgetValues(draft)
 }
 
 /** Two writes of ours replaced an edit each: only the later one comes back, since it has seen our first. */
@@ -152,10 +236,14 @@ function unrepairable(sent: FieldValue, replaced: FieldValue): Repair {
 
 function isShownBy(sent: SentValue, { field, to, toIsCut, at }: Change): boolean {
   if (sent.field !== field || sent.shown || at < sent.at - CLOCK_SLACK_MS) return false
+  // After an entry that looked like it, only one of the same moment is ours rather than somebody else's.
+  if (sent.altered && at > sent.at + CLOCK_SLACK_MS) return false
   return isSame(sent.value, to, toIsCut)
 }
 
-function seeEdit(draft: Draft, { field, from, to, conclusive }: Change): void {
+function seeEdit(draft: Draft, change: Change): void {
+  const { field, from, to, conclusive } = change
+  proveForm(draft, change)
   if (draft.values === undefined || !(field in draft.values)) {
     forgetValues(draft)
     return
@@ -175,6 +263,28 @@ function seeEdit(draft: Draft, { field, from, to, conclusive }: Change): void {
   }
   draft.values[field] = to
   draft.touched = true
+}
+
+/**
+ * Where an edit begins says what Marketo had made of the value that was agreed on: a form of its own, or nothing.
+ * The latter is remembered where the edit leaves what looks like such a form.
+ */
+function proveForm(draft: Draft, { field, from, fromIsCut, to }: Change): void {
+  const agreed = draft.shadow?.[field]
+  if (agreed === undefined || fromIsCut) return
+  if (from === agreed && isLikelyForm(to, agreed)) {
+    draft.forms = withForm(draft.forms, 'marketo', { field, of: agreed, own: agreed })
+    draft.touched = true
+  }
+  const isUnknown = halfOf('marketo', field, draft) === agreed && !isShown(draft, field, agreed)
+  if (isUnknown && draft.values?.[field] === agreed && isLikelyForm(from, agreed))
+    keepForm(draft, field, agreed, from)
+}
+
+/** The log has shown it, or an edit that replaced it. */
+function isShown({ sent, forms }: Draft, field: string, agreed: FieldValue): boolean {
+  const isKnown = formOf(field, agreed, forms)?.marketo !== undefined
+  return isKnown || sent.some((one) => one.field === field && one.value === agreed && one.shown)
 }
 
 function forgetValues(draft: Draft): void {

@@ -2,7 +2,8 @@ import type { CallContext } from '../abort.ts'
 import { ACTIVITY_TYPES, type LeadActivity } from '../marketo/changes.ts'
 import type { People } from '../marketo/people.ts'
 import type { LinkMove, NewConflict, Replica, SyncStore, Values } from '../store/sync-port.ts'
-import { lostWith, touch, withoutMarketo } from './replica.ts'
+import { halfOf } from './agreement.ts'
+import { idle, lostWith, touch, withoutAgreement, withoutIntent, withoutMarketo } from './replica.ts'
 
 export interface LifeOptions {
   store: SyncStore
@@ -61,7 +62,7 @@ function afterLife(before: Replica, replica: Replica, now: number): Replica {
   if (before.marketoId === undefined && replica.marketoId === undefined) return before
   const unread = withoutMarketo(replica)
   if (replica.marketoId !== undefined) return touch(unread, now)
-  const { shadow, intent, restore, dueAt, dirtySince, ...alone } = unread
+  const alone = idle(withoutIntent(withoutAgreement(unread)))
   const dynamics = alone.dynamics ?? expectedRow(replica)
   return { ...alone, ...(dynamics && { dynamics }), sent: [] }
 }
@@ -70,9 +71,13 @@ function afterLife(before: Replica, replica: Replica, now: number): Replica {
  * A row that was to be read again is taken to hold what was agreed on, so that it counts as changed only when it has
  * changed. Of a write without an answer it is not known whether the row has it.
  */
-function expectedRow({ shadow, intent }: Replica): Values | undefined {
+function expectedRow(replica: Replica): Values | undefined {
+  const { shadow, intent } = replica
   const open = intent?.toDynamics ?? {}
-  return shadow && Object.fromEntries(Object.entries(shadow).filter(([field]) => !Object.hasOwn(open, field)))
+  const expected = Object.keys(shadow ?? {}).filter((field) => !Object.hasOwn(open, field))
+  return (
+    shadow && Object.fromEntries(expected.map((field) => [field, halfOf('dynamics', field, replica) ?? null]))
+  )
 }
 
 /**

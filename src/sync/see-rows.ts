@@ -1,9 +1,11 @@
 import type { SeenRow } from '../dataverse/changes.ts'
 import { identifiersOf } from '../person/identity.ts'
-import type { RecordType } from '../person/person.ts'
+import type { FieldValue, RecordType } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../person/sync-values.ts'
 import type { LinkMove, NewReplica, Replica, Values } from '../store/sync-port.ts'
+import { halfOf, withForm, withoutForm } from './agreement.ts'
+import { isLikelyForm } from './form.ts'
 import { differs, touch, withoutDynamics, withoutMarketo } from './replica.ts'
 
 export interface RowsContext {
@@ -63,8 +65,9 @@ export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Re
   const dynamics = dynamicsValues(row.columns, { recordType, recordId }, schema)
   const { stopped } = recordLife(row.columns, recordType)
   const stamp = stampOf(row.columns, recordType, schema)
+  const isStamped = schema.stamps[recordType] !== undefined
   const after = {
-    ...withoutForeign(landed(replica, stamp), schema),
+    ...withoutForeign(landed(replica, dynamics, isStamped ? (stamp ?? null) : undefined), schema),
     dynamics,
     etag: row.etag,
     stopped,
@@ -103,11 +106,28 @@ export function isBack(replica: Replica, row: SeenRow): boolean {
   return replica.state === 'tombstoned' && replica.recordId === row.id
 }
 
-/** The stamp of our own intent proves that it landed, even when somebody has edited the row since. */
-function landed(replica: Replica, stamp: string | undefined): Replica {
-  const { intent } = replica
-  if (!intent?.toDynamics || stamp !== intent.intentId) return replica
-  return { ...replica, shadow: { ...replica.shadow, ...intent.toDynamics } }
+/**
+ * The stamp of our own intent proves that it landed, even when somebody has edited the row since. Without a stamp
+ * (undefined) what looks like a form of a value that was sent is one. null = another one's stamp, or none.
+ */
+function landed(replica: Replica, row: Values, stamp: string | null | undefined): Replica {
+  const { toDynamics = {}, intentId } = replica.intent ?? {}
+  const isProven = stamp !== undefined && stamp === intentId
+  if (!isProven && stamp !== undefined) return replica
+  const looksLike = (field: string, value: FieldValue) =>
+    row[field] !== undefined && isLikelyForm(row[field], value)
+  const isForm = (field: string, value: FieldValue) =>
+    looksLike(field, value) && row[field] !== halfOf('dynamics', field, replica)
+  const there = Object.entries(toDynamics).filter(([field, value]) => isProven || isForm(field, value))
+  if (there.length === 0) return replica
+  const after = { ...replica, shadow: { ...replica.shadow, ...Object.fromEntries(there) } }
+  let { forms } = after
+  for (const [field, value] of there) {
+    forms = looksLike(field, value)
+      ? withForm(forms, 'dynamics', { field, of: value, own: row[field] ?? null })
+      : withoutForm(forms, 'dynamics', field, value)
+  }
+  return { ...after, ...(forms && { forms }) }
 }
 
 /** A record that nobody has linked; undefined when it is none of our business. */
@@ -186,9 +206,9 @@ export function inherit(
   if (row === undefined) return heir
   const dynamics = dynamicsValues(row.columns, to, schema)
   const { stopped, originatingLeadId } = recordLife(row.columns, to.recordType)
-  const { shadow = {}, ...fresh } = heir
-  const seen = { ...fresh, dynamics, etag: row.etag, stopped }
-  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return seen
+  const seen = { ...heir, dynamics, etag: row.etag, stopped }
+  const { shadow = {}, forms, turns, ...fresh } = seen
+  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return fresh
   const agreed = Object.entries(shadow).filter(([field]) => (dynamics[field] ?? null) !== null)
   return { ...seen, shadow: Object.fromEntries(agreed) }
 }

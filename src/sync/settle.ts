@@ -4,10 +4,19 @@ import { identifiersOf } from '../person/identity.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, marketoValues } from '../person/sync-values.ts'
 import type { LinkMove, NewFailure, Replica, SyncIntent, Values } from '../store/sync-port.ts'
+import { withCurrentForms, withForm, withoutForm } from './agreement.ts'
 import type { Decision } from './decide.ts'
 import type { Result } from './deliberate.ts'
 import { landed } from './plan.ts'
-import { rest, touch, withoutDynamics, withoutIntent, withoutMarketo, withTold } from './replica.ts'
+import {
+  rest,
+  touch,
+  withoutAgreement,
+  withoutDynamics,
+  withoutIntent,
+  withoutMarketo,
+  withTold,
+} from './replica.ts'
 import { seeDeleted } from './see-rows.ts'
 
 export interface SettleContext {
@@ -36,13 +45,29 @@ export function settle(
     ...(isDone(answers.marketo) && { toMarketo: decision.toMarketo }),
   })
   const isOver = hasArrived(answers) && decision.failures.length === 0
-  let replica: Replica = { ...withTold(withoutIntent(sent), isOver ? [] : decision.told), shadow }
+  const told = withTold(withoutIntent(sent), isOver ? [] : decision.told)
+  let replica: Replica = { ...told, ...withoutFormsOf(decision, answers, told), shadow }
   const side: Side = { decision, moves, failures, waits, context, intent: sent.intent }
   if (answers.dynamics) replica = afterDynamics(replica, answers.dynamics, side)
   if (answers.marketo) replica = afterMarketo(replica, answers.marketo, side)
   for (const { field, blocked } of replica.sent) if (blocked) failures.push(fieldBlocked(field))
   moves.push(...emailMove(decision.replica, replica))
-  return { replica: scheduled(replica, failures, waits, context), moves, failures }
+  return { replica: scheduled(withCurrentForms(replica), failures, waits, context), moves, failures }
+}
+
+/** What a side makes of a new value is not known yet. */
+function withoutFormsOf(
+  { toMarketo, toDynamics }: Decision,
+  { dynamics, marketo }: { dynamics?: UpdateResult; marketo?: WriteResult },
+  { forms }: Replica,
+): Pick<Replica, 'forms'> {
+  let left = forms
+  const drop = (side: 'marketo' | 'dynamics', values: Values) => {
+    for (const [field, value] of Object.entries(values)) left = withoutForm(left, side, field, value)
+  }
+  if (isDone(marketo)) drop('marketo', toMarketo)
+  if (dynamics?.kind === 'updated') drop('dynamics', toDynamics)
+  return left ? { forms: left } : {}
 }
 
 function isDone(result: WriteResult | undefined): boolean {
@@ -69,10 +94,8 @@ function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Repl
   switch (result.kind) {
     case 'updated': {
       const dynamics = dynamicsValues(result.row.columns, { recordType, recordId }, context.schema)
-      // Dynamics may have made something else of a value: that is an edit of its own.
-      if (Object.entries(decision.toDynamics).some(([field, value]) => dynamics[field] !== value))
-        waits.push(0)
-      return { ...replica, dynamics, etag: result.row.etag }
+      if (hasOtherNews(decision, dynamics)) waits.push(0)
+      return withDynamicsForms({ ...replica, dynamics, etag: result.row.etag }, decision)
     }
     case 'stale':
       waits.push(context.againMs(replica.attempts))
@@ -93,6 +116,24 @@ function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Repl
     default:
       return result satisfies never
   }
+}
+
+/** A plug-in changed more than the fields that were sent: those are edits of Dynamics. */
+function hasOtherNews({ toDynamics, replica: { dynamics: before = {} } }: Decision, after: Values): boolean {
+  return Object.keys(after).some(
+    (field) => !Object.hasOwn(toDynamics, field) && field in before && after[field] !== before[field],
+  )
+}
+
+/** What Dynamics made of the values that were sent is its half of the agreement, and no edit of its own. */
+function withDynamicsForms(replica: Replica, { toDynamics }: Decision): Replica {
+  const { dynamics = {} } = replica
+  let { forms } = replica
+  for (const [field, of] of Object.entries(toDynamics)) {
+    const own = dynamics[field]
+    if (own !== undefined && own !== of) forms = withForm(forms, 'dynamics', { field, of, own })
+  }
+  return { ...replica, ...(forms && { forms }) }
 }
 
 function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replica {
@@ -120,7 +161,7 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
       }
     }
     case 'missing': {
-      const { marketoId, shadow, restore, ...alone } = withoutMarketo(replica)
+      const { marketoId, ...alone } = withoutAgreement(withoutMarketo(replica))
       if (marketoId !== undefined) side.moves.push({ kind: 'orphan', linkId, marketoId })
       if (replica.state !== 'tombstoned') waits.push(0)
       return { ...alone, state: replica.state === 'linked' ? 'orphaned' : replica.state, sent: [] }

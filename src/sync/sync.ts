@@ -107,7 +107,9 @@ function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: Sync
       const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })
       const seen = found.flatMap((replica) => {
         const own = replica.marketoId === undefined ? undefined : byPerson.get(replica.marketoId)
-        return own ? [seeChanges(replica, own, { now: clock.now(), schema })] : []
+        return own
+          ? [seeChanges(replica, own, { now: clock.now(), schema, settleMs: settings.settleMs })]
+          : []
       })
       return {
         replicas: seen.map(({ replica }) => replica),

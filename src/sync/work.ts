@@ -1,6 +1,7 @@
 import type { SyncLeads } from '../marketo/sync-leads.ts'
 import { waitMs } from '../retry.ts'
 import type { FailureSet, LinkMove, NewConflict, Replica } from '../store/sync-port.ts'
+import { alterationsOf } from './altered.ts'
 import type { Tally } from './counts.ts'
 import { type Decision, withIntent, writesNothing } from './decide.ts'
 import { type DeliberateOptions, type Deliberation, deliberate, type Result } from './deliberate.ts'
@@ -43,17 +44,17 @@ export class Work {
     const written = await this.#writer.write(writing, context)
 
     const settleContext = this.#settleContext(context)
-    await this.#save(results)
+    await this.#save(results, context)
     for (const part of chunks(written, settings.saveMax)) {
-      await this.#save(
-        part.map(({ decision, replica, answers }) => {
-          tally.add(decision, answers)
-          return settle(decision, replica, answers, settleContext)
-        }),
-      )
+      const settled = part.map(({ decision, replica, answers }) => {
+        tally.add(decision, answers)
+        return settle(decision, replica, answers, settleContext)
+      })
+      await this.#save(settled, context)
     }
     for (const part of chunks(decisions.filter(writesNothing), settings.saveMax)) {
-      await this.#save(part.map((decision) => this.#agreed(decision, movesOf, settleContext)))
+      const agreed = part.map((decision) => this.#agreed(decision, movesOf, settleContext))
+      await this.#save(agreed, context)
     }
     return due.length
   }
@@ -107,8 +108,16 @@ export class Work {
   }
 
   /** One whose link changed meanwhile is not saved: its intent says that both sides are to be read. */
-  async #save(results: readonly Result[], partMax = this.#options.settings.saveMax): Promise<void> {
+  async #save(
+    results: readonly Result[],
+    context: PullContext,
+    partMax = this.#options.settings.saveMax,
+  ): Promise<void> {
     const { store, clock } = this.#options
+    const failuresOf = ({ replica, failures }: Result): FailureSet => ({
+      linkId: replica.linkId,
+      failures: [...failures, ...alterationsOf(replica, context.schema)],
+    })
     const now = clock.now()
     for (const part of chunks(results, partMax)) {
       const saved = await store.save({
@@ -116,9 +125,9 @@ export class Work {
         moves: part.flatMap(({ moves }) => moves),
         replicas: part.map(({ replica }) => replica),
         conflicts: part.flatMap(({ replica, conflicts = [] }) => named(replica, conflicts)),
-        failures: part.map(({ replica: { linkId }, failures }): FailureSet => ({ linkId, failures })),
+        failures: part.map(failuresOf),
       })
-      if (saved.kind === 'stale' && part.length > 1) await this.#save(part, 1)
+      if (saved.kind === 'stale' && part.length > 1) await this.#save(part, context, 1)
     }
   }
 

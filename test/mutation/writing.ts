@@ -66,8 +66,8 @@ export const writing: readonly Mutant[] = [
     name: 'unanswered is not kept out',
     why: 'a write that never left the process is taken for a field that Marketo keeps us out of, and never sent again',
     file: 'src/sync/see-person.ts',
-    text: 'const isKeptOut = isLast && isAnswered && ',
-    replacement: 'const isKeptOut = isLast && ',
+    text: 'if (isOver && isKeptOut && isAnswered(replica, sent.field))',
+    replacement: 'if (isOver && isKeptOut)',
     tests: [GUARDS],
   },
   {

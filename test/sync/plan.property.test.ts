@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import type { FieldValue, RecordType, Values } from '../../src/person/person.ts'
+import { halfOf } from '../../src/sync/agreement.ts'
 import { landed, type PlannedField, plan } from '../../src/sync/plan.ts'
 import { only, planned, system, written } from './planned.ts'
 
@@ -190,5 +191,116 @@ it('is the same seen from the other side', () => {
         [made.toDynamics, made.toMarketo, made.nextShadow, made.conflicts.map(({ lost }) => lost)],
       )
     }),
+  )
+})
+
+/** An agreement with two halves: each side has a form of its own of some fields. */
+const own = fc.constantFrom('x*', 'y*', null, 2)
+const forms = fc.dictionary(
+  fc.constantFrom(...names),
+  fc.record({ marketo: own, dynamics: own }, { requiredKeys: [] }),
+  {
+    noNullPrototype: true,
+  },
+)
+const halved = fc.tuple(people, forms).map(([person, made]) => {
+  const agreement = {
+    shadow: person.shadow,
+    forms: Object.entries(made)
+      .filter(([field]) => field in person.shadow)
+      .map(([field, kept]) => ({
+        field,
+        of: person.shadow[field] ?? null,
+        ...kept,
+      })),
+  }
+  const half = (side: 'marketo' | 'dynamics') =>
+    Object.fromEntries(
+      Object.keys(person.shadow).map((field) => [field, halfOf(side, field, agreement) ?? null]),
+    )
+  return { ...person, ...agreement, halves: { marketo: half('marketo'), dynamics: half('dynamics') } }
+})
+
+it('S17: what a side made of a value by itself never travels: nothing does where each side holds its half', () => {
+  fc.assert(
+    fc.property(halved, ({ halves, ...person }) => {
+      const made = plan({ ...person, ...halves })
+      assert.deepEqual([made.toMarketo, made.toDynamics, made.conflicts], [{}, {}, []])
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('S17: a form travels only as an edit: nothing is written that is not in the other side, and differs from its half', () => {
+  fc.assert(
+    fc.property(halved, ({ halves, ...person }) => {
+      const made = plan(person)
+      for (const [from, values] of [
+        ['marketo', made.toDynamics],
+        ['dynamics', made.toMarketo],
+      ] as const) {
+        for (const [field, value] of Object.entries(values)) {
+          assert.equal(value, person[from][field])
+          const other = from === 'marketo' ? 'dynamics' : 'marketo'
+          const isFirst = !(field in person.shadow)
+          assert.ok(isFirst || value !== halves[from][field], `${field} of ${from} is its half, to ${other}`)
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+it('S2 S18: with two halves, every edit travels or is in the conflicts', () => {
+  fc.assert(
+    fc.property(halved, ({ halves, ...person }) => {
+      const made = plan(person)
+      const after = written(made, person.marketo, person.dynamics)
+      for (const { marketo: name, direction } of person.fields) {
+        const isThere = name in person.marketo && name in person.dynamics && name in person.shadow
+        if (direction !== 'both' || !isThere) continue
+        for (const side of ['marketo', 'dynamics'] as const) {
+          const edit = person[side][name]
+          if (edit === halves[side][name]) continue
+          const arrived = after.marketo[name] === edit && after.dynamics[name] === edit
+          assert(arrived || made.conflicts.some(({ field, lost }) => field === name && lost === edit), name)
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+it('S1 S5: with two halves, what has landed is not written again, whatever the sides make of it', () => {
+  fc.assert(
+    fc.property(halved, own, own, (person, inMarketo, inDynamics) => {
+      const made = plan(person)
+      const shadow = landed(made, made)
+      const kept = (values: Values, form: Values[string]) =>
+        Object.fromEntries(Object.keys(values).map((name) => [name, form]))
+      const stored = [kept(made.toMarketo, inMarketo), kept(made.toDynamics, inDynamics)] as const
+      const fresh = [
+        ...Object.keys(made.toMarketo).map((field) => ({
+          field,
+          of: shadow[field] ?? null,
+          marketo: inMarketo,
+        })),
+        ...Object.keys(made.toDynamics).map((field) => ({
+          field,
+          of: shadow[field] ?? null,
+          dynamics: inDynamics,
+        })),
+      ]
+      const written = new Set(fresh.map(({ field }) => field))
+      const again = plan({
+        ...person,
+        shadow,
+        forms: [...person.forms.filter(({ field }) => !written.has(field)), ...fresh],
+        marketo: { ...person.marketo, ...stored[0] },
+        dynamics: { ...person.dynamics, ...stored[1] },
+      })
+      assert.deepEqual([again.toMarketo, again.toDynamics, again.conflicts], [{}, {}, []])
+    }),
+    { numRuns: 1_000 },
   )
 })

@@ -85,11 +85,11 @@ export class Campaign {
     if (dynamics.rows[table].has(id) || dynamics.bin.has(id)) return undefined
     dynamics.create(table, stored, id)
     this.made += 1
+    oracle.upheaval(`${table}:${id}`, `marketo:${marketoId}`)
     for (const field of OUTWARD) {
       const value = fromColumn(field, stored[field.column] ?? null)
       if (value !== null) oracle.wrote(`${table}:${id}`, field.marketo, value, [`marketo:${marketoId}`])
     }
-    oracle.upheaval(`${table}:${id}`, `marketo:${marketoId}`)
     return undefined
   }
 

@@ -42,6 +42,8 @@ export const REFUSED = 'REFUSED'
 export class SimulatedDynamics {
   readonly rows: Readonly<Record<Table, Map<string, Row>>> = { lead: new Map(), contact: new Map() }
   readonly bin = new Map<string, Row>()
+  /** What a plug-in makes of a value on its way into a row, whoever writes it. */
+  alters: (column: string, value: Value) => Value = (_, value) => value
   watch: DynamicsWatch = { onWritten: () => {} }
   writes = 0
   readonly #scheduler: Scheduler
@@ -135,9 +137,10 @@ export class SimulatedDynamics {
     this.#scheduler.note(`S${id}${JSON.stringify({ ...columns, [STAMP]: '' })}`)
     for (const [column, value] of Object.entries(columns)) {
       const before = row.columns[column] ?? null
-      row.columns[column] = value
+      const stored = this.alters(column, value)
+      row.columns[column] = stored
       const field = byColumn.get(column)
-      if (field === undefined || fromColumn(field, before) === fromColumn(field, value)) continue
+      if (field === undefined || fromColumn(field, before) === fromColumn(field, stored)) continue
       this.writes += 1
       this.watch.onWritten({ table, id }, field.marketo, fromColumn(field, value))
     }

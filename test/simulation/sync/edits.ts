@@ -46,10 +46,10 @@ export function keyOf(field: string, value: Value): string {
   return `${field} ${String(value).slice(0, KEY_MAX)}`
 }
 
-/** Back to what it was before the other side had heard of anything else. */
-export function isNoChange(edit: Edit): boolean {
+/** Back to what it was before the other side had heard of anything else. `kept`: what the home holds of a value. */
+export function isNoChange(edit: Edit, kept: (value: Value) => Value): boolean {
   for (let one = edit.parent; one; one = one.parent) {
-    if (one.value === edit.value) return true
+    if (one.value === edit.value || kept(one.value) === edit.value) return true
     if (one.copiedAt !== undefined && (isUnique(one.value) || one.copiedAt < edit.at)) return false
   }
   return isEmpty(edit.value)

@@ -32,6 +32,8 @@ const LONG_TEXT = 'x'.repeat(300)
 /** What people do on both sides, each deed told to the oracle. */
 export class Humans {
   readonly #options: HumansOptions
+  /** What people like to add to a text, such as an emoji. */
+  adorns: (text: string, field: SimulatedField, inMarketo: boolean) => string = (text) => text
   #serial = 0
 
   constructor(options: HumansOptions) {
@@ -51,11 +53,13 @@ export class Humans {
     const { dynamics, oracle } = this.#options
     const columns = Object.entries(fields).flatMap(([name, value]) => {
       const field = byMarketoName.get(name)
-      return field ? [[field.column, toColumn(field, value)] as const] : []
+      return field ? [{ field, stored: dynamics.alters(field.column, toColumn(field, value)) }] : []
     })
-    const id = dynamics.create(table, { ...Object.fromEntries(columns), ...extra })
-    for (const [field, value] of Object.entries(fields)) {
-      if (value !== null) oracle.began(`${table}:${id}`, 'dynamics', field, value)
+    const row = Object.fromEntries(columns.map(({ field, stored }) => [field.column, stored]))
+    const id = dynamics.create(table, { ...row, ...extra })
+    for (const { field, stored } of columns) {
+      const value = fromColumn(field, stored)
+      if (value !== null) oracle.began(`${table}:${id}`, 'dynamics', field.marketo, value)
     }
     return { table, id }
   }
@@ -71,10 +75,12 @@ export class Humans {
   editRow({ table, id }: RowRef, field: string, value: Value): void {
     const { dynamics, oracle } = this.#options
     const by = byMarketoName.get(field)
-    if (by === undefined || fromColumn(by, dynamics.row(table, id).columns[by.column] ?? null) === value)
-      return
-    oracle.entered(`${table}:${id}`, 'dynamics', field, value)
-    dynamics.set(table, id, { [by.column]: toColumn(by, value) })
+    if (by === undefined) return
+    const stored = dynamics.alters(by.column, toColumn(by, value))
+    const entered = fromColumn(by, stored)
+    if (fromColumn(by, dynamics.row(table, id).columns[by.column] ?? null) === entered) return
+    oracle.entered(`${table}:${id}`, 'dynamics', field, entered)
+    dynamics.set(table, id, { [by.column]: stored })
   }
 
   removePerson(id: number): void {
@@ -147,11 +153,13 @@ export class Humans {
     return this.newValue(field, inMarketo)
   }
 
-  newValue({ type, marketo, required }: SimulatedField, inMarketo: boolean): Value {
+  newValue(field: SimulatedField, inMarketo: boolean): Value {
+    const { type, marketo, required } = field
     const { scheduler } = this.#options
     this.#serial += 1
-    const text = `${marketo[0]}${this.#serial}`
-    if (type === 'email') return `${text}@sim.example`
+    const plain = `${marketo[0]}${this.#serial}`
+    if (type === 'email') return `${plain}@sim.example`
+    const text = this.adorns(plain, field, inMarketo)
     if (type === 'text' && scheduler.chance(0.3)) return `${text} ${LONG_TEXT}`
     if (marketo === 'title' && inMarketo && scheduler.chance(0.02)) return text.padEnd(TITLE_MAX + 1, '.')
     if (required && inMarketo && scheduler.chance(0.005)) return `${REFUSED}${this.#serial}`

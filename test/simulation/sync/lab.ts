@@ -95,6 +95,10 @@ export class Lab {
       now: () => this.scheduler.now(),
       counterpartOf: (object) => this.records.counterpartOf(object),
       linkOf: (object) => this.records.linkOf(object),
+      kept: (side, field, value) =>
+        side === 'marketo'
+          ? this.marketo.alters(field, value)
+          : this.dynamics.alters(byMarketoName.get(field)?.column ?? '', value),
     })
     const { scheduler, marketo, dynamics, oracle } = this
     this.humans = new Humans({ scheduler, marketo, dynamics, oracle })

@@ -46,6 +46,8 @@ export class SimulatedMarketo {
   readonly deletions: ChangeLog<LeadActivity>
   /** Fields that Field Management keeps the API out of. */
   readonly blocked = new Set<string>()
+  /** What becomes of a value that is written over the API. */
+  alters: (field: string, value: Value) => Value = (_, value) => value
   watch: MarketoWatch = { onCreated: () => {}, onWritten: () => {} }
   /** Values that the service changed. */
   writes = 0
@@ -146,7 +148,8 @@ export class SimulatedMarketo {
     for (const field of Object.keys(fields)) this.#check(field)
     const id = this.#nextId
     this.watch.onCreated(id, fields)
-    this.create({ ...fields }, API)
+    const stored = Object.entries(fields).map(([field, value]) => [field, this.alters(field, value)])
+    this.create(Object.fromEntries(stored), API)
     this.made += 1
     this.writes += 1
     for (const [field, value] of Object.entries(fields)) this.watch.onWritten(id, field, value)
@@ -162,9 +165,11 @@ export class SimulatedMarketo {
     this.#check(field)
     if (this.blocked.has(field)) return
     const empty = value === '' ? null : value
-    if (!this.set(id, field, empty, API)) return
-    this.writes += 1
-    this.watch.onWritten(id, field, empty)
+    const stored = this.alters(field, empty)
+    const isNew = this.set(id, field, stored, API)
+    if (isNew) this.writes += 1
+    // What it makes of a value may be what was there.
+    if (isNew || stored !== empty) this.watch.onWritten(id, field, empty)
   }
 
   #check(field: string): void {

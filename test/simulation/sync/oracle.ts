@@ -17,6 +17,8 @@ export interface OracleOptions {
   /** The object that stands for this one on the other side, and the link of the two, as the store has them. */
   counterpartOf(object: string): string | undefined
   linkOf(object: string): string | undefined
+  /** What a side makes of a value of the field that is written to it; absent: nothing. */
+  kept?(side: Side, field: string, value: Value): Value
 }
 
 export interface Verdicts {
@@ -44,14 +46,17 @@ export class Oracle {
   readonly #now: () => number
   readonly #counterpartOf: (object: string) => string | undefined
   readonly #linkOf: (object: string) => string | undefined
+  readonly #kept: NonNullable<OracleOptions['kept']>
   /** Edits by object and field, oldest first; the last one is what the object holds. */
   readonly #histories = new Map<string, Edit[]>()
   readonly #byValue = new Map<string, Edit[]>()
   readonly #open = new Set<Edit>()
+  readonly #objects = new Set<string>()
   readonly #upheavals = new Map<string, number[]>()
   edits = 0
 
-  constructor({ now, counterpartOf, linkOf }: OracleOptions) {
+  constructor({ now, counterpartOf, linkOf, kept }: OracleOptions) {
+    this.#kept = kept ?? ((_side, _field, value) => value)
     this.#now = now
     this.#counterpartOf = counterpartOf
     this.#linkOf = linkOf
@@ -91,11 +96,15 @@ export class Oracle {
 
   /** The service wrote a value that it must have found at one of `sources`, or at the object itself. */
   wrote(object: string, field: string, value: Value, sources: readonly string[]): void {
-    const found = this.#find(sources, field, value) ?? this.#find([object], field, value)
+    if (!this.#objects.has(object)) this.upheaval(object)
+    const found =
+      this.#find(sources, field, value) ??
+      this.#find([object], field, value) ??
+      this.#findKept([object, ...sources], field, value)
     const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
     assert.ok(
       found ?? entered ?? isEmpty(value),
-      `S10: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`,
+      `S10, S17: nobody entered the ${field} that was written to ${object}: ${JSON.stringify(value)}`,
     )
     const edit = found ?? (entered && isUnique(value) ? entered : this.#nobodys(object, field, value))
     edit.copiedAt ??= this.#now()
@@ -195,7 +204,16 @@ export class Oracle {
   #isExcused(edit: Edit): boolean {
     const isFirstTime = isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY)
     const since = this.#since(edit)
-    return isFirstTime || isNoChange(edit) || isEnteredAgain(edit, since) || isAlike(edit, since[0])
+    return (
+      isFirstTime ||
+      isNoChange(edit, (value) => this.#keptBy(edit, value)) ||
+      isEnteredAgain(edit, since) ||
+      isAlike(edit, since[0])
+    )
+  }
+
+  #keptBy({ home, field }: Edit, value: Value): Value {
+    return this.#kept(home.startsWith('marketo') ? 'marketo' : 'dynamics', field, value)
   }
 
   /** Whether its link changed shortly before, or up to `laterMs` after. */
@@ -226,11 +244,25 @@ export class Oracle {
     return undefined
   }
 
+  /** What a side had made of a value may travel once it belongs to others: a merge, a new person, another record. */
+  #findKept(objects: readonly string[], field: string, value: Value): Edit | undefined {
+    const isNew = objects.some((object) => this.#isUpheaved(object, this.#now()))
+    const byBoth = (one: Value) => this.#kept('dynamics', field, this.#kept('marketo', field, one))
+    for (const object of isNew ? objects : []) {
+      const found = this.#histories
+        .get(`${object} ${field}`)
+        ?.findLast((one) => byBoth(one.value) === byBoth(value))
+      if (found) return found
+    }
+    return undefined
+  }
+
   /** Entered on both sides alike: who replaces the one has seen the other. */
   #replace(edit: Edit, home: string): void {
     this.#supersede(edit)
     const twin = this.holds(this.#counterpartOf(home) ?? home, edit.field)
-    if (twin?.value === edit.value) this.#supersede(twin)
+    const seen = this.#kept(home.startsWith('marketo') ? 'marketo' : 'dynamics', edit.field, edit.value)
+    if (twin && (twin.value === edit.value || twin.value === seen)) this.#supersede(twin)
   }
 
   #supersede(edit: Edit): void {
@@ -239,6 +271,7 @@ export class Oracle {
   }
 
   #push(object: string, edit: Edit): void {
+    this.#objects.add(object)
     const key = `${object} ${edit.field}`
     const history = this.#histories.get(key)
     if (history) history.push(edit)

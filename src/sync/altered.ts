@@ -1,0 +1,38 @@
+import type { FieldValue } from '../person/person.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
+import type { NewFailure, Replica } from '../store/sync-port.ts'
+import { keptOtherwise, type Side } from './agreement.ts'
+
+/**
+ * Where a side keeps a value in a form of its own: open for as long as both sides differ by it, and reported once
+ * for a field and record. There is nothing to try again.
+ */
+export function alterationsOf(replica: Replica, schema: SyncSchema): NewFailure[] {
+  return keptOtherwise(replica).flatMap(({ field, side, of, own }): NewFailure[] => {
+    const known = schema.fields[replica.recordType].find(({ marketo }) => marketo === field)
+    if (known === undefined) return []
+    const name = side === 'dynamics' && known.column ? known.column.logicalName : field
+    return [{ ...CODES[side], side, field: name, advice: adviceFor(side, of, own) }]
+  })
+}
+
+const CODES = {
+  marketo: { code: 'altered-by-marketo' },
+  dynamics: { code: 'altered-by-dynamics' },
+} as const
+const NAMES: Readonly<Record<Side, string>> = { marketo: 'Marketo', dynamics: 'Dynamics' }
+
+function adviceFor(side: Side, of: FieldValue, own: FieldValue): string {
+  const [keeper, sender] =
+    side === 'marketo' ? [NAMES.marketo, NAMES.dynamics] : [NAMES.dynamics, NAMES.marketo]
+  const cause =
+    side === 'marketo'
+      ? 'Marketo cuts texts before an emoji and trims them'
+      : 'look for a plug-in, workflow or column format that rewrites it'
+  return `${keeper} stored this value of ${sender} in a form of its own: ${lengthOf(own)} of ${lengthOf(of)} (${cause}). ${sender} keeps its value and nothing is written back. Change the value in ${sender} if both must be equal.`
+}
+
+function lengthOf(value: FieldValue): string {
+  if (typeof value !== 'string') return value === null ? '0 characters' : 'another value'
+  return `${value.length} characters`
+}
