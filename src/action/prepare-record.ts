@@ -100,14 +100,14 @@ export class PrepareRecord {
   }
 
   async #finish(checked: Checked, payload: Payload, call: CallContext): Promise<Prepared> {
-    const { table, refused, columns, setAside, failures, omitted, omittable } = checked
+    const { table, refused, columns, setAside, altered, failures, omitted, omittable } = checked
     for (const { code, field, advice } of setAside) {
       this.#options.log.warn({ event: 'field-set-aside', code, field }, advice)
     }
     const refusal = summaryOf(failures)
     if (refusal) return { kind: 'failed', ...refusal }
     const warnings = [
-      ...setAside.map(({ field, code, advice }): Warning => ({ field, code, advice })),
+      ...[...setAside, ...altered].map(({ field, code, advice }): Warning => ({ field, code, advice })),
       ...omitted.map(({ field, code, advice }): Warning => {
         return { field, code, advice: `The record is created without this field. ${advice}` }
       }),

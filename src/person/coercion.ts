@@ -5,11 +5,13 @@ import { elementsOf, optionsMeant, writeChoices } from './option.ts'
 import type { FieldValue } from './person.ts'
 import type { FailureCode } from './problem.ts'
 import { isBlank } from './read-person.ts'
+import { holdsRefused, withoutRefused } from './text.ts'
 
 /** A value as the column takes it; `nothing` = the value says nothing; else what is wrong with it. */
 export type Coerced =
-  | { kind: 'value'; value: FieldValue }
-  | { kind: 'nothing' }
+  /** `removed`: without characters that Dynamics refuses. */
+  | { kind: 'value'; value: FieldValue; removed?: true }
+  | { kind: 'nothing'; removed?: true }
   | { kind: 'wrong'; code: FailureCode; advice: string }
 
 /** Marketo sends words and numbers for booleans, depending on the token and its encoding. */
@@ -39,7 +41,7 @@ export function coerce(given: FieldValue, column: Column, inverted = false): Coe
   switch (column.type) {
     case 'String':
     case 'Memo':
-      return column.format === 'Email' ? toEmail(text) : value(String(given))
+      return toText(String(given), column)
     case 'Integer':
     case 'BigInt':
       return toNumber(text, true)
@@ -77,9 +79,10 @@ export function isDateOnly(column: Column): boolean {
   return (column.behavior ?? column.format) === 'DateOnly'
 }
 
-function toEmail(text: string): Coerced {
-  const email = cleanEmail(text)
-  return email === '' ? { kind: 'nothing' } : value(email)
+function toText(given: string, column: Column): Coerced {
+  const text = column.format === 'Email' ? cleanEmail(given) : withoutRefused(given)
+  const removed = holdsRefused(given) && { removed: true as const }
+  return isBlank(text) ? { kind: 'nothing', ...removed } : { kind: 'value', value: text, ...removed }
 }
 
 function toNumber(text: string, whole: boolean): Coerced {

@@ -35,8 +35,8 @@ export function toColumns(
   const put = (field: SelectedField, given: FieldValue | undefined, isDefault: boolean) => {
     if (given === undefined || isBlank(given) || (!isDefault && without.has(field.marketo))) return
     const made = toColumn(field, given, table, isDefault)
-    if ('problem' in made) problems.push(made.problem)
-    else if ('key' in made) {
+    if ('problem' in made && made.problem) problems.push(made.problem)
+    if ('key' in made) {
       columns[made.key] = made.value
       if (!isDefault) sources.set(field.column, field.marketo)
       if (made.value !== null) filled.add(field.column)
@@ -57,7 +57,7 @@ export function toColumns(
   return { columns, problems, sources }
 }
 
-type Made = { key: string; value: FieldValue } | { problem: Problem } | { nothing: true }
+type Made = { key: string; value: FieldValue; problem?: Problem } | { problem: Problem } | { nothing: true }
 
 function toColumn(field: SelectedField, given: FieldValue, table: TableDefinition, isDefault: boolean): Made {
   const column = table.columns.get(field.column)
@@ -79,7 +79,8 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
     return setAside('column-unsupported', `Exclude the field: the type of ${field.column} is not mapped.`)
   }
   const coerced = toColumnValue(given, { ...field, column })
-  if (coerced.kind === 'nothing') return { nothing: true }
+  const altered = coerced.kind !== 'wrong' && coerced.removed && charactersRemoved(names)
+  if (coerced.kind === 'nothing') return altered ? { problem: altered } : { nothing: true }
   if (coerced.kind === 'wrong') {
     const { code, advice } = coerced
     return isDefault
@@ -89,13 +90,21 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
         )
       : { problem: { severity: 'refused', code, ...names, advice } }
   }
-  if (!isLookup(column)) return { key: field.column, value: coerced.value }
+  if (!isLookup(column)) {
+    return { key: field.column, value: coerced.value, ...(altered && { problem: altered }) }
+  }
 
   const target = targetOf(field.target, column)
   if (target === undefined) {
     return setAside('lookup-target-unclear', `Name the table that ${field.column} points to as "target".`)
   }
   return { key: `${target.navigationProperty}@odata.bind`, value: `/${target.entitySet}(${coerced.value})` }
+}
+
+function charactersRemoved(names: { field: string; marketoField?: string }): Problem {
+  const advice =
+    'The record has this value without control characters, which Dynamics refuses. Find what writes them into the field in Marketo, such as an import or a form.'
+  return { severity: 'altered', code: 'characters-removed', ...names, advice }
 }
 
 function said(person: Person, field: SelectedField): FieldValue | undefined {

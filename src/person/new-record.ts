@@ -3,7 +3,7 @@ import type { Columns } from '../dataverse/records.ts'
 import { toColumns } from './mapping.ts'
 import { isLookup } from './pair.ts'
 import type { Person, RecordType } from './person.ts'
-import type { Failure, SetAside } from './problem.ts'
+import type { Altered, Failure, SetAside } from './problem.ts'
 import type { FieldSelection } from './selection.ts'
 import { isRequired, validate } from './validation.ts'
 
@@ -21,6 +21,8 @@ export interface NewRecord {
   omitted: readonly RefusedColumn[]
   /** The set-up's faults. */
   setAside: readonly SetAside[]
+  /** Values of `columns` that are not as the person has them. */
+  altered: readonly Altered[]
   /** The column to leave out of another try; undefined when none may be, or none is named. */
   omittable(refusal: Refusal): RefusedColumn | undefined
 }
@@ -65,6 +67,7 @@ export function newRecord(
     const leaving = blamed.filter(({ failure, source }) => mayOmit(source, failure.code))
     if (leaving.length === 0) {
       const setAside = problems.filter((problem) => problem.severity === 'set-aside')
+      const altered = problems.filter((problem) => problem.severity === 'altered')
       const failures = blamed.map(({ failure }) => failure)
       const omittable = (refusal: Refusal) => {
         const field = refusedColumn(refusal, sources, table)
@@ -72,7 +75,7 @@ export function newRecord(
           ? { code: refusal.code, field, advice: refusal.advice }
           : undefined
       }
-      return { columns, failures, omitted, setAside, omittable }
+      return { columns, failures, omitted, setAside, altered, omittable }
     }
     for (const { failure, source } of leaving) {
       omitted.push({ code: failure.code, field: failure.field, advice: failure.advice })

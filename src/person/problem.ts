@@ -36,7 +36,15 @@ export interface SetAside extends Omit<Failure, 'code'> {
     | 'default-invalid'
 }
 
-export type Problem = (Failure & { severity: 'refused' }) | (SetAside & { severity: 'set-aside' })
+/** A value that is sent in another form than the person has it. */
+export interface Altered extends Omit<Failure, 'code'> {
+  code: 'characters-removed'
+}
+
+export type Problem =
+  | (Failure & { severity: 'refused' })
+  | (SetAside & { severity: 'set-aside' })
+  | (Altered & { severity: 'altered' })
 
 /** A selected field that the background sync cannot let travel as it is. */
 export interface Unfit extends Omit<Failure, 'code'> {

@@ -48,8 +48,11 @@ export function toPerson(input: Readonly<Record<string, unknown>>, selection: Fi
       problems.push(notA(name, 'a text, a finite number, true, false or null'))
     } else if (name === 'email') {
       const email = typeof value === 'string' ? cleanEmail(value) : undefined
-      if (email) fields[name] = person.email = email
-      else if (value === null) fields[name] = null
+      if (email && typeof value === 'string') {
+        // Which characters are removed is said where the column is filled.
+        fields[name] = value.trim()
+        person.email = email
+      } else if (value === null) fields[name] = null
       else if (email === undefined) problems.push(notA(name, 'a text'))
     } else {
       fields[name] = value

@@ -13,6 +13,7 @@ import { Engine } from './engine.ts'
 import { fencedStore } from './fenced-store.ts'
 import { MarketoStream } from './marketo-stream.ts'
 import { Previewer } from './preview.ts'
+import { RemovedCharacters } from './removed-characters.ts'
 import { SchemaWatch } from './schema-watch.ts'
 import { seeChanges } from './see-changes.ts'
 import { observeLife } from './see-life.ts'
@@ -38,7 +39,12 @@ export interface SyncOptions {
 export function createSync(given: SyncOptions): Engine {
   const { tenure } = given
   const store = tenure ? fencedStore(given.store, tenure) : given.store
-  const options = { ...given, store }
+  const removed = new RemovedCharacters(given.log)
+  const options = {
+    ...given,
+    store,
+    marketo: { ...given.marketo, people: removed.watch(given.marketo.people) },
+  }
   const { dataverse, marketo, selection, clock, random, log } = options
   const settings = { ...defaultSyncSettings, ...options.settings }
   const { changes } = dataverse
@@ -60,7 +66,7 @@ export function createSync(given: SyncOptions): Engine {
   const life = lifeOfPeople(options, settings)
   // Leads before contacts: a lead that was qualified hands its link over before its contact is met.
   const sources: Source[] = [
-    leadChanges(options, settings),
+    leadChanges(options, settings, removed),
     deletedPeople(options, settings, life),
     life,
     new DynamicsStream({ recordType: 'lead', ...tables }),
@@ -91,7 +97,11 @@ function watched(rows: Rows, read: () => void): Rows {
 }
 
 /** New people and changed values. */
-function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: SyncSettings) {
+function leadChanges(
+  { marketo, store, clock, log }: SyncOptions,
+  settings: SyncSettings,
+  removed: RemovedCharacters,
+) {
   const { changes } = marketo
   return new MarketoStream<LeadChange>({
     stream: 'marketo-changes',
@@ -103,6 +113,7 @@ function leadChanges({ marketo, store, clock, log }: SyncOptions, settings: Sync
     isPure: true,
     read: (token, { schema, ...call }) => changes.leadChanges(token, schema.feedFields, call),
     async observe(entries, { schema }) {
+      removed.lookAt(entries)
       const byPerson = Map.groupBy(entries, ({ marketoId }) => marketoId)
       const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })
       const seen = found.flatMap((replica) => {

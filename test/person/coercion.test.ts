@@ -35,6 +35,18 @@ const choice = column('a', 'Picklist', {
 })
 
 describe('a value from Marketo', () => {
+  it('is without the characters that Dynamics refuses, and says so', () => {
+    const refused = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)).join('')
+    const given = `a${refused}\ufffe\uffffb`
+    assert.deepEqual(coerce(given, memo), { kind: 'value', value: 'a\t\n\rb', removed: true })
+    assert.deepEqual(coerce('a\u0001@b.c', email), { kind: 'value', value: 'a@b.c', removed: true })
+    assert.deepEqual(coerce('\u0000 \u001f', text), { kind: 'nothing', removed: true })
+    assert.deepEqual(coerce('a\tb\u007f\u0085\ufffd', text), {
+      kind: 'value',
+      value: 'a\tb\u007f\u0085\ufffd',
+    })
+  })
+
   const made: [given: FieldValue, into: Column, value: FieldValue][] = [
     ['Ann', text, 'Ann'],
     [' Ann ', text, ' Ann '],

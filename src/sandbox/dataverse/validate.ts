@@ -49,8 +49,16 @@ function checkText(table: Table, column: Column, value: unknown): Value {
       `A validation error occurred.  The length of the '${column.name}' attribute of the '${table.name}' entity exceeded the maximum allowed length of '${column.maxLength}'.`,
     )
   }
+  if (INVALID_CHARACTERS.test(value)) {
+    const message = `The field '${column.name}' contains one or more invalid characters.`
+    throw new DataverseError(400, '0x80040278', message)
+  }
   return value === '' ? null : value
 }
+
+/** XML 1.0 has no place for them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const INVALID_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
 
 function checkOption(table: Table, column: Column, value: unknown): Value {
   if (typeof value !== 'number' || !Number.isInteger(value)) throw wrongType(table, value, 'Edm.Int32')
