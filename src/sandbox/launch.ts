@@ -42,8 +42,9 @@ export function launchService(
   environment: Record<string, string>,
   nodeFlags: readonly string[] = [],
   voice: 'loud' | 'quiet' = 'loud',
+  words: readonly string[] = [],
 ): Service {
-  const child = spawn(process.execPath, [...nodeFlags, main], {
+  const child = spawn(process.execPath, [...nodeFlags, main, ...words], {
     env: { ...environment, HOST: host, PORT: String(port) },
     stdio: ['ignore', voice === 'quiet' ? 'ignore' : 'inherit', 'inherit'],
   })

@@ -71,9 +71,10 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   }
 }
 
-/** Prepares Marketo for the background sync, as an administrator does with `npm run setup`. */
+/** Prepares Marketo for the background sync, as an administrator does with `npm run setup -- --mapped-fields`. */
 async function setUp(port: number, environment: Record<string, string>): Promise<void> {
-  const code = await launchService(SETUP_MAIN, HOST, port, environment, [], 'quiet').ended
+  const words = ['--mapped-fields']
+  const code = await launchService(SETUP_MAIN, HOST, port, environment, [], 'quiet', words).ended
   if (code !== 0) throw new Error(`the set-up of Marketo ended with exit code ${code}`)
 }
 

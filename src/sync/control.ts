@@ -38,19 +38,23 @@ export interface Cycle {
 export interface StreamState {
   /** More pages waited when the stream was last read. */
   behind: boolean
-  /** Date of the newest change taken in. */
-  newestAt?: number
+  /** The last read reached the end of the stream; absent in what former versions wrote. */
+  isAtEnd?: boolean
   /** Why it could not be read the last time. */
   code?: string
   advice?: string
 }
 
-/** `waiting`: not begun · `reading`: pages through all records · `loading`: all are read, not all worked off. */
+/**
+ * `waiting`: not begun · `reading`: pages through all records · `loading`: all are read, and some have not been tried ·
+ * `done`: all have been tried.
+ */
 export interface InitialSync {
   state: 'waiting' | 'reading' | 'loading' | 'done'
+  /** Rows that the present full read of both tables, or the last one, has given. */
   rowsRead: number
+  /** Epoch ms when the first of the two began. */
   startedAt?: number
-  endedAt?: number
 }
 
 /** What whoever runs the cycles knows of them; everything else is in the store. */
@@ -62,10 +66,9 @@ export interface CycleReport {
   lastCycle?: Cycle
   nextCycleAt?: number
   streams: Readonly<Partial<Record<Stream, StreamState>>>
-  rowsRead: number
 }
 
-export interface SyncStatus extends Omit<CycleReport, 'rowsRead'> {
+export interface SyncStatus extends CycleReport {
   /** Absent: no replica leads now. */
   leader?: { replica: string; since: number }
   initialSync: InitialSync

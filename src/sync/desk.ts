@@ -1,7 +1,8 @@
 import type { CallContext } from '../abort.ts'
 import type { Leases } from '../store/lease-port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
-import type { CycleReport, InitialSync, Preview, SyncControl, SyncStatus } from './control.ts'
+import type { InitialSync, Preview, SyncControl, SyncStatus } from './control.ts'
+import { fullReadOf } from './dynamics-stream.ts'
 import type { Engine } from './engine.ts'
 import type { Leader } from './leader.ts'
 import { readNote } from './note.ts'
@@ -27,23 +28,29 @@ export class Desk implements SyncControl {
     const lease = await leases.read('background-sync')
     // While nobody has led yet, there is nothing to tell but what an engine begins with.
     const told = leader.reportOf(lease?.fence) ?? readNote(lease?.note) ?? engine.report()
-    const { rowsRead, ...report } = told
     return {
-      ...report,
+      ...told,
       ...(lease && !lease.isOver && { leader: { replica: lease.holder, since: lease.since } }),
-      initialSync: await this.#initialSync(rowsRead),
+      initialSync: await this.#initialSync(),
     }
   }
 
-  async #initialSync(rowsRead: CycleReport['rowsRead']): Promise<InitialSync> {
+  /** Of the store alone: the same on every replica, and after every restart. */
+  async #initialSync(): Promise<InitialSync> {
     const { store } = this.#options
     const { cursors } = await store.readState()
     const tables = cursors.filter(({ stream }) => stream.startsWith('dynamics'))
-    if (tables.length === 0) return { state: 'waiting', rowsRead }
-    if (tables.some(({ readAt }) => readAt === undefined) || tables.length < 2)
-      return { state: 'reading', rowsRead }
+    if (tables.length === 0) return { state: 'waiting', rowsRead: 0 }
+    const reads = tables.map(fullReadOf)
+    const begun = reads.flatMap(({ startedAt }) => startedAt ?? [])
+    const progress = {
+      rowsRead: reads.reduce((sum, { rows }) => sum + rows, 0),
+      ...(begun.length > 0 && { startedAt: Math.min(...begun) }),
+    }
+    if (tables.length < 2 || reads.some(({ isUnderWay }) => isUnderWay))
+      return { state: 'reading', ...progress }
     const { initial } = await store.backlog()
-    return { state: initial > 0 ? 'loading' : 'done', rowsRead }
+    return { state: initial > 0 ? 'loading' : 'done', ...progress }
   }
 
   async pause(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { ChangePage, Changes } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
 import type { RecordType } from '../person/person.ts'
-import type { Stream, SyncStore } from '../store/sync-port.ts'
+import type { Cursor, Stream, SyncStore } from '../store/sync-port.ts'
 import { RowIntake } from './row-intake.ts'
 import type { SyncSettings } from './settings.ts'
 import type { Peek, Pull, PullContext, Source } from './stream.ts'
@@ -18,8 +18,26 @@ interface Position {
   epoch: number
   /** A full read is under way; its last page makes this false. */
   full: boolean
+  /** Rows that the present full read, or the last one, has given; absent in cursors of former versions. */
+  rows?: number
+  /** Epoch ms when that read began. */
+  startedAt?: number
   /** Rows that the full read did not show are asked for one by one, from this link on. */
   unseenAfter?: number
+}
+
+export interface FullRead {
+  /** Not all rows have been read. */
+  isUnderWay: boolean
+  rows: number
+  startedAt?: number
+}
+
+/** Of the table's cursor: how far the present full read is, or how far the last one came. */
+export function fullReadOf(cursor: Pick<Cursor, 'position'>): FullRead {
+  const { full, unseenAfter, rows = 0, startedAt } = JSON.parse(cursor.position) as Position
+  const isUnderWay = full || unseenAfter !== undefined
+  return { isUnderWay, rows, ...(startedAt !== undefined && { startedAt }) }
 }
 
 interface Read {
@@ -72,6 +90,7 @@ export class DynamicsStream implements Source {
     if (!isProven) return { more: true, items: 0, skipped: 0, unreadable: 0 }
     const page = await this.#intake.clearUp(told, context)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
+    if (from.full) to.rows = (from.rows ?? 0) + page.rows.length
     if (from.full && !page.more) to.unseenAfter = 0
     const now = clock.now()
     const news = await this.#intake.takeIn(page, this.#known(from, now, context), context)
@@ -110,12 +129,13 @@ export class DynamicsStream implements Source {
   }
 
   async #readAll(position: Position | undefined, context: PullContext): Promise<Read> {
-    const { changes, recordType, log } = this.#options
+    const { changes, recordType, clock, log } = this.#options
     const columns = [...context.schema.selects[recordType]]
     const epoch = (position?.epoch ?? 0) + 1
     log.info({ event: 'full-read', stream: this.stream, epoch }, 'The table is read from its beginning')
     const page = await changes.start(recordType, columns, context)
-    return { kind: 'page', page, from: { next: page.next, columns, epoch, full: true } }
+    const startedAt = clock.now()
+    return { kind: 'page', page, from: { next: page.next, columns, epoch, full: true, rows: 0, startedAt } }
   }
 
   /** A changed table voids its cursors: the next pull reads all of it, with the columns that it has by then. */

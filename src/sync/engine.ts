@@ -43,7 +43,6 @@ export class Engine {
   #blocked: Blocked | undefined
   #lastCycle: Cycle | undefined
   #nextCycleAt: number | undefined
-  #rowsRead = 0
   #isPaused = false
   #wake = new AbortController()
 
@@ -169,9 +168,8 @@ export class Engine {
       this.#pulledAt.set(stream, clock.now())
       this.#unreadable.set(stream, (this.#unreadable.get(stream) ?? 0) + (pull?.unreadable ?? 0))
       const trouble = troubles[before] ?? unreadable(this.#unreadable.get(stream) ?? 0)
-      this.#streams.set(stream, { behind: pull?.more ?? false, ...trouble })
+      this.#streams.set(stream, { behind: pull?.more ?? false, isAtEnd: pull?.more === false, ...trouble })
       if (!pull?.more) ended.add(stream)
-      if (stream.startsWith('dynamics')) this.#rowsRead += pull?.items ?? 0
       more ||= pull?.more ?? false
       items += pull?.items ?? 0
     }
@@ -213,6 +211,9 @@ export class Engine {
   #summarise(startedAt: number, ran: boolean, [trouble]: readonly Trouble[]): Cycle {
     const { clock, tally } = this.#options
     const result = trouble === undefined ? 'done' : ran ? 'partial' : 'failed'
+    // Nothing was read: what the reads before found is over.
+    if (!ran)
+      for (const [stream, state] of this.#streams) this.#streams.set(stream, { ...state, isAtEnd: false })
     return { startedAt, tookMs: clock.now() - startedAt, result, ...trouble, counts: tally.cycle }
   }
 
@@ -225,7 +226,6 @@ export class Engine {
       ...(this.#lastCycle && { lastCycle: this.#lastCycle }),
       ...(this.#nextCycleAt !== undefined && { nextCycleAt: this.#nextCycleAt }),
       streams: Object.fromEntries(this.#streams),
-      rowsRead: this.#rowsRead,
     }
   }
 

@@ -29,7 +29,11 @@ const Stream = Type.Object({
   ),
   behind: Type.Boolean({ description: 'More pages wait.' }),
   lagMs: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Age of the newest change taken in while more wait, else 0.' }),
+    Type.Integer({
+      minimum: 0,
+      description:
+        '0 when the last read reached the end of the stream (ageMs: how long ago that was), else how long the oldest change that was not taken in may have waited: the time since a read last reached the end. In milliseconds. Absent: none ever did.',
+    }),
   ),
   ...Reason,
 })
@@ -78,7 +82,13 @@ export const SyncStatusAnswer = Type.Object(
       live: Type.Integer({ description: 'Changed records that are not worked off.' }),
       initial: Type.Integer({ description: 'Records of the initial sync that are not worked off.' }),
       oldestChangeAt: Type.Optional(Instant),
-      lagMs: Type.Optional(Type.Integer({ description: 'Age of the oldest change that is not worked off.' })),
+      lagMs: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          description:
+            'Age in milliseconds of the oldest change that is not worked off, live or initial. Absent: there is none.',
+        }),
+      ),
     }),
     links: Type.Record(Type.String(), Type.Integer(), { description: 'Links by state.' }),
     openFailures: Type.Integer(),
@@ -96,11 +106,22 @@ export const SyncStatusAnswer = Type.Object(
     ),
     initialSync: Type.Optional(
       Type.Object({
-        state: oneOf(['waiting', 'reading', 'loading', 'done']),
-        rowsRead: Type.Integer(),
-        left: Type.Integer({ description: 'Records read and not worked off.' }),
-        startedAt: Type.Optional(Instant),
-        endedAt: Type.Optional(Instant),
+        state: oneOf(['waiting', 'reading', 'loading', 'done'], {
+          description:
+            'waiting: not begun · reading: a table is read from its beginning, the first time or again · loading: all rows are read, and some have not been tried · done: each has been tried.',
+        }),
+        rowsRead: Type.Integer({
+          minimum: 0,
+          description: 'Rows that the present full read of both tables, or the last one, has given.',
+        }),
+        left: Type.Integer({
+          minimum: 0,
+          description:
+            'Records read and not tried. One that was refused is a failure (GET /v1/sync/failures) and is tried again.',
+        }),
+        startedAt: Type.Optional(
+          Type.Intersect([Instant], { description: 'When that read of the first table began.' }),
+        ),
       }),
     ),
     calls: Type.Object(
@@ -151,7 +172,12 @@ export const SyncStatusAnswer = Type.Object(
             ageMs: 840_000,
           },
         ],
-        initialSync: { state: 'done', rowsRead: 20_398, left: 0, endedAt: '2026-03-01T06:20:00.000Z' },
+        initialSync: {
+          state: 'done',
+          rowsRead: 20_398,
+          left: 0,
+          startedAt: '2026-03-01T06:00:05.000Z',
+        },
         calls: {
           dynamics: { calls: 5120, throttled: 0, pausedForMs: 0 },
           marketo: { calls: 2610, throttled: 0, pausedForMs: 0, callsToday: 980, dailyCallsMax: 25_000 },

@@ -62,7 +62,10 @@ export function statusBody({
     ...(nextCycleAt !== undefined && { nextCycleAt: toIso(nextCycleAt) }),
     ...(leader && { leader: { ...leader, since: toIso(leader.since) } }),
     ...(engine && { totals: { since: toIso(engine.since), counts: engine.totals } }),
-    streams: cursors.map((cursor) => streamBody(cursor, engine?.streams[cursor.stream], now)),
+    // Nobody reads while nobody leads, or while it is blocked: what the last read found is over.
+    streams: cursors.map((cursor) =>
+      streamBody(cursor, engine?.streams[cursor.stream], leader !== undefined && !blocked, now),
+    ),
     backlog: {
       live,
       initial,
@@ -85,7 +88,6 @@ export function statusBody({
         rowsRead: initialSync.rowsRead,
         left: initial,
         ...(initialSync.startedAt !== undefined && { startedAt: toIso(initialSync.startedAt) }),
-        ...(initialSync.endedAt !== undefined && { endedAt: toIso(initialSync.endedAt) }),
       },
     }),
     calls: usage,
@@ -102,9 +104,14 @@ function cycleBody({ startedAt, ...cycle }: Cycle) {
   return { startedAt: toIso(startedAt), ...cycle }
 }
 
-function streamBody({ stream, position, readAt }: Cursor, state: StreamState | undefined, now: number) {
-  const { behind = false, newestAt, code, advice } = state ?? {}
-  const lagFrom = behind ? (newestAt ?? readAt) : now
+function streamBody(
+  { stream, position, readAt }: Cursor,
+  state: StreamState | undefined,
+  isRead: boolean,
+  now: number,
+) {
+  const { behind = false, isAtEnd = false, code, advice } = state ?? {}
+  const lagFrom = isRead && isAtEnd ? now : readAt
   return {
     stream,
     cursor: fingerprint(position),

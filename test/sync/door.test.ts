@@ -10,7 +10,7 @@ test('status joins what the engine, the store and the limiters know', async (t) 
   const { control } = scriptedControl({
     lastCycle: { startedAt: NOW - 30_000, tookMs: 840, result: 'done', counts: counts({ updated: 12 }) },
     nextCycleAt: NOW + 30_000,
-    streams: { 'dynamics-leads': { behind: true, newestAt: NOW - 90_000 } },
+    streams: { 'dynamics-leads': { behind: true, isAtEnd: false } },
     initialSync: { state: 'loading', rowsRead: 300, startedAt: NOW - 60_000 },
   })
   const { ask, store, link } = await openDoors(t, { kind: 'on', control })
@@ -43,7 +43,12 @@ test('status joins what the engine, the store and the limiters know', async (t) 
     backlog: { live: 1, initial: 0, oldestChangeAt: '2026-03-02T08:19:52.000Z', lagMs: 8_000 },
     openFailures: 0,
     waiting: [{ code: 'vendor-busy', requests: 2, oldestAt: '2026-03-02T08:19:55.000Z', ageMs: 5_000 }],
-    initialSync: { state: 'loading', rowsRead: 300, left: 0, startedAt: '2026-03-02T08:19:00.000Z' },
+    initialSync: {
+      state: 'loading',
+      rowsRead: 300,
+      left: 0,
+      startedAt: '2026-03-02T08:19:00.000Z',
+    },
     calls: { dynamics: { calls: 3, throttled: 0, pausedForMs: 0 } },
   })
   assert.equal(links.linked, 1)
@@ -53,19 +58,80 @@ test('status joins what the engine, the store and the limiters know', async (t) 
     readToEndAt: '2026-03-02T08:19:55.000Z',
     ageMs: 5_000,
     behind: true,
-    lagMs: 90_000,
+    lagMs: 5_000,
   })
   assert.match(cursor, /^[\da-f]{12}$/)
   assert.doesNotMatch(text, /deltatoken/, 'a cursor is never shown as it is')
 })
 
-test('a stream at its end has no lag, whatever its last change is', async (t) => {
-  const { control } = scriptedControl({ streams: { 'marketo-changes': { behind: false, newestAt: 1 } } })
-  const { ask, store } = await openDoors(t, { kind: 'on', control })
-  await store.save({ now: NOW, cursors: [{ stream: 'marketo-changes', position: 'p', readAt: NOW - 1_000 }] })
-  const { body } = await ask('GET', '/v1/sync/status')
-  assert.equal(body.streams[0].lagMs, 0)
-})
+const LEADER = { replica: 'r', since: NOW - 9_000 }
+const READ_AT = NOW - 40_000
+const BLOCKED = { code: 'setup-missing', advice: 'Run npm run setup.' }
+const LAGS: readonly [
+  string,
+  Parameters<typeof scriptedControl>[0],
+  number | undefined,
+  number | undefined,
+][] = [
+  [
+    'at its end has none, whatever its last change is',
+    { leader: LEADER, streams: { 'marketo-changes': { behind: false, isAtEnd: true } } },
+    READ_AT,
+    0,
+  ],
+  [
+    'with more pages has that of its last end',
+    { leader: LEADER, streams: { 'marketo-changes': { behind: true, isAtEnd: false } } },
+    READ_AT,
+    40_000,
+  ],
+  [
+    'that could not be read has that of its last end',
+    {
+      leader: LEADER,
+      streams: { 'marketo-changes': { behind: false, isAtEnd: false, code: 'vendor-unavailable' } },
+    },
+    READ_AT,
+    40_000,
+  ],
+  [
+    'of a leader that has not read it yet has that of its last end',
+    { leader: LEADER, streams: {} },
+    READ_AT,
+    40_000,
+  ],
+  [
+    'that nobody reads has that of its last end',
+    { streams: { 'marketo-changes': { behind: false, isAtEnd: true } } },
+    READ_AT,
+    40_000,
+  ],
+  [
+    'of a sync that is blocked has that of its last end',
+    { leader: LEADER, blocked: BLOCKED, streams: { 'marketo-changes': { behind: false, isAtEnd: true } } },
+    READ_AT,
+    40_000,
+  ],
+  [
+    'that was never read to its end has none to show',
+    { leader: LEADER, streams: { 'marketo-changes': { behind: true, isAtEnd: false } } },
+    undefined,
+    undefined,
+  ],
+]
+for (const [what, engine, readAt, lagMs] of LAGS) {
+  test(`the lag of a stream ${what}`, async (t) => {
+    const { ask, store } = await openDoors(t, { kind: 'on', control: scriptedControl(engine).control })
+    const cursor = {
+      stream: 'marketo-changes',
+      position: 'p',
+      ...(readAt !== undefined && { readAt }),
+    } as const
+    await store.save({ now: NOW, cursors: [cursor] })
+    const { body } = await ask('GET', '/v1/sync/status')
+    assert.equal(body.streams[0].lagMs, lagMs)
+  })
+}
 
 const SETUP_MISSING = { code: 'setup-missing', advice: 'Run npm run setup.' }
 const STATES = [
