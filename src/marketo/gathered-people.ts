@@ -1,8 +1,8 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
-import { Rejected } from '../errors.ts'
-import { type Caller, createGathering, halvesOf, whileAnybodyWaits } from '../gathering.ts'
-import type { MarketoFields, People } from './people.ts'
+import { Rejected, Unavailable } from '../errors.ts'
+import { type Caller, createGathering, whileAnybodyWaits } from '../gathering.ts'
+import type { MarketoFields, People, RefusedReads } from './people.ts'
 import type { MarketoSettings } from './settings.ts'
 
 interface Asked {
@@ -34,20 +34,17 @@ export function gatherPeople({ people, settings, clock }: GatheredPeopleOptions)
     if (first === undefined) return
     const { fields } = first.asked
     const ids = present.map(({ asked }) => asked.marketoId)
-    try {
-      const found = await whileAnybodyWaits(present, (signal) =>
-        people.read(ids, fields, { signal, ...(lane && { lane }) }),
-      )
-      for (const { asked, serve } of present) serve(found.get(asked.marketoId))
-    } catch (error) {
-      if (present.length === 1 || !isAboutOne(error)) throw error
-      await Promise.all(halvesOf(present).map((some) => readOrFail(some, lane)))
+    const refused: RefusedReads<number> = new Map()
+    const found = await whileAnybodyWaits(present, (signal) =>
+      people.read(ids, fields, { signal, ...(lane && { lane }) }, refused),
+    )
+    for (const { asked, serve, fail } of present) {
+      const why = refused.get(asked.marketoId)
+      if (why === undefined) serve(found.get(asked.marketoId))
+      else if (why === 'unasked') fail(new Unavailable('others made Marketo refuse the calls for this person'))
+      else fail(new Rejected('Marketo refuses every call for this person', why))
     }
   }
-  const readOrFail = (callers: readonly PersonCaller[], lane: CallContext['lane']) =>
-    read(callers, lane).catch((error: unknown) => {
-      for (const { fail } of callers) fail(error)
-    })
 
   const gather = createGathering<Asked, MarketoFields | undefined>({
     clock,
@@ -57,9 +54,4 @@ export function gatherPeople({ people, settings, clock }: GatheredPeopleOptions)
     send: read,
   })
   return (marketoId, fields, call) => gather({ marketoId, fields, fieldNames: fields.join() }, call)
-}
-
-/** A refusal that names no field may be the fault of one of the people; the others must not wait for them. */
-function isAboutOne(error: unknown): boolean {
-  return error instanceof Rejected && error.detail.code === 'marketo-record-refused'
 }
