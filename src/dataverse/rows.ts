@@ -20,8 +20,8 @@ export type UpdateResult =
   | { kind: 'stale' }
   /** 404: the row is not there. */
   | { kind: 'missing' }
-  /** Sending the same again cannot help. */
-  | { kind: 'refused'; detail: FailureDetail }
+  /** Sending the same again cannot help; `isDenied`: until our user may do it. */
+  | { kind: 'refused'; detail: FailureDetail; isDenied?: true }
   /** Certainly not executed; try again after this time. */
   | { kind: 'unsent'; retryAfterMs: number }
   /** No usable answer: it may or may not have been executed, now or later. */

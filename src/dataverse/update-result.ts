@@ -1,4 +1,4 @@
-import { Busy, Rejected, Unavailable, type VendorError } from '../errors.ts'
+import { Busy, Rejected, Unauthorized, Unavailable, type VendorError } from '../errors.ts'
 import { parseObject } from '../shape.ts'
 import type { PartOutcome } from './client.ts'
 import type { Update, UpdateResult } from './rows.ts'
@@ -17,7 +17,7 @@ export function updateResult(outcome: PartOutcome, update: Update, resendAfterMs
   if (error instanceof Unavailable) return unanswered(error, !wasRolledBack(reply), resendAfterMs)
   return error instanceof Busy
     ? { kind: 'unsent', retryAfterMs: error.retryAfterMs }
-    : { kind: 'refused', detail: error.detail }
+    : { kind: 'refused', detail: error.detail, ...(error instanceof Unauthorized && { isDenied: true }) }
 }
 
 /** A refusal of the whole batch stands for each of its updates; so does silence. */

@@ -41,7 +41,8 @@ export function gatherPeople({ people, settings, clock }: GatheredPeopleOptions)
     for (const { asked, serve, fail } of present) {
       const why = refused.get(asked.marketoId)
       if (why === undefined) serve(found.get(asked.marketoId))
-      else if (why === 'unasked') fail(new Unavailable('others made Marketo refuse the calls for this person'))
+      else if (why === 'unasked')
+        fail(new Unavailable('others made Marketo refuse the calls for this person'))
       else fail(new Rejected('Marketo refuses every call for this person', why))
     }
   }

@@ -1,5 +1,6 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
+import { isVendorError, Rejected } from '../errors.ts'
 import type { Log } from '../event-log.ts'
 import { createActivityTypes } from './activity-types.ts'
 import type { Client } from './client.ts'
@@ -52,6 +53,11 @@ export interface Schema {
   ensureField(field: NewField, call: CallContext): Promise<Ensured>
   /** Makes and approves a custom activity unless it is there; adds attributes that are missing. */
   ensureActivityType(type: NewActivityType, call: CallContext): Promise<Ensured | 'completed'>
+  /**
+   * Whether Marketo's own CRM sync is on; undefined = it cannot be told now, or with these permissions. Throws
+   * nothing but an abort.
+   */
+  nativeSync(call: CallContext): Promise<boolean | undefined>
   /** The id of an approved custom activity by its API name, cached like `fields`; undefined = there is none. */
   activityTypeId(apiName: string, call: CallContext): Promise<number | undefined>
 }
@@ -65,5 +71,31 @@ export interface SchemaOptions {
 }
 
 export function createSchema(options: SchemaOptions): Schema {
-  return { ...createFields(options), ...createActivityTypes(options) }
+  return { ...createFields(options), ...createActivityTypes(options), ...createNativeSync(options) }
+}
+
+/**
+ * Companies are closed while a native sync owns them, and so is their description, which costs least to ask for.
+ * Source: Adobe, "Companies" and error code 1018.
+ */
+function createNativeSync({ client, settings }: SchemaOptions): Pick<Schema, 'nativeSync'> {
+  const request = {
+    path: 'companies/describe.json',
+    query: new URLSearchParams(),
+    name: 'describe companies',
+    permission: 'Read-Only Company',
+    timeoutMs: settings.metadataTimeoutMs,
+  }
+  return {
+    async nativeSync(call) {
+      try {
+        await client.read(request, call)
+        return false
+      } catch (error) {
+        if (error instanceof Rejected && error.detail.code === 'marketo-native-sync-on') return true
+        if (isVendorError(error) && !call.signal.aborted) return undefined
+        throw error
+      }
+    },
+  }
 }

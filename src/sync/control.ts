@@ -35,6 +35,10 @@ export interface Cycle {
   counts: PerWay<Counts>
 }
 
+export interface Fault extends Blocked {
+  side: 'marketo' | 'dynamics'
+}
+
 export interface StreamState {
   /** More pages waited when the stream was last read. */
   behind: boolean
@@ -66,6 +70,8 @@ export interface CycleReport {
   lastCycle?: Cycle
   nextCycleAt?: number
   streams: Readonly<Partial<Record<Stream, StreamState>>>
+  /** Faults of the set-up that are not over; each is an open failure, too. Absent: of a version that tells none. */
+  faults?: readonly Fault[]
 }
 
 export interface SyncStatus extends CycleReport {

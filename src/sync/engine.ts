@@ -9,6 +9,8 @@ import type { Stream, SyncStore } from '../store/sync-port.ts'
 import type { ActivityPush } from './activity-push.ts'
 import type { Blocked, Cycle, CycleReport, Preview, StreamState } from './control.ts'
 import type { Tally } from './counts.ts'
+import type { Faults } from './faults.ts'
+import type { NativeSyncWatch } from './native-sync.ts'
 import type { Previewer } from './preview.ts'
 import type { SchemaWatch } from './schema-watch.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
@@ -22,6 +24,8 @@ export interface EngineOptions {
   work: Work
   push: ActivityPush
   schemas: SchemaWatch
+  faults: Faults
+  nativeSync: NativeSyncWatch
   previewer: Previewer
   tally: Tally
   store: SyncStore
@@ -93,17 +97,22 @@ export class Engine {
 
   /** Reads every stream up to its end and works off what is due. Throws only what is a fault of ours, or an abort. */
   async cycle(signal: AbortSignal): Promise<Cycle> {
-    const { clock, tally, log, push, store, settings, beforeCall } = this.#options
+    const { clock, tally, log, push, store, settings, beforeCall, faults, nativeSync } = this.#options
     const startedAt = clock.now()
     const troubles: Trouble[] = []
     tally.beginCycle()
     const call: CallContext = { signal, lane: 'background', ...(beforeCall && { beforeCall }) }
+    await faults.load()
+    await nativeSync.look(call)
     const ran = await this.#rounds(call, troubles)
     if (ran) {
       await this.#tolerate(troubles, signal, () => push.push(call))
       await store.pruneSync(startedAt - settings.retentionMs, settings.saveMax)
     }
     const cycle = this.#summarise(startedAt, ran, troubles)
+    const { live, initial } = await store.backlog()
+    faults.ended({ isCalm: cycle.result === 'done' && live + initial === 0 })
+    await faults.report(clock.now())
     this.#lastCycle = cycle
     const { counts, ...summary } = cycle
     log[cycle.result === 'done' ? 'debug' : 'warn']({ event: 'sync-cycle', ...summary })
@@ -112,9 +121,10 @@ export class Engine {
 
   /** undefined = the cycle cannot go on. */
   async #schema(call: CallContext, troubles: Trouble[]): Promise<SyncSchema | undefined> {
-    const { schemas } = this.#options
+    const { schemas, faults, clock } = this.#options
     const found = await this.#tolerate(troubles, call.signal, () => schemas.current(call))
     if (found && 'schema' in found) await schemas.report(found.schema)
+    await faults.report(clock.now())
     this.#blocked = found && 'blocked' in found ? found.blocked : undefined
     if (this.#blocked) troubles.push(this.#blocked)
     return found && 'schema' in found ? found.schema : undefined
@@ -218,7 +228,7 @@ export class Engine {
   }
 
   report(): CycleReport {
-    const { tally } = this.#options
+    const { tally, faults } = this.#options
     return {
       ...(this.#blocked && { blocked: this.#blocked }),
       since: this.#since,
@@ -226,6 +236,7 @@ export class Engine {
       ...(this.#lastCycle && { lastCycle: this.#lastCycle }),
       ...(this.#nextCycleAt !== undefined && { nextCycleAt: this.#nextCycleAt }),
       streams: Object.fromEntries(this.#streams),
+      faults: faults.all.map(({ side, code, advice }) => ({ side, code, advice })),
     }
   }
 

@@ -8,6 +8,7 @@ import type { FieldSelection } from '../person/selection.ts'
 import { type LiveSchemas, mappingProblems, type SyncSchema, toSyncSchema } from '../person/sync-schema.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { Blocked } from './control.ts'
+import type { Faults } from './faults.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
 
 /** Why the known schema may no longer be the live one: a side refuses what it allows, or it forbids a value. */
@@ -27,6 +28,7 @@ export interface SchemaWatchOptions {
   metadata: Metadata
   marketo: Schema
   store: SyncStore
+  faults: Faults
   clock: Clock
   log: Logger
   settings: SyncSettings
@@ -39,7 +41,6 @@ export class SchemaWatch {
   #asked = false
   #readAt = Number.NEGATIVE_INFINITY
   #renewedAt = Number.NEGATIVE_INFINITY
-  #reported = ''
   #used: SyncSchema | undefined
   #tables: readonly TableDefinition[] = []
   /** Pages of this metadata version were proven to hold values: column security was asked for after one of them. */
@@ -163,12 +164,7 @@ export class SchemaWatch {
 
   /** What is set aside becomes a failure of the set-up, and ends with its cause. */
   async report(schema: SyncSchema): Promise<void> {
-    const { store, clock } = this.#options
-    const reported = JSON.stringify(schema.drift)
-    if (reported !== this.#reported) {
-      await store.save({ now: clock.now(), failures: [{ failures: schema.drift }] })
-      this.#reported = reported
-    }
+    this.#options.faults.set('schema', schema.drift)
     if (this.#used !== undefined && this.#used !== schema) await this.#retryRefused()
     this.#used = schema
   }

@@ -106,6 +106,8 @@ function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Repl
       return { ...seeDeleted(replica, context.now), state: 'tombstoned' }
     case 'refused':
       side.failures.push({ side: 'dynamics', ...result.detail })
+      // Whoever waits for a privilege is behind, and not at fault: they count as backlog, and go as soon as it is there.
+      if (result.isDenied) waits.push(context.againMs(replica.attempts + 1))
       return replica
     case 'unsent':
       waits.push(result.retryAfterMs)

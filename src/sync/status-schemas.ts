@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { WAYS } from './control.ts'
-import { Instant, oneOf } from './schemas.ts'
+import { Instant, oneOf, Side } from './schemas.ts'
 
 /** What the status door gives. */
 
@@ -104,6 +104,12 @@ export const SyncStatusAnswer = Type.Object(
           'People whom a campaign sent and who have no outcome yet (queued), by what they wait for. Also while the background sync is off.',
       },
     ),
+    faults: Type.Optional(
+      Type.Array(Type.Object({ side: Side, code: Type.String(), advice: Type.String() }), {
+        description:
+          'Faults of the set-up that are not over: each stays until what met it succeeds, or nobody waits for it. Also open failures without ids.',
+      }),
+    ),
     initialSync: Type.Optional(
       Type.Object({
         state: oneOf(['waiting', 'reading', 'loading', 'done'], {
@@ -172,6 +178,7 @@ export const SyncStatusAnswer = Type.Object(
             ageMs: 840_000,
           },
         ],
+        faults: [],
         initialSync: {
           state: 'done',
           rowsRead: 20_398,

@@ -82,6 +82,7 @@ export function statusBody({
       oldestAt: toIso(oldestAt),
       ageMs: Math.max(0, now - oldestAt),
     })),
+    ...(engine?.faults && { faults: engine.faults }),
     ...(initialSync && {
       initialSync: {
         state: initialSync.state,

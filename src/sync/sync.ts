@@ -10,9 +10,12 @@ import { ActivityPush } from './activity-push.ts'
 import { Tally } from './counts.ts'
 import { DynamicsStream } from './dynamics-stream.ts'
 import { Engine } from './engine.ts'
+import { Faults } from './faults.ts'
 import { fencedStore } from './fenced-store.ts'
 import { MarketoStream } from './marketo-stream.ts'
+import { NativeSyncWatch } from './native-sync.ts'
 import { Previewer } from './preview.ts'
+import { rememberFaults } from './remember-faults.ts'
 import { RemovedCharacters } from './removed-characters.ts'
 import { SchemaWatch } from './schema-watch.ts'
 import { seeChanges } from './see-changes.ts'
@@ -40,10 +43,13 @@ export function createSync(given: SyncOptions): Engine {
   const { tenure } = given
   const store = tenure ? fencedStore(given.store, tenure) : given.store
   const removed = new RemovedCharacters(given.log)
+  const faults = new Faults(store)
+  const vendors = rememberFaults(given, faults)
   const options = {
     ...given,
     store,
-    marketo: { ...given.marketo, people: removed.watch(given.marketo.people) },
+    ...vendors,
+    marketo: { ...vendors.marketo, people: removed.watch(vendors.marketo.people) },
   }
   const { dataverse, marketo, selection, clock, random, log } = options
   const settings = { ...defaultSyncSettings, ...options.settings }
@@ -55,6 +61,7 @@ export function createSync(given: SyncOptions): Engine {
     metadata: dataverse.metadata,
     marketo: marketo.schema,
     store,
+    faults,
     clock,
     log,
     settings,
@@ -78,6 +85,8 @@ export function createSync(given: SyncOptions): Engine {
     work: new Work({ ...deliberation, syncLeads, tally, schemas }),
     push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, random, settings, log }),
     schemas,
+    faults,
+    nativeSync: new NativeSyncWatch({ schema: marketo.schema, faults, clock, log, settings }),
     previewer: new Previewer({ ...deliberation, sources }),
     tally,
     store,

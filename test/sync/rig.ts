@@ -22,6 +22,7 @@ export interface SyncRig extends AsyncDisposable {
   /** Log lines, as written. */
   log: string[]
   cycle(): ReturnType<Engine['cycle']>
+  report(): ReturnType<Engine['report']>
   /** The engine dies when it has saved that often, and a new one goes on with its store. */
   cycleUntil(saves: number): Promise<'died' | 'ended'>
   /** Something happens right after the next page of changes was read, once. */
@@ -100,6 +101,7 @@ export async function startSyncRig(options: SyncRigOptions = {}): Promise<SyncRi
       shiftMs += ms
     },
     cycle: () => engine.cycle(signal),
+    report: () => engine.report(),
     async cycleUntil(saves) {
       const killed = new Error('killed')
       const died = await engineOn(dyingStore(store, saves, killed))

@@ -102,6 +102,7 @@ export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire):
     ensureField: async () => 'present',
     ensureActivityType: async () => 'present',
     activityTypeId: async () => RESULT_TYPE_ID,
+    nativeSync: async () => false,
   }
   const activityLog: ActivityLog = {
     add(activities) {
