@@ -27,7 +27,7 @@ export function buildBackgroundSync(
   { callerOf, stopping }: BackgroundSyncJoints,
 ): BackgroundSync {
   const { config, bounds, selection, clock, random, log, metrics } = parts
-  const { dataverse, marketo, store: requests, syncStore: store, leases } = stores
+  const { dataverse, marketo, store: requests, syncStore: store, leases, pairing } = stores
   const off = whyOff(config)
   if (off) log.info({ event: 'sync-off', code: off.code }, off.advice)
   const settings = {
@@ -41,7 +41,16 @@ export function buildBackgroundSync(
   const sync =
     off || !marketo
       ? undefined
-      : createReplicatedSync({ dataverse, marketo, store, leases, selection, settings, ...ports })
+      : createReplicatedSync({
+          fault: () => pairing.fault,
+          dataverse,
+          marketo,
+          store,
+          leases,
+          selection,
+          settings,
+          ...ports,
+        })
   const control = sync?.control
   const usage = usageOf.bind(undefined, dataverse, marketo)
   metrics.gauges(SYNC_GAUGES, () => readGauges({ control, store, usage, clock }))

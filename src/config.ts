@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
 import { FLOW_STEP_VARIABLES, type FlowStepConfig, readFlowStep } from './flow-step-config.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
-import { type MarketoConfig, readMarketo } from './marketo-config.ts'
+import { type MarketoConfig, readMarketo, readMunchkinId, unnamedSubscription } from './marketo-config.ts'
 import {
   misspellings,
   type NamedFile,
@@ -56,6 +56,7 @@ export const VARIABLES = [
   'MARKETO_URL',
   'MARKETO_CLIENT_ID',
   'MARKETO_CLIENT_SECRET',
+  'MARKETO_MUNCHKIN_ID',
   'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
   'TREAT_NULL_TEXT_AS_EMPTY',
@@ -99,6 +100,8 @@ export interface Config extends FlowStepConfig {
   entra: EntraConfig
   /** Absent: Marketo cannot be asked. */
   marketo?: MarketoConfig
+  /** Munchkin id of the subscription, where the configuration says it; in capitals. */
+  munchkinId?: string
   /** In the webhook and the flow step, the text `null` stands for an empty value. */
   nullTextIsEmpty: boolean
   fields: { kind: 'default' } | { kind: 'file'; path: string; text: string }
@@ -181,6 +184,7 @@ export function toConfig(
     dataverseUrl: readDataverseUrl(values.DATAVERSE_URL, problems),
     entra,
     ...readMarketo(values, number('MARKETO_DAILY_CALLS'), problems),
+    ...readMunchkinId(values, problems),
     fields: readFields(raw.files.FIELDS_FILE, problems),
     nullTextIsEmpty: onOff('TREAT_NULL_TEXT_AS_EMPTY'),
     fieldPolicy: readFieldPolicy(values, problems),
@@ -201,7 +205,10 @@ export function toConfig(
     restBodyBytes: number('REST_BODY_BYTES'),
     webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
     ...readFlowStep(values, problems),
-    warnings: entra.credential.kind === 'password' ? [ROPC_WARNING] : [],
+    warnings: [
+      ...(entra.credential.kind === 'password' ? [ROPC_WARNING] : []),
+      ...unnamedSubscription(values),
+    ],
   }
   problems.push(...misspellings(raw.strangers, VARIABLES))
   if (problems.length === 0) return { config }

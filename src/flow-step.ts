@@ -57,6 +57,7 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
   return {
     doors: [
       flowStepDoor({
+        admit: stores.pairing.admit,
         ...{ flowStep: work, sender, users: dataverse.users, selection, checks, callerOf, clock, stopping },
         bodyLimitBytes: config.flowStepBodyBytes,
         peopleMax: config.flowStepPeopleMax,

@@ -29,3 +29,38 @@ export function readMarketo(
   }
   return {}
 }
+
+const MUNCHKIN_ID = /^\d{3}-[A-Z]{3}-\d{3}$/
+
+/** Adobe's own hosts begin with it: 123-ABC-456.mktorest.com. */
+function munchkinIdIn(url: string | undefined): string | undefined {
+  const host = url === undefined ? '' : (URL.parse(url)?.hostname ?? '')
+  const [label = ''] = host.toUpperCase().split('.')
+  return host.endsWith('.mktorest.com') && MUNCHKIN_ID.test(label) ? label : undefined
+}
+
+/** Which subscription it is: the store is bound to it. */
+export function readMunchkinId(
+  { MARKETO_URL: url, MARKETO_MUNCHKIN_ID: given }: Readonly<Partial<Record<string, string>>>,
+  problems: Problems,
+): { munchkinId?: string } {
+  const named = munchkinIdIn(url)
+  const munchkinId = given?.toUpperCase() ?? named
+  if (munchkinId === undefined) return {}
+  if (!MUNCHKIN_ID.test(munchkinId)) {
+    problems.push('MARKETO_MUNCHKIN_ID is not a munchkin id such as 123-ABC-456 (Admin → Munchkin).')
+  } else if (named !== undefined && named !== munchkinId) {
+    problems.push(
+      `MARKETO_MUNCHKIN_ID is ${munchkinId}, and MARKETO_URL belongs to ${named}: correct one of them.`,
+    )
+  }
+  return { munchkinId }
+}
+
+export function unnamedSubscription(values: Readonly<Partial<Record<string, string>>>): string[] {
+  const { MARKETO_URL: url, MARKETO_MUNCHKIN_ID: given } = values
+  if (url === undefined || given !== undefined || munchkinIdIn(url) !== undefined) return []
+  return [
+    'MARKETO_URL does not say which subscription it is: set MARKETO_MUNCHKIN_ID. Until then the store is bound to the host of MARKETO_URL.',
+  ]
+}

@@ -1,5 +1,6 @@
 import { PgBossJobs } from './jobs/pg-boss.ts'
 import type { Storage, StorageOptions } from './storage.ts'
+import { PostgresBindings } from './store/postgres/bindings.ts'
 import { PostgresChunkStore } from './store/postgres/chunk-store.ts'
 import { PostgresLeases } from './store/postgres/leases.ts'
 import { migrate } from './store/postgres/migrations.ts'
@@ -26,6 +27,7 @@ export async function openPostgres(
       store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
       syncStore: new PostgresSyncStore(postgres, functions),
       leases: new PostgresLeases(postgres),
+      bindings: new PostgresBindings(postgres),
       chunks: new PostgresChunkStore(postgres),
       jobs,
       quota: new PostgresQuota({ postgres, functions, replica: random.uuid(), clock }),

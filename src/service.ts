@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { withDeadline } from './abort.ts'
 import { createAction } from './action/action.ts'
 import { answerSchemas } from './action/answer-schemas.ts'
 import type { FlowAction } from './action/flow-action.ts'
@@ -14,6 +15,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
 import type { DataverseSettings } from './dataverse/settings.ts'
+import { Unauthorized } from './errors.ts'
 import { buildFlowStep, type FlowStepParts } from './flow-step.ts'
 import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
@@ -23,6 +25,7 @@ import type { Jobs } from './jobs/port.ts'
 import { createLog } from './log.ts'
 import { createMarketo, type Marketo } from './marketo/marketo.ts'
 import type { MarketoSettings } from './marketo/settings.ts'
+import { Pairing } from './pairing.ts'
 import { recordIdOf } from './person/identity.ts'
 import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
@@ -87,11 +90,12 @@ export async function createService(
 
 async function assemble(parts: Parts, storage: Storage, deriveRecordId: DeriveRecordId): Promise<Service> {
   const { config, clock, log } = parts
-  const dataverse = buildDataverse(parts, storage.quota)
+  const pairing = buildPairing(parts, storage)
+  const dataverse = buildDataverse(parts, storage.quota, pairing)
   const marketo = buildMarketo(parts, storage.quota)
   const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
   const { store, syncStore, leases, chunks, jobs } = storage
-  const stores: Stores = { dataverse, marketo, store, syncStore, leases, jobs, deriveRecordId }
+  const stores: Stores = { dataverse, marketo, store, syncStore, leases, jobs, pairing, deriveRecordId }
   const action = buildAction(parts, stores, recoveryIntervalSeconds)
   const stopping = new AbortController()
   const sync = buildBackgroundSync(parts, stores, { callerOf, stopping: stopping.signal })
@@ -132,8 +136,10 @@ async function assemble(parts: Parts, storage: Storage, deriveRecordId: DeriveRe
     return closed
   }
   const start = async () => {
-    await storage.recover()
     const { signal } = stopping
+    await pairing.begin()
+    await recogniseOrganisation(parts, dataverse, signal)
+    await storage.recover()
     await sync.check(signal)
     beating = action.heartbeat.run(drained.signal)
     working = Promise.all([action.worker.run(signal), flowStep.run(signal), sync.run(signal)])
@@ -151,7 +157,37 @@ export interface Parts extends Ports {
   metrics: Metrics
 }
 
-function buildDataverse({ config, bounds, clock, random, log }: Parts, quota: Quota | undefined): Dataverse {
+function buildPairing({ config: { munchkinId, marketo }, log }: Parts, { bindings }: Storage): Pairing {
+  const marketoHost = munchkinId === undefined && marketo ? new URL(marketo.url).host : undefined
+  return new Pairing({
+    bindings,
+    ...(munchkinId && { munchkinId }),
+    ...(marketoHost && { marketoHost }),
+    log,
+  })
+}
+
+/** How long the start waits for Dynamics; while it is away the store's word stands, and no call leaves unchecked. */
+const RECOGNISE_MS = 5_000
+
+/** Throws a sentence when the organisation is not the one of the store. */
+async function recogniseOrganisation({ clock, log }: Parts, dataverse: Dataverse, stopping: AbortSignal) {
+  try {
+    await withDeadline(clock, RECOGNISE_MS, stopping, (signal) => dataverse.whoAmI({ signal }))
+  } catch (error) {
+    if (error instanceof Unauthorized && error.detail.code === 'organisation-changed') throw error
+    log.warn(
+      { event: 'organisation-unchecked' },
+      'Dynamics does not answer: its organisation is checked before the first call',
+    )
+  }
+}
+
+function buildDataverse(
+  { config, bounds, clock, random, log }: Parts,
+  quota: Quota | undefined,
+  { recognise }: Pairing,
+): Dataverse {
   const { tenantId: tenant, ...entra } = config.entra
   return createDataverse({
     url: config.dataverseUrl,
@@ -163,6 +199,7 @@ function buildDataverse({ config, bounds, clock, random, log }: Parts, quota: Qu
       duplicateDetection: config.duplicateDetection,
     },
     ...(quota && { quota }),
+    recognise,
     clock,
     random,
     log,
@@ -183,6 +220,7 @@ export interface Stores {
   syncStore: SyncStore
   leases: Leases
   jobs: Jobs
+  pairing: Pairing
   deriveRecordId: DeriveRecordId
 }
 
@@ -225,6 +263,11 @@ function storeCheck(fault: string | undefined): HealthCheck {
   return { name, ok: false, detail: `Nothing can be stored: ${fault}.` }
 }
 
+function organisationCheck({ fault }: Pairing): HealthCheck {
+  const name = 'organisation'
+  return fault ? { name, ok: false, detail: fault.advice } : { name, ok: true }
+}
+
 interface Running {
   flowAction: FlowAction
   flowStep: FlowStepParts
@@ -252,7 +295,11 @@ function buildApp(
     limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes },
     version: packageJson.version,
     publicUrl: config.publicUrl,
-    health: async () => [{ name: 'accepting', ok: !stopping.aborted }, storeCheck(await storeFault())],
+    health: async () => [
+      { name: 'accepting', ok: !stopping.aborted },
+      storeCheck(await storeFault()),
+      organisationCheck(stores.pairing),
+    ],
     metrics,
     schemas: [...answerSchemas, ...flowStepSchemas, ...syncSchemas],
     doors: [

@@ -3,9 +3,11 @@ import type { Clock, Random } from './clock.ts'
 import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import type { Quota } from './quota/port.ts'
+import type { Bindings } from './store/binding-port.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
 import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
+import { SqliteBindings } from './store/sqlite/bindings.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { Database, fileIn } from './store/sqlite/database.ts'
 import { SqliteLeases } from './store/sqlite/leases.ts'
@@ -19,6 +21,7 @@ export interface Storage extends AsyncDisposable {
   store: Store
   syncStore: SyncStore
   leases: Leases
+  bindings: Bindings
   chunks: ChunkStore
   jobs: Jobs
   /** Where several replicas keep to the vendors' limits together. */
@@ -56,6 +59,7 @@ function openSqlite(directory: string, { deriveRecordId, clock }: StorageOptions
     store,
     syncStore: new SqliteSyncStore(database, leases),
     leases,
+    bindings: new SqliteBindings(database),
     chunks,
     jobs,
     recoverySecondsMax: Number.POSITIVE_INFINITY,

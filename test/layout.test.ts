@@ -12,6 +12,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   setup: ['clock', 'config', 'log', 'marketo', 'person', 'sync'],
   // Reads the one database and writes the other, with the jobs that the other one needs.
   'migrate-store': ['clock', 'config', 'errors', 'jobs', 'log', 'move-config', 'store'],
+  rebind: ['clock', 'config', 'jobs', 'log', 'move-config', 'store', 'type:store-config'],
+  // Which organisation and subscription the store is about.
+  pairing: ['errors', 'problem', 'type:store', 'type:pino'],
   'move-config': ['config', 'setting', 'store-config'],
   config: ['entra-config', 'flow-step-config', 'log', 'marketo-config', 'setting', 'store-config'],
   'store-config': ['setting'],
@@ -34,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['action', 'dataverse', 'http', 'marketo', 'person', 'storage', 'type:jobs', 'store', 'sync'],
     'type:quota',
+    ...['abort', 'errors', 'pairing'],
   ],
   storage: [
     'type:clock',
@@ -182,6 +186,7 @@ test('every file is used by the service, by one of its commands or by the sandbo
   reach('main.ts')
   reach('setup.ts')
   reach('migrate-store.ts')
+  reach('rebind.ts')
   reach('sandbox/main.ts')
   none(
     sources

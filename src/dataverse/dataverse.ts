@@ -3,14 +3,19 @@ import type { Clock, Random } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
 import type { Quota } from '../quota/port.ts'
-import { asString, parseObject } from '../shape.ts'
 import type { Changes } from './changes.ts'
 import { createClient } from './client.ts'
 import { gatherRecords } from './gathered-records.ts'
 import { Limiter } from './limiter.ts'
 import type { Metadata } from './metadata.ts'
 import { createMsal, type EntraOptions } from './msal.ts'
-import { isGuid } from './odata.ts'
+import {
+  type Identity,
+  identityIn,
+  OrganisationCheck,
+  type Recognise,
+  WHO_AM_I,
+} from './organisation-check.ts'
 import { createOwners } from './owners.ts'
 import type { Owners, Records } from './records.ts'
 import { createRecords } from './records-over-http.ts'
@@ -22,7 +27,7 @@ import { createMetadata } from './table-metadata.ts'
 import { createTokens } from './token.ts'
 import { createChanges } from './tracked-changes.ts'
 import { createUsers, type Users } from './users.ts'
-import { unavailable } from './verdict.ts'
+import type { Reply } from './verdict.ts'
 
 export interface DataverseOptions {
   /** Origin of the organisation, without a path: https://contoso.crm4.dynamics.com. */
@@ -31,6 +36,8 @@ export interface DataverseOptions {
   settings?: Partial<DataverseSettings>
   /** Where several replicas share the vendor's limits; without it this process has them to itself. */
   quota?: Quota
+  /** Asked for the organisation before any call leaves; absent: any organisation will do. */
+  recognise?: Recognise
   clock: Clock
   random: Random
   log: Log
@@ -58,7 +65,7 @@ export interface Dataverse extends AsyncDisposable {
   users: Users
   metadata: Metadata
   /** Who our application user is. Source: Microsoft Learn, "WhoAmI function". */
-  whoAmI(call: CallContext): Promise<{ userId: string; organisationId: string }>
+  whoAmI(call: CallContext): Promise<Identity>
   stats(): DataverseStats
   /** Ends every call as Unavailable and closes the connections. Idempotent. */
   close(): Promise<void>
@@ -80,7 +87,11 @@ export function createDataverse(options: DataverseOptions): Dataverse {
     ...(options.quota && { shared: { quota: options.quota, name: host, log } }),
   })
   const sender = createSender({ origin, dispatcher, limiter, settings, clock, log })
-  const client = createClient({ sender, tokens, settings, clock, random })
+  const direct = createClient({ sender, tokens, settings, clock, random })
+  const { recognise } = options
+  const check =
+    recognise && new OrganisationCheck({ client: direct, recognise, clock, closing: closing.signal })
+  const client = check?.guard(direct) ?? direct
   const close = () => {
     closing.abort(new Error('the connection to Dataverse was closed'))
     return dispatcher.destroy()
@@ -93,16 +104,18 @@ export function createDataverse(options: DataverseOptions): Dataverse {
     changes: createChanges({ client, origin, settings }),
     owners: createOwners({ client, settings, clock }),
     users: createUsers({ client, settings, clock, log, closing: closing.signal }),
-    metadata: createMetadata({ client, settings, clock, log, closing: closing.signal }),
+    metadata: createMetadata({
+      client,
+      ...(check && { whoAmI: (reply: Reply) => check.accept(reply) }),
+      settings,
+      clock,
+      log,
+      closing: closing.signal,
+    }),
     async whoAmI(call) {
-      const reply = await client.send({ method: 'GET', path: 'WhoAmI', name: 'who am I' }, call)
-      const answer = parseObject(reply.body)
-      const userId = asString(answer?.UserId)
-      const organisationId = asString(answer?.OrganizationId)
-      if (userId === undefined || organisationId === undefined || !isGuid(organisationId)) {
-        throw unavailable(reply, 'WhoAmI is not readable')
-      }
-      return { userId: userId.toLowerCase(), organisationId: organisationId.toLowerCase() }
+      const reply = await direct.send({ ...WHO_AM_I, name: 'who am I' }, call)
+      await check?.accept(reply)
+      return identityIn(reply)
     },
     stats: () => ({
       ...sender.stats,

@@ -7,6 +7,7 @@ import type { Client } from './client.ts'
 import { accessIn, isSecuredAs, readColumnAccess } from './column-security.ts'
 import { columnOf } from './columns.ts'
 import type { Column, Doubt, Metadata, TableDefinition } from './metadata.ts'
+import { WHO_AM_I } from './organisation-check.ts'
 import type { Table } from './records.ts'
 import type { DataverseSettings } from './settings.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
@@ -52,6 +53,8 @@ interface Kept {
 /** Definitions from memory for an hour, from one $batch after that, from an old copy when that fails. */
 export function createMetadata(options: {
   client: Client
+  /** Takes in who the organisation is, before its tables are believed. */
+  whoAmI?: (reply: Reply) => Promise<void>
   settings: DataverseSettings
   clock: Clock
   log: Log
@@ -63,7 +66,7 @@ export function createMetadata(options: {
   const load = (table: Table) => async (signal: AbortSignal) => {
     const old = kept.get(table)
     try {
-      const read = await readDefinition(client, table, { signal })
+      const read = await readDefinition(client, table, { signal }, options.whoAmI)
       // What says the same is the same, so that a change is seen by comparing.
       const definition = old && isSame(old.definition, read) ? old.definition : read
       const readAtMs = clock.now()
@@ -162,7 +165,12 @@ function differences(before: TableDefinition, after: TableDefinition): string {
   return changed.length === 0 ? 'nothing' : changed.slice(0, NAMED_MAX).join(', ')
 }
 
-async function readDefinition(client: Client, table: Table, call: CallContext): Promise<TableDefinition> {
+async function readDefinition(
+  client: Client,
+  table: Table,
+  call: CallContext,
+  whoAmI?: (reply: Reply) => Promise<void>,
+): Promise<TableDefinition> {
   const entity = `EntityDefinitions(LogicalName='${table}')`
   const paths = [
     `${entity}/Attributes?$select=${common}`,
@@ -170,9 +178,13 @@ async function readDefinition(client: Client, table: Table, call: CallContext): 
     'EntityDefinitions?$select=LogicalName,EntitySetName,ChangeTrackingEnabled',
     ...casts.map((cast) => `${entity}/Attributes/Microsoft.Dynamics.CRM.${cast}`),
   ]
+  if (whoAmI) paths.push(WHO_AM_I.path)
   const parts = paths.map((path) => ({ method: 'GET' as const, path, headers: latest }))
   const replies = await client.batch({ name: `describe ${table}`, parts }, call)
-  const [attributes = [], relationships = [], entities = [], ...typed] = replies.map(rowsOf)
+  const identity = whoAmI && replies.at(-1)
+  if (identity) await whoAmI(identity)
+  const described = identity ? replies.slice(0, -1) : replies
+  const [attributes = [], relationships = [], entities = [], ...typed] = described.map(rowsOf)
   const entitySets = new Map(entities.map((row) => [asString(row.LogicalName), asString(row.EntitySetName)]))
   const typedByName = new Map(typed.flat().map((row) => [asString(row.LogicalName), row]))
   const columns = attributes

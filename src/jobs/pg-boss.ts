@@ -108,6 +108,11 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   }
 
   /** Ends the supervision. Jobs that are under way are their workers' to end or to hand back. */
+  /** Of a store whose requests are forgotten. */
+  async clear(): Promise<void> {
+    await this.#boss.deleteAllJobs(QUEUE)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     await this.#boss.stop({ graceful: false, close: false })

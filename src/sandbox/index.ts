@@ -1,5 +1,6 @@
 import { type DataverseSandbox, type Knobs, type Limits, startDataverse } from './dataverse/index.ts'
 import { type EntraSandbox, startEntra } from './entra/server.ts'
+import { MUNCHKIN_ID } from './marketo/flow-step/invocation.ts'
 import {
   type Knobs as MarketoKnobs,
   type Limits as MarketoLimits,
@@ -92,6 +93,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       MARKETO_URL: marketo.sandbox.url,
       MARKETO_CLIENT_ID: marketo.sandbox.service.clientId,
       MARKETO_CLIENT_SECRET: marketo.sandbox.service.clientSecret,
+      MARKETO_MUNCHKIN_ID: MUNCHKIN_ID,
     }),
     close,
     [Symbol.asyncDispose]: close,

@@ -36,6 +36,7 @@ const TABLES: readonly Named[] = [
   { name: 'chunk_page', key: ['number', 'position'], isLong: true },
   { name: 'callback_part', key: ['number', 'position'], isLong: true },
   { name: 'chunk_person', key: ['number', 'position'] },
+  { name: 'binding', key: ['kind'] },
 ]
 /** Jobs are made anew; each database keeps its own migrations, and its own row to write for a probe. */
 const LEFT_BEHIND: ReadonlySet<string> = new Set(['job', 'migration', 'probe', 'sqlite_sequence'])

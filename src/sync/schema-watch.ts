@@ -27,6 +27,8 @@ export interface SchemaWatchOptions {
   selection: FieldSelection
   metadata: Metadata
   marketo: Schema
+  /** Why no cycle may run, whatever the schemas say. */
+  fault?: () => Blocked | undefined
   store: SyncStore
   faults: Faults
   clock: Clock
@@ -89,6 +91,18 @@ export class SchemaWatch {
     return true
   }
 
+  /** Asks whether it is over: nothing else would. */
+  async #faultStill(call: CallContext): Promise<Blocked | undefined> {
+    const { fault, metadata } = this.#options
+    if (!fault?.()) return undefined
+    await metadata.table('lead', call, { fresh: true }).catch((error: unknown) => {
+      if (!fault()) throw error
+    })
+    const { code, advice } = fault() ?? {}
+    this.doubt()
+    return code === undefined || advice === undefined ? undefined : { code, advice }
+  }
+
   #reliesOnPermissions(): boolean {
     return this.#tables.some(({ columns }) => [...columns.values()].some(({ secured }) => secured?.read))
   }
@@ -98,6 +112,8 @@ export class SchemaWatch {
     call: CallContext,
     maxAgeMs = this.#options.settings.schemaIntervalMs,
   ): Promise<{ schema: SyncSchema } | { blocked: Blocked }> {
+    const fault = await this.#faultStill(call)
+    if (fault) return { blocked: fault }
     const { clock, settings } = this.#options
     const now = clock.now()
     if (this.#schema && isWithin(maxAgeMs, this.#readAt, now)) return { schema: this.#schema }

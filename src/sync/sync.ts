@@ -7,6 +7,7 @@ import type { Marketo } from '../marketo/marketo.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import { ActivityPush } from './activity-push.ts'
+import type { Blocked } from './control.ts'
 import { Tally } from './counts.ts'
 import { DynamicsStream } from './dynamics-stream.ts'
 import { Engine } from './engine.ts'
@@ -32,6 +33,8 @@ export interface SyncOptions {
   /** In which the engine works; absent: nobody else does. */
   tenure?: Tenure
   selection: FieldSelection
+  /** Why nothing may be sent to Dynamics at all; absent: nothing ever keeps it. */
+  fault?: () => Blocked | undefined
   clock: Clock
   random: Random
   log: Logger
@@ -57,6 +60,7 @@ export function createSync(given: SyncOptions): Engine {
   const { people, syncLeads, activityLog } = marketo
   const tally = new Tally()
   const schemas = new SchemaWatch({
+    ...(given.fault && { fault: given.fault }),
     selection,
     metadata: dataverse.metadata,
     marketo: marketo.schema,

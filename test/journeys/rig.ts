@@ -38,6 +38,8 @@ export interface Rig extends AsyncDisposable {
   callsDuring(run: () => Promise<unknown>): Promise<readonly Call[]>
   /** Asks until the request is no longer queued. */
   outcomeOf(requestId: unknown): Promise<Record<string, unknown>>
+  /** Stops the service; `restart` starts another one. */
+  stop(): Promise<void>
   /** Stops the service and starts another one on the same data. */
   restart(settings?: Settings): Promise<void>
 }
@@ -105,6 +107,7 @@ export async function startRig(
       }
       throw new Error('An interval does not end')
     },
+    stop: () => service.close(),
     async restart(more = {}) {
       await service.close()
       const next = await boot(directory, sandbox, { ...settings, ...more }, log, ports)
@@ -144,7 +147,10 @@ async function boot(
   assert.ok(config, problems?.join('\n'))
   const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
   const service = await createService(config, { log, ...ports })
-  const url = await service.start()
+  const url = await service.start().catch(async (error: unknown) => {
+    await service.close()
+    throw error
+  })
   return { service, url }
 }
 

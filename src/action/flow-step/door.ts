@@ -17,6 +17,8 @@ import { readStatus, type StatusCheck } from './status.ts'
 export interface FlowStepDoorOptions {
   flowStep: FlowStep
   sender: Pick<CallbackSender, 'refuse'>
+  /** Throws Refusal for a chunk of another subscription. */
+  admit: (munchkinId: string) => Promise<void>
   users: Users
   selection: FieldSelection
   checks: readonly StatusCheck[]
@@ -57,7 +59,7 @@ export function flowStepDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
 }
 
 function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
-  const { flowStep, sender, callerOf, bodyLimitBytes } = options
+  const { flowStep, sender, admit, callerOf, bodyLimitBytes } = options
   const names = wireNames(options.selection)
 
   return async (scope) => {
@@ -80,6 +82,7 @@ function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
             advice: 'If Marketo’s callbacks go to another host, its operator adds it to CALLBACK_HOSTS.',
           })
         }
+        await admit(submission.munchkinId)
         const status = await flowStep.submit(submission)
         const { people, unreadable } = submission.crowd
         return reply.code(201).send({ status, people, unreadable })

@@ -69,6 +69,8 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
         })),
     ),
 
+  'become-organisation': (sandbox, { id, rows }) =>
+    sandbox.becomeOrganisation(text(id), rows === 'copied' ? 'copied' : 'none'),
   'secure-column': (sandbox, { table, column, secured, mask = false }) =>
     sandbox.secureColumn(tableOf(table), text(column), flag(secured), flag(mask)),
   'add-profile': (sandbox, { name, permissions }) => ({

@@ -88,6 +88,11 @@ function controls(
       const row = rows.get(table, id)
       if (row) rows.touch(table, row)
     },
+    becomeOrganisation(id, kept) {
+      if (kept === 'none') resetOrganisation(organisation, options)
+      ids.organisation = id
+      for (const table of ['lead', 'contact'] as const) rows.expireTokens(table)
+    },
     reset() {
       server.reset()
       protection.limits = { ...STOCK_LIMITS, ...options.limits }

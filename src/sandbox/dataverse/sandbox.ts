@@ -36,6 +36,8 @@ export interface DataverseSandbox extends Human, Schema, SecurityControls {
   setLimits(limits: Partial<Limits>): void
   /** The row version moves, no column does. */
   touch(table: TableName, id: string): void
+  /** Another organisation behind the same address, with the rows of this one or none: it was copied, or reset. */
+  becomeOrganisation(id: string, rows: 'copied' | 'none'): void
   /** Back to a fresh organisation: rows, calls, commits, bends, keys, columns. */
   reset(): void
 }

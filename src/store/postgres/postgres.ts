@@ -37,6 +37,8 @@ const LIMITS: PostgresLimits = {
   probeMs: 2_000,
   retryForMs: 8_000,
 }
+/** Of every connection of the service. */
+export const APPLICATION_NAME = 'sync-person-to-microsoft'
 const RETRY_BACKOFF = { baseMs: 50, maxMs: 1_000 }
 /** A process that is stopped in the middle of sending a transaction must not hold its locks. */
 const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'"
@@ -68,7 +70,7 @@ export class Postgres {
       connectionTimeoutMillis: this.#limits.connectMs,
       query_timeout: this.#limits.scriptMs,
       keepAlive: true,
-      application_name: 'sync-person-to-microsoft',
+      application_name: APPLICATION_NAME,
       // All statements of a burst are on the wire before the first answer.
       pipeline: true,
       types,

@@ -211,6 +211,10 @@ const migrations: readonly string[] = [
    alter table request add column waiting_code text;
    alter table request add column waiting text;
    create index request_waiting on request (waiting_code, accepted_at) where settled_at is null;`,
+  `create table binding (
+     kind text primary key,
+     value text not null
+   ) strict, without rowid`,
 ]
 
 /** An e-mail in the normal form of the versions before in that of today: see person/identity.ts. */

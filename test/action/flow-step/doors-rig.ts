@@ -25,6 +25,7 @@ export async function openDoors(t: TestContext, users: Users = nobody, publicUrl
       },
     },
     sender: createCallbackSender({ hosts, allowLoopback: false, clock: systemClock, log }),
+    admit: async () => {},
     users,
     selection: defaultSelection(),
     checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: works.' }) }],
