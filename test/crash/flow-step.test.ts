@@ -119,7 +119,7 @@ async function play(t: TestContext, replicas: number): Promise<void> {
 function bodyOf(token: string, ids: readonly number[], type: string, callbackUrl: string): string {
   return JSON.stringify({
     ...{ token, callbackUrl, apiCallBackKey: 'key', campaignId: 7 },
-    context: { subscription: { munchkinId: '123-ABC-456' }, campaign: { id: 7, type } },
+    context: { subscription: { munchkinId: '997-SBX-001' }, campaign: { id: 7, type } },
     objectData: ids.map((id) => ({
       objectType: 'lead',
       objectContext: {

@@ -31,7 +31,7 @@ async function stage(settings: Settings = {}): Promise<Stage> {
           callbackUrl: receiver.url,
           campaignId: 2044,
           context: {
-            subscription: { munchkinId: '123-ABC-456' },
+            subscription: { munchkinId: '997-SBX-001' },
             campaign,
             program: { id: 1007, name: 'Fairs' },
           },
@@ -82,7 +82,7 @@ test('people of a chunk become records, and Marketo is told of each of them once
   assert.equal(answer.status, 201)
 
   const { munchkinId, objectData } = await receiver.takenFor('t-1')
-  assert.equal(munchkinId, '123-ABC-456')
+  assert.equal(munchkinId, '997-SBX-001')
   assert.deepEqual(
     objectData.map(({ leadData, activityData }) => [leadData.id, activityData.success, activityData.outcome]),
     [

@@ -67,7 +67,7 @@ function chunk(token: string): object {
     apiCallBackKey: 'key',
     callbackUrl: 'https://callback.adobe.io/cfa/1',
     campaignId: 1,
-    context: { subscription: { munchkinId: '123-ABC-456' }, campaign: { id: 1, type: 'trigger' } },
+    context: { subscription: { munchkinId: '997-SBX-001' }, campaign: { id: 1, type: 'trigger' } },
     objectData: [
       { objectType: 'lead', objectContext: { id, ...fields }, flowStepContext: {}, triggeringContext: {} },
     ],

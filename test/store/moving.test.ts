@@ -6,7 +6,9 @@ import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import type { ChunkStore } from '../../src/store/chunk-port.ts'
 import { moveStore } from '../../src/store/moving.ts'
 import type { Store } from '../../src/store/port.ts'
+import { PostgresBindings } from '../../src/store/postgres/bindings.ts'
 import { Transfer } from '../../src/store/postgres/transfer.ts'
+import { SqliteBindings } from '../../src/store/sqlite/bindings.ts'
 import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
@@ -148,6 +150,7 @@ describe('moving a store from SQLite to PostgreSQL', { skip: withoutPostgres }, 
     const requestIds = await fillRequests(old)
     await fillSync(old)
     await fillChunks(old, requestIds[0] ?? '')
+    await new SqliteBindings(old.database).bind('organisation', 'contoso')
     const saved = await old.sync.save({
       now: NOW,
       newLinks: Array.from({ length: MANY }, (_, index) => lead(`many-${index}`)),
@@ -162,6 +165,7 @@ describe('moving a store from SQLite to PostgreSQL', { skip: withoutPostgres }, 
     const empty = lines.filter((line) => line.includes(': 0 rows'))
     assert.deepEqual(empty, [], 'the store has rows of every kind')
     assert.deepEqual(await answersOf(under, requestIds), await answersOf(old, requestIds))
+    assert.equal(await new PostgresBindings(under.postgres).bound('organisation'), 'contoso')
   })
 
   it('frees what the former process held, and makes a job for each request that is not finished', async () => {
