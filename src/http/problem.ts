@@ -45,7 +45,7 @@ export function answerFor(error: unknown): Answer {
   }
   if (error instanceof Busy) {
     const { retryAfterMs } = error
-    return { status: 503, code: 'vendor-busy', detail: 'We are asked to wait.', retryAfterMs }
+    return { status: 503, code: 'vendor-busy', detail: 'Dynamics or Marketo asks to wait.', retryAfterMs }
   }
   if (error instanceof Unavailable) {
     return { status: 503, code: 'vendor-unavailable', detail: 'There is no usable answer now.' }

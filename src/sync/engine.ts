@@ -198,7 +198,8 @@ export class Engine {
       if (signal.aborted || !isVendorError(error)) throw error
       if (error instanceof Rejected) this.#options.schemas.doubt()
       troubles.push(troubleOf(error))
-      this.#options.log.warn({ event: 'sync-trouble', ...troubleOf(error), reason: error.message })
+      const { code, advice } = troubleOf(error)
+      this.#seldom.write('warn', { event: 'sync-trouble', code, reason: error.message }, advice)
       return undefined
     }
   }

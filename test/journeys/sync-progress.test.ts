@@ -46,4 +46,9 @@ test('a stream that cannot be read shows how old what it misses may be', async (
   const { lagMs, code } = await lag()
   assert.equal(code, 'vendor-unavailable')
   assert.ok(lagMs >= 60_000, String(lagMs))
+  await rig.cycle(1_000)
+  const troubles = rig.log.filter(
+    (line) => line.includes('"sync-trouble"') && line.includes('vendor-unavailable'),
+  )
+  assert.equal(troubles.length, 1, 'one line a minute, not one a cycle')
 })

@@ -1,6 +1,6 @@
 import { type CallContext, untilAborted, withDeadline } from '../../abort.ts'
 import type { Clock } from '../../clock.ts'
-import { isVendorError } from '../../errors.ts'
+import { Busy, isVendorError } from '../../errors.ts'
 
 export interface Finding {
   level: 'info' | 'warning' | 'error'
@@ -61,6 +61,9 @@ async function find({ name, run }: StatusCheck, timeoutMs: number, call: CallCon
   } catch (error) {
     if (call.signal.aborted) {
       return { level: 'warning', text: `${name}: no answer within ${timeoutMs / 1_000} s.` }
+    }
+    if (error instanceof Busy) {
+      return { level: 'warning', text: `${name}: asks to wait; people wait and are not lost.` }
     }
     return { level: 'error', text: `${name}: ${adviceOf(error)}` }
   }

@@ -33,11 +33,6 @@ const TROUBLE: readonly [string, Error, string][] = [
     'B: Make a new secret.',
   ],
   ['no answer', new Unavailable('secret reply'), 'B: cannot be reached now; people wait and are not lost.'],
-  [
-    'a request to wait',
-    new Busy('secret reply', 5),
-    'B: cannot be reached now; people wait and are not lost.',
-  ],
   ['a fault of ours', new TypeError('secret reply'), 'B: cannot be used now.'],
 ]
 for (const [what, error, text] of TROUBLE) {
@@ -88,6 +83,12 @@ const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors
     { dataverse: { whoAmI: () => Promise.reject(new Unavailable('no')) } },
     'errors',
     /^Dynamics: /,
+  ],
+  [
+    'Dynamics that asks to wait',
+    { dataverse: { whoAmI: () => Promise.reject(new Busy('no', 1_000)) } },
+    'warnings',
+    /^Dynamics: asks to wait/,
   ],
   ['Marketo within reach', {}, 'info', /^Marketo.*: reached/],
   ['a service without Marketo’s REST API', { schema: undefined }, 'info', /not configured/],
