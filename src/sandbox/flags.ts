@@ -1,16 +1,17 @@
 import { parseArgs } from 'node:util'
 
 export type Flags =
-  | { kind: 'serve'; dataDirectory?: string }
+  | { kind: 'serve'; dataDirectory?: string; fieldsFile?: string }
   | { kind: 'tour' }
   | { kind: 'busy'; seed: number; forSeconds?: number; dataDirectory?: string }
   | { kind: 'help' }
   /** A sentence for whoever typed it. */
   | { kind: 'wrong'; problem: string }
 
-const WITH_VALUE = ['data', 'seed', 'for']
+const WITH_VALUE = ['data', 'fields', 'seed', 'for']
 const OPTIONS = {
   data: { type: 'string' },
+  fields: { type: 'string' },
   tour: { type: 'boolean' },
   busy: { type: 'boolean' },
   seed: { type: 'string' },
@@ -33,11 +34,11 @@ export function readFlags(args: readonly string[]): Flags {
     if (!WITH_VALUE.includes(token.name) && token.value !== undefined)
       return wrong(`${token.rawName} takes no value.`)
   }
-  const { data, tour, busy, help } = values
+  const { data, fields, tour, busy, help } = values
   if (help) return { kind: 'help' }
-  if (data !== undefined && (typeof data !== 'string' || /^(-|$)/.test(data))) {
-    return wrong('--data needs a directory.')
-  }
+  if (data !== undefined && !isName(data)) return wrong('--data needs a directory.')
+  if (fields !== undefined && !isName(fields)) return wrong('--fields needs a file.')
+  if (fields !== undefined && (tour || busy)) return wrong('--fields goes with neither --tour nor --busy.')
   if (tour && data !== undefined)
     return wrong('--tour makes data of its own and removes it: leave --data out.')
   if (tour && busy) return wrong('--tour and --busy are two things: choose one.')
@@ -47,13 +48,18 @@ export function readFlags(args: readonly string[]): Flags {
   if (!busy && (seed ?? seconds) !== undefined) return wrong('--seed and --for go with --busy.')
   if (tour) return { kind: 'tour' }
   const dataDirectory = data !== undefined && { dataDirectory: data }
-  if (!busy) return { kind: 'serve', ...dataDirectory }
+  if (!busy) return { kind: 'serve', ...dataDirectory, ...(fields !== undefined && { fieldsFile: fields }) }
   return {
     kind: 'busy',
     seed: seed ?? 1,
     ...(seconds !== undefined && { forSeconds: seconds }),
     ...dataDirectory,
   }
+}
+
+/** A value, and not the next flag. */
+function isName(value: string | boolean): value is string {
+  return typeof value === 'string' && !/^(-|$)/.test(value)
 }
 
 /** undefined when absent, NaN when it is none. */

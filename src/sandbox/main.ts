@@ -27,7 +27,7 @@ try {
       await runBusy({ ...flags, write: (text) => process.stdout.write(text), signal: interrupted.signal })
       break
     case 'serve':
-      await serve(flags.dataDirectory, interrupted.signal)
+      await serve(flags, interrupted.signal)
       break
     default:
       flags satisfies never

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Sandbox, startSandbox } from './index.ts'
 import { freePort, launchService, SERVICE_MAIN, SETUP_MAIN, type Service, waitUntilReady } from './launch.ts'
 import { seedStockPeople } from './marketo/stock-people.ts'
+import { fieldsSetAside, makeOwnFields } from './own-fields.ts'
 
 const HOST = '127.0.0.1'
 const PORTS_FROM = 8080
@@ -12,6 +13,8 @@ export const API_KEY = 'sandbox-demo-key-0123456789-0123456789'
 export interface PlaygroundOptions {
   /** Absent: a temporary one, removed at the end. */
   dataDirectory?: string
+  /** A FIELDS_FILE to try: what it needs is made on both sides, as far as that can be. */
+  fieldsFile?: string
   /** Of the service, beside those that tie it to the sandbox. */
   settings: Record<string, string>
   /** Stops the service. */
@@ -24,6 +27,8 @@ export interface Playground extends AsyncDisposable {
   /** The present life of the service. */
   service: Service
   dataDirectory: string
+  /** What was made for the FIELDS_FILE, and what of it does not travel as selected. */
+  fieldNotes: readonly string[]
   /** SIGKILL, then a new life on the same data and port; resolves when it is ready. */
   crash(): Promise<void>
 }
@@ -36,6 +41,8 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     opened.defer(() => rm(dataDirectory, { recursive: true, force: true }))
   }
   const sandbox = opened.use(await startSandbox({ host: HOST }))
+  const { fieldsFile } = options
+  const made = fieldsFile === undefined ? [] : makeOwnFields(sandbox, await readFile(fieldsFile, 'utf8'))
   seedStockPeople(sandbox.marketo)
   const port = await freePort(HOST, PORTS_FROM)
   const environment = {
@@ -43,6 +50,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
     ...sandbox.marketoEnvironment(),
     API_KEYS: `demo:${API_KEY}`,
     DATA_DIR: dataDirectory,
+    ...(fieldsFile !== undefined && { FIELDS_FILE: fieldsFile }),
     ...options.settings,
   }
   await setUp(port, environment)
@@ -55,10 +63,12 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   options.signal.addEventListener('abort', () => void service.stop())
   await waitUntilReady(service)
   await installFlowStep(sandbox, service.url)
+  const setAside = fieldsFile === undefined ? [] : await fieldsSetAside(service.url, API_KEY)
   const open = opened.move()
   return {
     sandbox,
     dataDirectory,
+    fieldNotes: [...made, ...setAside],
     get service() {
       return service
     },

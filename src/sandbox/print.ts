@@ -6,6 +6,8 @@ The service and a sandbox of Microsoft's and Marketo's servers, on this machine 
 
   npm run sandbox                   serves until Ctrl+C; says how to try it
   npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
+  npm run sandbox -- --fields FILE  tries a FIELDS_FILE: makes its fields and columns on both sides, and says
+                                    what of it cannot travel
   npm run sandbox -- --tour         plays a tour through the doors, checks every promise, and ends
   npm run sandbox -- --busy         serves while people edit, add, qualify, merge and delete on both sides;
                                     --seed N draws the same deeds again, --for SECONDS ends by itself
