@@ -137,3 +137,12 @@ test('the discovery documents name the endpoints', async () => {
   )
   assert.equal((await fetch(`${url}/nope`)).status, 404)
 })
+
+test('any refusal of the AADSTS list can be played once', async () => {
+  await using client = await connect()
+  const { entra } = client.sandbox
+  entra.bend({ kind: 'aadsts', code: 53003 })
+  const refused = await postToken(client.sandbox, {})
+  assert.deepEqual([refused.status, refused.json?.error], [400, 'invalid_grant'])
+  assert.deepEqual(refused.json?.error_codes, [53003])
+})

@@ -50,6 +50,22 @@ export const badAssertion = (reason: string): TokenError => ({
   description: `The certificate with identifier used to sign the client assertion is not registered on application, or the assertion is not valid: ${reason}.`,
 })
 
+/** Of an assertion, by the clock of Entra. */
+export const outOfTime = (): TokenError => ({
+  status: 401,
+  error: 'invalid_client',
+  code: 700024,
+  description: 'Client assertion is not within its valid time range.',
+})
+
+/** Any other refusal of the vendor's list, for a bend. */
+export const refusedAs = (code: number, error: string, status: number): TokenError => ({
+  status,
+  error,
+  code,
+  description: 'The request is refused.',
+})
+
 export const missingCredential = (): TokenError => ({
   status: 401,
   error: 'invalid_client',

@@ -4,6 +4,7 @@ import {
   invalidScope,
   invalidSecret,
   missingCredential,
+  outOfTime,
   type TokenError,
   unknownApplication,
   unknownResource,
@@ -112,9 +113,8 @@ function checkAssertion(
   if (claims?.iss !== clientId || claims.sub !== clientId)
     return badAssertion('iss and sub must be the client id')
   if (claims.aud !== directory.tokenEndpoint) return badAssertion('wrong audience')
-  if (typeof claims.exp !== 'number' || claims.exp < now - CLOCK_SKEW_SECONDS) return badAssertion('expired')
-  if (typeof claims.nbf === 'number' && claims.nbf > now + CLOCK_SKEW_SECONDS)
-    return badAssertion('not yet valid')
+  if (typeof claims.exp !== 'number' || claims.exp < now - CLOCK_SKEW_SECONDS) return outOfTime()
+  if (typeof claims.nbf === 'number' && claims.nbf > now + CLOCK_SKEW_SECONDS) return outOfTime()
   return undefined
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID, X509Certificate } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { listen, readText } from '../listen.ts'
-import { errorBody, type TokenError, throttled, transient, unknownTenant } from './errors.ts'
+import { errorBody, refusedAs, type TokenError, throttled, transient, unknownTenant } from './errors.ts'
 import { decide, type Grant, type GrantKind, kindOf } from './grants.ts'
 import { Tokens } from './tokens.ts'
 
@@ -16,6 +16,8 @@ export interface TokenRequest {
 /** For exactly the next token request. */
 export type EntraBend =
   | { kind: 'error'; status: number; body?: unknown }
+  /** `code` is the number of an AADSTS code: 53003 conditional access, 7000112 disabled app, 50034 missing user, … */
+  | { kind: 'aadsts'; code: number; error?: string; status?: number }
   | { kind: 'hang' }
   | { kind: 'html' }
   | { kind: 'empty-token' }
@@ -216,6 +218,10 @@ function bent(bend: EntraBend): Answer | undefined {
       return { status: 200, body: {} }
     case 'throttle':
       return { status: 429, body: errorBody(throttled()), headers: { 'Retry-After': bend.retryAfter } }
+    case 'aadsts': {
+      const { code, error = 'invalid_grant', status = 400 } = bend
+      return { status, body: errorBody(refusedAs(code, error, status)) }
+    }
     case 'error':
       return { status: bend.status, body: bend.body ?? errorBody(transient(bend.status)) }
     default:
