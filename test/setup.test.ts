@@ -61,7 +61,7 @@ test('what it made can be written: by the record id, and as an activity', async 
   const activity = sandbox.marketo.subscription.types.all().find(({ approved }) => approved)
   assert.deepEqual(
     activity?.approved?.attributes.map(({ apiName }) => apiName),
-    ['code', 'field', 'advice', 'recordType', 'recordId', 'campaign', 'activityId'],
+    ['code', 'field', 'advice', 'vendorMessage', 'recordType', 'recordId', 'campaign', 'activityId'],
   )
 })
 

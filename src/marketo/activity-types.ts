@@ -1,6 +1,6 @@
 import type { CallContext } from '../abort.ts'
 import { asObject, asObjects, asString, type JsonObject } from '../shape.ts'
-import { createKept } from './kept.ts'
+import { createKept, type Kept } from './kept.ts'
 import type { NewActivityType, Schema, SchemaOptions } from './schema.ts'
 import { rowsOf, unavailable } from './verdict.ts'
 import { readId } from './wire-values.ts'
@@ -15,7 +15,7 @@ interface ActivityType {
 /** Custom activities: what is made or changed is a draft until it is approved. Source: Adobe, "Activities". */
 export function createActivityTypes(
   options: SchemaOptions,
-): Pick<Schema, 'ensureActivityType' | 'activityTypeId'> {
+): Pick<Schema, 'ensureActivityType' | 'activityType'> {
   const { client, settings } = options
   const { metadataTimeoutMs: timeoutMs } = settings
 
@@ -37,15 +37,27 @@ export function createActivityTypes(
   const load = async (call: CallContext) => rowsOf(await read('types.json', call)).flatMap(readType)
   const kept = createKept({ ...options, what: 'activity types', load })
 
-  const attributesOf = async (type: ActivityType, call: CallContext): Promise<ReadonlySet<string>> => {
-    const draft = new URLSearchParams(type.status === 'approved' ? {} : { draft: 'true' })
-    const answer = await read(`type/${encodeURIComponent(type.apiName)}/describe.json`, call, draft)
+  const describe = async (
+    apiName: string,
+    call: CallContext,
+    ofDraft: boolean,
+  ): Promise<ReadonlySet<string>> => {
+    const draft = new URLSearchParams(ofDraft ? { draft: 'true' } : {})
+    const answer = await read(`type/${encodeURIComponent(apiName)}/describe.json`, call, draft)
     const described = asObject(answer.items[0])
     const attributes = asObjects(described?.attributes ?? [])
     if (described === undefined || attributes === undefined) {
       throw unavailable('an activity type cannot be read', answer.requestId)
     }
     return new Set(attributes.flatMap(({ apiName }) => asString(apiName) ?? []))
+  }
+
+  const approved = new Map<string, Kept<ReadonlySet<string>>>()
+  const approvedAttributes = (apiName: string, call: CallContext) => {
+    const load = (loading: CallContext) => describe(apiName, loading, false)
+    const known = approved.get(apiName) ?? createKept({ ...options, what: 'activity attributes', load })
+    approved.set(apiName, known)
+    return known.get(call)
   }
 
   /** What the type lacks is added to its draft, and the draft is approved. */
@@ -68,7 +80,8 @@ export function createActivityTypes(
       const there = (await kept.get(call, true)).find(({ apiName }) => apiName === type.apiName)
       try {
         if (there !== undefined) {
-          return await complete(type, await attributesOf(there, call), there.status === 'approved', call)
+          const isApproved = there.status === 'approved'
+          return await complete(type, await describe(there.apiName, call, !isApproved), isApproved, call)
         }
         const { attributes: _, ...head } = type
         await write('type.json', head, call)
@@ -76,12 +89,14 @@ export function createActivityTypes(
         return 'created'
       } finally {
         kept.forget()
+        approved.clear()
       }
     },
 
-    async activityTypeId(name, call) {
+    async activityType(name, call) {
       const type = (await kept.get(call)).find(({ apiName }) => apiName === name)
-      return type?.status.startsWith('approved') ? type.id : undefined
+      if (type?.id === undefined || !type.status.startsWith('approved')) return undefined
+      return { id: type.id, attributes: await approvedAttributes(name, call) }
     },
   }
 }

@@ -1,4 +1,5 @@
 import { type FailureDetail, Rejected } from '../errors.ts'
+import { wordsOf } from '../vendor-words.ts'
 import { type CodeClass, classify, knownClass } from './codes.ts'
 
 /** Why Marketo refuses a request or a record, in our words. `code` is one of the stable failure codes. */
@@ -7,6 +8,8 @@ export interface Refusal {
   /** REST name, when Marketo names one. */
   field?: string
   advice: string
+  /** Marketo's own words; see FailureDetail. */
+  vendorMessage?: string
 }
 
 /** What Marketo says about one record that it skipped, or about a whole request. */
@@ -122,8 +125,12 @@ const ofRecords: ReadonlyMap<string, Refusal> = new Map([
   ['1010', partitionRefused],
 ])
 
-/** About a whole request. Nothing of the message is repeated but a field's name: it may hold a person's data. */
-export function explainRequest({ code, message }: Reason, codeClass: CodeClass): Refusal {
+/** About a whole request. Nothing of the message gets into the advice but a field's name: it may hold a person's data. */
+export function explainRequest(reason: Reason, codeClass: CodeClass): Refusal {
+  return withWords(requestRefusal(reason, codeClass), reason)
+}
+
+function requestRefusal({ code, message }: Reason, codeClass: CodeClass): Refusal {
   if (isTooMany({ code, message })) {
     return {
       code: 'marketo-too-many-matches',
@@ -143,10 +150,19 @@ export function explainRequest({ code, message }: Reason, codeClass: CodeClass):
 }
 
 /** About one record of a bulk write. */
-export function explainRecord({ code, message }: Reason): Refusal {
+export function explainRecord(reason: Reason): Refusal {
+  return withWords(recordRefusal(reason), reason)
+}
+
+function recordRefusal({ code, message }: Reason): Refusal {
   const [field] = unusableFields({ code, message })
   if (field !== undefined) return { ...fieldUnknown, field }
   return withField(ofBoth.get(code) ?? ofRecords.get(code) ?? recordRefused, message)
+}
+
+function withWords(refusal: Refusal, { message }: Reason): Refusal {
+  const words = wordsOf(message)
+  return words === undefined ? refusal : { ...refusal, vendorMessage: words }
 }
 
 /** Whether a skipped record may be sent again as it is: only where Adobe's list says so. */

@@ -37,6 +37,12 @@ export interface NewActivityType {
   attributes: readonly { apiName: string; name: string; dataType: string }[]
 }
 
+export interface ApprovedActivityType {
+  id: number
+  /** API names of what it takes: an older set-up made fewer. */
+  attributes: ReadonlySet<string>
+}
+
 export type Ensured = 'created' | 'present'
 
 /** The shape of a person and of custom activities. Every verb throws Unauthorized, Rejected, Busy or Unavailable and nothing else. */
@@ -58,8 +64,8 @@ export interface Schema {
    * nothing but an abort.
    */
   nativeSync(call: CallContext): Promise<boolean | undefined>
-  /** The id of an approved custom activity by its API name, cached like `fields`; undefined = there is none. */
-  activityTypeId(apiName: string, call: CallContext): Promise<number | undefined>
+  /** An approved custom activity by its API name, cached like `fields`; undefined = there is none. */
+  activityType(apiName: string, call: CallContext): Promise<ApprovedActivityType | undefined>
 }
 
 export interface SchemaOptions {

@@ -1,5 +1,6 @@
 import { Busy, type Rejected, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
+import { wordsOf } from '../vendor-words.ts'
 import { type CodeClass, classify } from './codes.ts'
 import { CallRefused, explainRequest, type Reason, tooLarge } from './refusal.ts'
 
@@ -118,8 +119,13 @@ function errorOfCode(
   waitMs: number,
   permission: string,
 ): Unauthorized | Rejected | Busy | Unavailable {
-  const { codeClass, code, requestId } = verdict
-  const vendor = { vendorCode: code, ...(requestId === undefined ? {} : { vendorRequestId: requestId }) }
+  const { codeClass, code, message, requestId } = verdict
+  const words = wordsOf(message)
+  const vendor = {
+    vendorCode: code,
+    ...(words === undefined ? {} : { vendorMessage: words }),
+    ...(requestId === undefined ? {} : { vendorRequestId: requestId }),
+  }
   switch (codeClass) {
     case 'window':
     case 'concurrency':

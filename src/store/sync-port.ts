@@ -249,6 +249,7 @@ export interface UnsentActivity {
   advice?: string
   /** Of a person who travelled without some fields, or with altered ones. */
   warnings?: readonly Warning[]
+  vendorMessage?: string
   recordType?: RecordType
   recordId?: string
   campaign?: string

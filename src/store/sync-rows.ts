@@ -34,10 +34,9 @@ export function toUnsentActivity(row: Row): UnsentActivity {
   const detail = JSON.parse(text(row, 'detail')) as Omit<Partial<UnsentActivity>, 'campaign'> & {
     campaign?: { name?: string }
   }
-  const { code, field, advice, warnings, recordType, recordId, campaign, attempts, nextAttemptAt } = {
-    ...detail,
-    ...toQueued(row),
-  }
+  const all = { ...detail, ...toQueued(row) }
+  const { code, field, advice, vendorMessage, warnings, recordType, recordId, campaign } = all
+  const { attempts, nextAttemptAt } = all
   return {
     activityId: integer(row, 'activity_id'),
     at: integer(row, 'at'),
@@ -47,6 +46,7 @@ export function toUnsentActivity(row: Row): UnsentActivity {
     ...(field !== undefined && { field }),
     ...(advice !== undefined && { advice }),
     ...(warnings !== undefined && { warnings }),
+    ...(vendorMessage !== undefined && { vendorMessage }),
     ...(recordType !== undefined && { recordType }),
     ...(recordId !== undefined && { recordId }),
     ...(attempts !== undefined && { attempts }),

@@ -3,7 +3,7 @@ import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import { Busy, Unavailable } from '../errors.ts'
 import type { ActivityLog, CustomActivity } from '../marketo/activity-log.ts'
-import type { Schema } from '../marketo/schema.ts'
+import type { ApprovedActivityType, Schema } from '../marketo/schema.ts'
 import { summaryOf } from '../person/problem.ts'
 import { waitMs } from '../retry.ts'
 import type { SyncStore, UnsentActivity } from '../store/sync-port.ts'
@@ -19,7 +19,7 @@ const ANSWERED = { times: 0, at: 0, waitMs: 0 }
 export interface ActivityPushOptions {
   store: SyncStore
   activityLog: ActivityLog
-  schema: Pick<Schema, 'activityTypeId'>
+  schema: Pick<Schema, 'activityType'>
   clock: Clock
   random: Random
   settings: SyncSettings
@@ -36,6 +36,7 @@ export class ActivityPush {
   #isMissing = false
   /** Times in a row that Marketo gave no answer, and when it is asked again. */
   #unanswered = ANSWERED
+  #isOutdated = false
 
   constructor(options: ActivityPushOptions) {
     this.#options = options
@@ -50,8 +51,8 @@ export class ActivityPush {
     for (let settled = 0; ; ) {
       const unsent = await store.readUnsentActivities(after, BATCH_MAX)
       if (unsent.length === 0) return settled
-      const typeId = await schema.activityTypeId(resultActivity.apiName, call)
-      if (typeId === undefined) {
+      const type = await schema.activityType(resultActivity.apiName, call)
+      if (type === undefined) {
         if (!this.#isMissing) {
           log.warn(
             { event: 'result-activity-missing' },
@@ -61,7 +62,8 @@ export class ActivityPush {
         this.#isMissing = true
         return settled
       }
-      const done = await this.#send(unsent, typeId, call)
+      this.#noteMissing(type)
+      const done = await this.#send(unsent, type, call)
       this.#unanswered = done < unsent.length ? this.#later() : ANSWERED
       const last = unsent[done - 1]
       if (last) {
@@ -73,12 +75,29 @@ export class ActivityPush {
     }
   }
 
+  /** Logged once: the activities go out with what the type takes. */
+  #noteMissing({ attributes }: ApprovedActivityType): void {
+    const missing = resultActivity.attributes.filter(({ apiName }) => !attributes.has(apiName))
+    if (missing.length > 0 && !this.#isOutdated) {
+      const names = missing.map(({ apiName }) => apiName).join(', ')
+      this.#options.log.warn(
+        { event: 'result-activity-outdated', missing: names },
+        'Run npm run setup: the custom activity for results lacks attributes',
+      )
+    }
+    this.#isOutdated = missing.length > 0
+  }
+
   /** How many from the front are settled. */
-  async #send(unsent: readonly UnsentActivity[], typeId: number, call: CallContext): Promise<number> {
+  async #send(
+    unsent: readonly UnsentActivity[],
+    type: ApprovedActivityType,
+    call: CallContext,
+  ): Promise<number> {
     const { activityLog, log } = this.#options
     const known = unsent.flatMap((activity) => {
       const { marketoId } = activity
-      return marketoId === undefined ? [] : [{ activity, entry: toEntry(activity, marketoId, typeId) }]
+      return marketoId === undefined ? [] : [{ activity, entry: toEntry(activity, marketoId, type) }]
     })
     const results =
       known.length === 0
@@ -115,14 +134,22 @@ export class ActivityPush {
   }
 }
 
-function toEntry(activity: UnsentActivity, marketoId: number, typeId: number): CustomActivity {
-  const { activityId, at, outcome, recordType, recordId, campaign } = activity
+/** Attributes that the type lacks would have the whole activity refused. */
+function toEntry(
+  activity: UnsentActivity,
+  marketoId: number,
+  { id: typeId, attributes: taken }: ApprovedActivityType,
+): CustomActivity {
+  const { activityId, at, outcome, vendorMessage, recordType, recordId, campaign } = activity
   const { code, field, ...reason } =
     activity.code === undefined ? (summaryOf(activity.warnings) ?? activity) : activity
   const advice = outcome === 'queued' ? adviceWhileWaiting(activity) : reason.advice
-  const said = { code, field, advice, recordType, recordId, campaign, activityId: String(activityId) }
+  const record = { recordType, recordId, campaign, activityId: String(activityId) }
+  const said = { code, field, advice, vendorMessage, ...record }
   const attributes = Object.fromEntries(
-    Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    Object.entries(said).flatMap(([name, value]) =>
+      value === undefined || !taken.has(name) ? [] : [[name, value]],
+    ),
   )
   return { marketoId, at, typeId, primaryAttributeValue: outcome, attributes }
 }

@@ -73,8 +73,8 @@ export function rememberFaults({ dataverse, marketo }: Vendors, faults: Faults):
       schema: {
         ...schema,
         fields: (...given) => met('marketo', 'schema.fields', () => schema.fields(...given)),
-        activityTypeId: (...given) =>
-          met('marketo', 'schema.activityTypeId', () => schema.activityTypeId(...given)),
+        activityType: (...given) =>
+          met('marketo', 'schema.activityType', () => schema.activityType(...given)),
       },
       activityLog: {
         ...activityLog,

@@ -12,6 +12,7 @@ export const resultActivity = {
     { apiName: 'code', name: 'Code', dataType: 'string' },
     { apiName: 'field', name: 'Field', dataType: 'string' },
     { apiName: 'advice', name: 'Advice', dataType: 'text' },
+    { apiName: 'vendorMessage', name: 'Vendor Message', dataType: 'text' },
     { apiName: 'recordType', name: 'Record Type', dataType: 'string' },
     { apiName: 'recordId', name: 'Record ID', dataType: 'string' },
     { apiName: 'campaign', name: 'Campaign', dataType: 'string' },

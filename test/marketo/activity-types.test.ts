@@ -91,22 +91,23 @@ test('the id of an approved activity is found by API name, once an hour', async 
   const types = [listed('approved with draft'), other, 7, { apiName: 'x' }].filter(
     (one) => typeof one === 'object',
   )
-  await using room = await openRoom(found(types))
-  const ids = ['microsoftSyncResult', 'draft', 'x', 'none'].map((name) =>
-    room.schema.activityTypeId(name, call),
-  )
+  await using room = await openRoom(inTurn(found(types), described('code')))
+  const idOf = async (name: string) => (await room.schema.activityType(name, call))?.id
+  const ids = ['microsoftSyncResult', 'draft', 'x', 'none'].map(idOf)
   assert.deepEqual(await Promise.all(ids), [100_001, undefined, undefined, undefined])
-  await room.schema.activityTypeId('none', call)
-  assert.equal(room.calls().length, 1)
+  const again = await room.schema.activityType('microsoftSyncResult', call)
+  assert.deepEqual([...(again?.attributes ?? [])], ['code'])
+  // The list, and the attributes of the approved one.
+  assert.equal(room.calls().length, 2)
 })
 
 test('an activity that was just made is looked up anew', async () => {
   await using room = await openRoom(
-    inTurn(found([]), found([]), done, done, done, found([listed('approved')])),
+    inTurn(found([]), found([]), done, done, done, found([listed('approved')]), described('code')),
   )
-  assert.equal(await room.schema.activityTypeId(type.apiName, call), undefined)
+  assert.equal(await room.schema.activityType(type.apiName, call), undefined)
   await room.schema.ensureActivityType(type, call)
-  assert.equal(await room.schema.activityTypeId(type.apiName, call), 100_001)
+  assert.equal((await room.schema.activityType(type.apiName, call))?.id, 100_001)
 })
 
 const troubles: [string, Answer[], typeof Rejected | typeof Unauthorized | typeof Unavailable, RegExp?][] = [

@@ -159,7 +159,9 @@ test('a custom activity is made once, completed later, and added to people', asy
   const attributes = [...type.attributes, { apiName: 'advice', name: 'Advice', dataType: 'text' }]
   assert.equal(await room.schema.ensureActivityType({ ...type, attributes }, call), 'completed')
   assert.equal(await room.schema.ensureActivityType({ ...type, attributes }, call), 'present')
-  const typeId = (await room.schema.activityTypeId(type.apiName, call)) ?? assert.fail('no type')
+  const found = (await room.schema.activityType(type.apiName, call)) ?? assert.fail('no type')
+  assert.deepEqual([...found.attributes].sort(), attributes.map(({ apiName }) => apiName).sort())
+  const typeId = found.id
 
   const marketoId = room.marketo.seed({ email: 'ann@example.org' })
   const one = { marketoId, at: 1_800_000_000_000, typeId, primaryAttributeValue: 'failed' }

@@ -7,6 +7,7 @@ import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'
 import type { People } from '../../../src/marketo/people.ts'
 import type { Schema } from '../../../src/marketo/schema.ts'
 import type { SyncLeads } from '../../../src/marketo/sync-leads.ts'
+import { resultActivity } from '../../../src/sync/result-activity.ts'
 import type { SyncOptions } from '../../../src/sync/sync.ts'
 import type { Owner } from '../scheduler.ts'
 import type { SimulatedDynamics } from './dynamics.ts'
@@ -101,8 +102,11 @@ export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire):
     fields: () => wire.read(owner, marketoFields),
     ensureField: async () => 'present',
     ensureActivityType: async () => 'present',
-    activityTypeId: async () => RESULT_TYPE_ID,
     nativeSync: async () => false,
+    activityType: async () => ({
+      id: RESULT_TYPE_ID,
+      attributes: new Set(resultActivity.attributes.map(({ apiName }) => apiName)),
+    }),
   }
   const activityLog: ActivityLog = {
     add(activities) {
