@@ -9,6 +9,7 @@ import { Attempts } from './attempts.ts'
 import { CompletePerson } from './complete-person.ts'
 import { FlowAction } from './flow-action.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { KnownPeople } from './known-people.ts'
 import { PrepareRecord } from './prepare-record.ts'
 import { SyncPerson } from './sync-person.ts'
 import { Worker } from './worker.ts'
@@ -50,6 +51,8 @@ const LEASE_MARGIN_MS = 15_000
 const HEARTBEAT_INTERVAL_MS = 3_000
 /** What works beside a poisonous job dies with it, and is no poison: hence neither fewer nor sooner. */
 const POISON = { crashes: 10, ageMs: 600_000 }
+/** Well within any endpoint's deadline. */
+const KNOWN_PEOPLE = { answerMs: 5_000, believedMs: 60_000, rememberedMax: 10_000 }
 const TWIN_POLL_MS = 100
 const REAL_TIME_CONCURRENCY_MAX = 32
 const PRUNE_INTERVAL_MS = 3_600_000
@@ -68,7 +71,10 @@ export function createAction(options: ActionOptions) {
     records,
     gathered,
     prepare: new PrepareRecord({ metadata, owners, selection, log }),
-    ...(readPerson && { complete: new CompletePerson({ readPerson, selection, log }) }),
+    ...(readPerson && {
+      complete: new CompletePerson({ readPerson, selection, log }),
+      known: new KnownPeople({ readPerson, clock, log, limits: KNOWN_PEOPLE }),
+    }),
     recordIdOf,
     clock,
     random,

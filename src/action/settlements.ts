@@ -44,3 +44,12 @@ export function duplicateDetected(result: CreateResult & { kind: 'duplicate' }):
     ...(vendorRequestId !== undefined && { vendorRequestId }),
   }
 }
+
+/** What is said of a record that is there, but whose values are another person's. */
+export function sharedWith(marketoId: number, isThere: boolean): { code: string; advice: string } {
+  const doubt = isThere ? '' : ' Whether they still exist could not be checked now.'
+  return {
+    code: 'person-shared',
+    advice: `The record belongs to person ${marketoId} in Marketo, and only their values travel.${doubt} Merge the two people there, or delete one of them.`,
+  }
+}

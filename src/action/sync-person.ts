@@ -9,10 +9,11 @@ import type { IntentResult, Link, Settled, Settlement, Store, Warning, Work } fr
 import { chooseRecord, survivor } from './choose-record.ts'
 import type { CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
+import type { KnownPeople } from './known-people.ts'
 import { obstacleOf, TWIN_AT_WORK } from './obstacle.ts'
 import { type Payload, readPayload, writePayload } from './payload.ts'
 import type { Prepared, PrepareRecord } from './prepare-record.ts'
-import { ambiguous, duplicateDetected, linked, withWarnings } from './settlements.ts'
+import { ambiguous, duplicateDetected, linked, sharedWith, withWarnings } from './settlements.ts'
 
 export interface SyncPersonOptions {
   store: Store
@@ -22,6 +23,8 @@ export interface SyncPersonOptions {
   prepare: PrepareRecord
   /** Absent where Marketo cannot be asked: a Marketo id alone is then an identity of its own. */
   complete?: CompletePerson
+  /** Absent where Marketo cannot be asked: who has a known e-mail then shares the record of who had it first. */
+  known?: Pick<KnownPeople, 'isThere'>
   recordIdOf: (recordType: RecordType, canonicalKey: string, generation: number) => string
   clock: Clock
   random: Random
@@ -74,9 +77,30 @@ export class SyncPerson {
     for (let work = accepted; ; work = await this.#takeUp(work.requestId, attempt)) {
       if (work.outcome) return { outcome: work.outcome, isFirst: false }
       const settlement = await this.#settlementOf(work, attempt)
-      if (settlement) return this.#options.store.settle(work.requestId, settlement, this.#options.clock.now())
+      if (settlement) {
+        const { store, clock } = this.#options
+        return store.settle(work.requestId, await this.#withOwner(settlement, work, attempt), clock.now())
+      }
       if (attempt.signal.aborted) throw new Unavailable('The attempt ran out of time')
     }
+  }
+
+  /**
+   * A record that another person has by its e-mail or by a merge passes to this one when the other is gone; else
+   * they share it, and it is the other's values that travel. Not to know it in time keeps nobody waiting: the
+   * background sync asks again.
+   */
+  async #withOwner(settlement: Settlement, { link, payload }: Work, attempt: Attempt): Promise<Settlement> {
+    if (settlement.kind !== 'linked') return settlement
+    const { marketoId } = readPayload(payload).person
+    if (marketoId === undefined) return settlement
+    const { recordType, recordId } = settlement
+    const isOwn = link.recordType === recordType && link.recordId === recordId
+    const owner = isOwn ? link : ((await this.#options.store.readLink(recordType, recordId)) ?? link)
+    if (owner.marketoId === undefined || owner.marketoId === marketoId) return settlement
+    const isThere = await this.#options.known?.isThere(owner.marketoId, attempt)
+    if (isThere === false) return { ...settlement, gone: owner.marketoId }
+    return { ...settlement, ...sharedWith(owner.marketoId, isThere === true) }
   }
 
   /** undefined: what is true has changed meanwhile, look again. */

@@ -24,6 +24,8 @@ type Named = Pick<MovedTable, 'name' | 'key' | 'counted'> & { isLong?: boolean }
 const TABLES: readonly Named[] = [
   { name: 'link', key: ['link_id'], counted: 'link_id' },
   { name: 'identifier', key: ['kind', 'value'] },
+  { name: 'alias', key: ['kind', 'value'] },
+  { name: 'departed', key: ['marketo_id'] },
   { name: 'request', key: ['request_id'] },
   { name: 'intent', key: ['link_id', 'generation'] },
   { name: 'activity', key: ['activity_id'], counted: 'activity_id' },

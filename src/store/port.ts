@@ -136,6 +136,11 @@ export type Settlement =
       recordId: string
       /** Epoch ms of the moment in which Dynamics showed the record. */
       provenAt: number
+      /** The person of the record's link, whom Marketo does not know any more: the request's person takes it over. */
+      gone?: number
+      /** Why more is to be said than that the record is there. */
+      code?: string
+      advice?: string
       warnings?: readonly Warning[]
       vendorRequestId?: string
     }
@@ -232,6 +237,8 @@ export interface Store extends AsyncDisposable {
    */
   recordAnswer(requestId: string, answer: Answer, waiting: Waiting | undefined, now: number): Promise<Answer>
   readRequest(requestId: string): Promise<RequestState | undefined>
+  /** The link that a record belongs to, if any has named it. */
+  readLink(recordType: RecordType, recordId: string): Promise<Link | undefined>
   readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined>
   /** Newest first, at most `limit`, older than `before` (an activityId). */
   readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>

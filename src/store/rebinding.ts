@@ -22,7 +22,7 @@ export const COUNT_PAIRED = `select
 /** In this order, in one transaction. The sync stays paused if it was. */
 export const FORGET_PAIRED: readonly string[] = [
   ...['callback_part', 'chunk_page', 'chunk_person', 'chunk', 'intent', 'activity', 'conflict', 'failure'],
-  ...['replica', 'identifier', 'request', 'cursor'],
+  ...['replica', 'alias', 'departed', 'identifier', 'request', 'cursor'],
 ]
   .map((table) => `delete from ${table}`)
   .concat('update link set merged_into = null', 'delete from link', 'delete from binding')

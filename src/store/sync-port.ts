@@ -206,9 +206,38 @@ export interface Failure extends NewFailure {
   attempts: number
   /** Absent: tried again when something changes. */
   nextAttemptAt?: number
+  /** Who else has the link: the failure names both. */
+  other?: Other
 }
 
-/** The open failures of one link, or of the set-up (no linkId): whatever is not named here is over. */
+/** A person, or a record. */
+export type Other =
+  | { kind: 'marketo'; marketoId: number }
+  | { kind: 'record'; recordType: RecordType; recordId: string }
+
+/**
+ * A name of a link that is not its own person or record: somebody who shares it since an e-mail was the same or a
+ * merge made them one, or a record that it had before.
+ */
+export interface Alias {
+  other: Other
+  link: Pick<Replica, 'linkId' | 'state' | 'recordType' | 'recordId' | 'marketoId'>
+  /** What the former record held when it was left: no news. */
+  seen?: Values
+}
+
+/** What a look at an alias has shown. An alias that has become its link's own, or nobody's, is left out. */
+export interface AliasChange {
+  other: Other
+  /** Epoch ms of the next look; absent: when there is news of it. */
+  dueAt?: number
+  /** Absent: as before. */
+  seen?: Values
+  /** Open from now on; absent: over. */
+  failure?: NewFailure
+}
+
+/** The open failures of one link, or of the set-up (no linkId): whatever is not named here is over, but aliases. */
 export interface FailureSet {
   linkId?: number
   failures: readonly NewFailure[]
@@ -226,6 +255,7 @@ export interface SyncChange {
   conflicts?: readonly NewConflict[]
   /** A failure that was not open before is also logged as an activity of the person. */
   failures?: readonly FailureSet[]
+  aliases?: readonly AliasChange[]
 }
 
 export interface Backlog {
@@ -267,7 +297,19 @@ export interface SyncStore {
     records?: readonly { recordType: RecordType; recordId: string }[]
     marketoIds?: readonly number[]
     linkIds?: readonly number[]
+    /** Normalised. */
+    emails?: readonly string[]
   }): Promise<Replica[]>
+  /** People who are not those of their links, and former records, that are to be looked at by now. */
+  dueAliases(limit: number, now: number): Promise<Alias[]>
+  /** Of these records, those that a link had before the one that it has now. */
+  formerRecords(records: readonly { recordType: RecordType; recordId: string }[]): Promise<Alias[]>
+  /** All people by whose id these links are found, their own included; the lowest id first. */
+  peopleOf(linkIds: readonly number[]): Promise<{ linkId: number; marketoId: number }[]>
+  /** The links that these people had before Marketo lost them, each with its id then. */
+  linksOfDeparted(marketoIds: readonly number[]): Promise<{ linkId: number; marketoId: number }[]>
+  /** Whether any record is without a person, since the person was deleted in Marketo. */
+  hasOrphans(): Promise<boolean>
   /** Due by now: live before initial, the longest due first. Links that are claimed or merged never are. */
   due(limit: number, now: number): Promise<Replica[]>
   /**

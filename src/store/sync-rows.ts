@@ -1,3 +1,4 @@
+import { toOther } from './alias-rows.ts'
 import type { Link, LinkState, RecordType } from './port.ts'
 import { integer, optionalInteger, optionalText, type Row, text, toQueued } from './rows.ts'
 import type { Backlog, Conflict, Cursor, Failure, UnsentActivity } from './sync-port.ts'
@@ -64,6 +65,7 @@ export function toFailure(row: Row): Failure {
   const vendorRequestId = optionalText(row, 'vendor_request_id')
   const marketoId = optionalInteger(row, 'marketo_id')
   const nextAttemptAt = optionalInteger(row, 'due_at')
+  const otherKind = optionalText(row, 'other_kind')
   return {
     failureId: integer(row, 'failure_id'),
     ...(linkId !== undefined && {
@@ -83,6 +85,7 @@ export function toFailure(row: Row): Failure {
     lastSeenAt: integer(row, 'last_seen_at'),
     attempts: integer(row, 'attempts'),
     ...(nextAttemptAt !== undefined && { nextAttemptAt }),
+    ...(otherKind !== undefined && { other: toOther(otherKind, text(row, 'other_value')) }),
   }
 }
 

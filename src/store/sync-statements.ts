@@ -4,8 +4,12 @@ import { WAITING_OF_ACTIVITY } from './request-statements.ts'
 export const REPLICA = `link.link_id, state, record_type, record_id, marketo_id, shadow, marketo, dynamics, etag,
                         marketo_seen_at, sent, restore, intent, told, stopped, due_at, dirty_since, priority, attempts,
                         epoch, version`
-const FAILURE = `failure.*, record_type, record_id, marketo_id, due_at
-                 from failure left join link using (link_id) left join replica using (link_id)`
+const FAILURE = `failure.*, record_type, record_id, marketo_id,
+                 case when other_kind is null then replica.due_at else alias.due_at end as due_at
+                 from failure left join link using (link_id) left join replica using (link_id)
+                 left join alias on kind = other_kind and value = other_value`
+/** The columns of `toAlias`. */
+export const ALIAS = `identifier.kind, identifier.value, seen, link.link_id, state, record_type, record_id, marketo_id`
 
 /**
  * What the background sync's half of the store says to either database. `:name` parameters; whole numbers, and JSON
@@ -50,10 +54,24 @@ export const SYNC_SQL = {
   retryReplica: `
     update replica set due_at = case when due_at < :now then due_at else :now end,
                        dirty_since = coalesce(dirty_since, :now), version = version + 1
-     where link_id = (select link_id from failure where failure_id = :failureId and closed_at is null)`,
+     where link_id = (select link_id from failure
+                       where failure_id = :failureId and closed_at is null and other_kind is null)`,
   pruneFailures: `
     delete from failure where failure_id in (select failure_id from failure where closed_at < :before limit :limit)
     returning failure_id`,
+
+  /** A claim is settled first; who has lost their own person gets another by themselves. */
+  dueAliases: `
+    select ${ALIAS}
+      from alias join identifier using (kind, value) join link using (link_id)
+     where due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
+       and (kind = 'record' or marketo_id is not null)
+     order by due_at limit :limit`,
+  hasOrphans: "select link_id from link where state = 'orphaned' limit 1",
+  retryAlias: `
+    update alias set due_at = :now
+     where (kind, value) =
+           (select other_kind, other_value from failure where failure_id = :failureId and closed_at is null)`,
 
   readUnsentActivities: `
     select activity_id, at, activity.outcome, detail, coalesce(activity.marketo_id, link.marketo_id) as marketo_id,

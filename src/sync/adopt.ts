@@ -3,6 +3,7 @@ import type { MarketoFields, People, RefusedReads } from '../marketo/people.ts'
 import type { PersonUpdate } from '../marketo/sync-leads.ts'
 import { identifiersOf, normaliseEmail } from '../person/identity.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
+import { isSearching } from './replica.ts'
 import { seePerson } from './see-person.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
@@ -20,13 +21,14 @@ export interface Adopted {
   refused: { replica: Replica; failure: NewFailure }[]
   /** Another record with the same e-mail, or a flow action, comes first. */
   later: Replica[]
-  /** Deleted records whose person was never made. */
+  /** Deleted records whose person was never made, and records that only looked for one who is there. */
   vain: Replica[]
 }
 
 /**
  * Who in Marketo a record without a person is: the one free person with its e-mail, or nobody yet.
- * A person is free unless another link has them or they name another living record as theirs.
+ * A person is free unless another link has them or they name another living record as theirs. Who shared the link
+ * with a person who is gone comes first.
  */
 export async function adopt(
   replicas: readonly Replica[],
@@ -46,16 +48,19 @@ export async function adopt(
   const search = async (field: string, values: readonly string[]) =>
     values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
   const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
-  // One by one: a link may own a name besides the person it is for.
-  const owners = new Map<number, Replica>()
-  for (const { marketoId } of found) {
-    const [owner] = await store.findReplicas({ marketoIds: [marketoId] })
-    if (owner) owners.set(marketoId, owner)
-  }
+  const owners = await ownersOf(found, store)
   const byEmail = group(found)
+  const sharers = await readSharers(first, { people, store }, context)
 
   for (const replica of first) {
+    const { present, gone, unread } = sharers.get(replica.linkId) ?? NO_SHARERS
+    for (const marketoId of gone) adopted.moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
     const own = found.find(({ fields }) => fields.microsoftRecordId === replica.recordId)
+    if (own === undefined && (present || unread)) {
+      if (present) adopted.ready.push(tie(adopted.moves, replica, present))
+      else adopted.later.push(replica)
+      continue
+    }
     const unknown = refused.get(replica.recordId) ?? refused.get(emailOf(replica) ?? '')
     if (unknown !== undefined) {
       if (unknown === 'unasked') adopted.later.push(replica)
@@ -82,7 +87,7 @@ export async function adopt(
       adopted.refused.push({ replica, failure: ambiguous(free.length) })
     } else if (own && person === undefined) {
       adopted.refused.push({ replica, failure: TIED_ELSEWHERE })
-    } else if (person === undefined) adopted.ready.push(replica)
+    } else if (person === undefined) (isSearching(replica) ? adopted.vain : adopted.ready).push(replica)
     else adopted.ready.push(tie(adopted.moves, replica, person))
   }
   return adopted
@@ -97,6 +102,53 @@ export async function adopt(
     const tied: Replica = { ...fresh, marketoId, state, ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settings })
   }
+}
+
+/** One by one: a link may own a name besides the person it is for. */
+async function ownersOf(
+  people: readonly PersonUpdate[],
+  store: Pick<SyncStore, 'findReplicas'>,
+): Promise<Map<number, Replica>> {
+  const owners = new Map<number, Replica>()
+  for (const { marketoId } of people) {
+    const [owner] = await store.findReplicas({ marketoIds: [marketoId] })
+    if (owner) owners.set(marketoId, owner)
+  }
+  return owners
+}
+
+interface Sharers {
+  present?: PersonUpdate
+  gone: number[]
+  /** Marketo does not say of somebody whether they are there. */
+  unread: boolean
+}
+
+const NO_SHARERS: Sharers = { gone: [], unread: false }
+
+/** People by whose id a link is found although it has lost its own person. */
+async function readSharers(
+  replicas: readonly Replica[],
+  { people, store }: Pick<AdoptOptions, 'people' | 'store'>,
+  context: PullContext,
+): Promise<Map<number, Sharers>> {
+  const named = await store.peopleOf(replicas.map(({ linkId }) => linkId))
+  if (named.length === 0) return new Map()
+  const ids = named.map(({ marketoId }) => marketoId)
+  const refused: RefusedReads<number> = new Map()
+  const found = await people.read(ids, context.schema.readFields, context, refused)
+  const sharers = new Map<number, Sharers>()
+  for (const { linkId, marketoId } of named) {
+    const before = sharers.get(linkId) ?? NO_SHARERS
+    const fields = found.get(marketoId)
+    const first = before.present ?? (fields && { marketoId, fields })
+    sharers.set(linkId, {
+      ...(first && { present: first }),
+      gone: fields || refused.has(marketoId) ? before.gone : [...before.gone, marketoId],
+      unread: before.unread || refused.has(marketoId),
+    })
+  }
+  return sharers
 }
 
 /** Two records with one e-mail: the second waits until it is known whose person the first one is. */

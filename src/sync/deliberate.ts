@@ -8,7 +8,7 @@ import { type Decision, decide } from './decide.ts'
 import { gather, settledAt, takeUp } from './gather.ts'
 import { inParts } from './pages.ts'
 import type { FieldConflict } from './plan.ts'
-import { forgetSent, idle, rest, withoutIntent } from './replica.ts'
+import { forgetSent, idle, isSearching, rest, withoutIntent } from './replica.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -105,6 +105,8 @@ function only(replica: Replica, moves: LinkMove[] = []): Result {
 
 function park(replica: Replica, now: number, { settings, random }: DeliberateOptions): Replica {
   const { dirtySince, ...parked } = replica
+  // It has nothing to say: nobody is to be made for it, however often it looks.
+  if (isSearching(replica)) return { ...parked, dueAt: now + settings.lifeIntervalMs }
   const attempts = replica.attempts + 1
   return { ...parked, attempts, dueAt: now + waitMs(settings.backoff, attempts, random) }
 }

@@ -140,6 +140,8 @@ export class Engine {
       if (schema === undefined) return round > 0
       this.#isPaused = (await store.readState()).paused
       const run = () => this.#reconsidered({ ...call, schema }, (context) => work.round(context))
+      const look = () => work.lookAtAliases({ ...call, schema })
+      if (!this.#isPaused) await this.#tolerate(troubles, call.signal, look)
       const worked = this.#isPaused ? 0 : await this.#tolerate(troubles, call.signal, run)
       if (worked === undefined || (!more && worked === 0)) break
     }

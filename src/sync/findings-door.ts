@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { problemResponse, Refusal } from '../problem.ts'
 import type { RecordType } from '../store/port.ts'
-import type { Conflict, Failure, SyncStore } from '../store/sync-port.ts'
+import type { Conflict, Failure, Other, SyncStore } from '../store/sync-port.ts'
 import { refuseBlocked, type SyncRun } from './control.ts'
 import { releaseContested } from './release-contested.ts'
 import { ConflictsQuery, FailureId, FailuresQuery, NoBody, NoQuery } from './schemas.ts'
@@ -81,14 +81,19 @@ export function findingsDoor(options: FindingsDoorOptions): FastifyPluginAsync {
 const RETRY_ADVICE = 'The record is due; GET /v1/sync/failures shows whether it went through.'
 
 function failureBody({ linkId, ...failure }: Failure, { recordUrl }: FindingsDoorOptions) {
-  const { firstSeenAt, lastSeenAt, nextAttemptAt, recordType, recordId, ...rest } = failure
+  const { firstSeenAt, lastSeenAt, nextAttemptAt, recordType, recordId, other, ...rest } = failure
   return {
     ...rest,
     ...(recordType && recordId && { recordType, recordId, recordUrl: recordUrl(recordType, recordId) }),
+    ...(other && { other: otherBody(other, recordUrl) }),
     firstSeenAt: toIso(firstSeenAt),
     lastSeenAt: toIso(lastSeenAt),
     ...(nextAttemptAt !== undefined && { nextAttemptAt: toIso(nextAttemptAt) }),
   }
+}
+
+function otherBody({ kind, ...ids }: Other, recordUrl: FindingsDoorOptions['recordUrl']) {
+  return 'recordId' in ids ? { ...ids, recordUrl: recordUrl(ids.recordType, ids.recordId) } : ids
 }
 
 function conflictBody(conflict: Conflict, shown: boolean, { recordUrl }: FindingsDoorOptions) {

@@ -3,9 +3,9 @@ import type { People, RefusedReads } from '../marketo/people.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { LinkMove, NewFailure, Replica } from '../store/sync-port.ts'
 import { halfOf } from './agreement.ts'
-import { idle, touch, withoutAgreement, withoutDynamics, withoutIntent, withoutMarketo } from './replica.ts'
+import { isSearching, searching, touch, withoutDynamics, withoutMarketo } from './replica.ts'
 import { seePerson } from './see-person.ts'
-import { isHandedOver, seeDeleted, seeRow } from './see-rows.ts'
+import { heirOf, seeDeleted, seeRow } from './see-rows.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -73,6 +73,13 @@ export async function gather(
   const known =
     strangers.length === 0 ? new Map() : await people.read(strangers, schema.readFields, context, notRead)
 
+  const handedOver = unread.flatMap(({ recordType, recordId }) => {
+    const row = found.get(`${recordType}:${recordId}`)
+    const heir = row && heirOf(row, recordType)
+    return heir ? [{ table: heir.recordType, id: heir.recordId }] : []
+  })
+  const heirs = handedOver.length === 0 ? new Map() : await rows.readRows(handedOver, schema.selects, context)
+
   const leaving: Replica[] = []
   const refused: Gathered['refused'] = []
   const unseen = new Set(unread)
@@ -80,14 +87,19 @@ export async function gather(
     let after = replica
     if (unseen.has(replica)) {
       const row = found.get(`${replica.recordType}:${replica.recordId}`)
-      if (row && isHandedOver(row, replica.recordType)) {
+      const heir = row && heirOf(row, replica.recordType)
+      if (heir && heirs.has(`${heir.recordType}:${heir.recordId}`)) {
         leaving.push(replica)
         return []
       }
       const { linkId, recordType, recordId, priority, epoch } = replica
       if (row === undefined) moves.push({ kind: 'tombstone', linkId, recordType, recordId })
       after = row
-        ? seeRow(replica, row, { now, epoch, priority, schema, ownerOf: () => undefined })
+        ? seeUnread(
+            replica,
+            seeRow(replica, row, { now, epoch, priority, schema, ownerOf: () => undefined }),
+            now,
+          )
         : { ...seeDeleted(replica, now), state: 'tombstoned' }
     }
     const { marketoId } = replica
@@ -104,14 +116,17 @@ export async function gather(
   return { replicas: gathered, moves, leaving, refused }
 }
 
+/** Of a record that looks for a person, a row of which nothing was known before is no news. */
+function seeUnread(before: Replica, after: Replica, now: number): Replica {
+  return isSearching(before) && before.dynamics === undefined ? searching(after, now) : after
+}
+
 /**
- * The person is gone: what was agreed with them is void. Only a record that has changed since then makes a new
- * person; one that has not rests until it does.
+ * Only a record that has changed since the person was deleted makes a new one; any other may find one who is there.
  */
 function orphaned(replica: Replica, schema: SyncSchema, now: number): Replica {
-  const { marketoId, ...alone } = idle(withoutIntent(withoutAgreement(replica)))
   const state = replica.state === 'linked' ? 'orphaned' : replica.state
-  const after: Replica = { ...alone, state, sent: [] }
+  const after: Replica = { ...searching(replica, now), state }
   return hasNews(replica, schema) ? touch(after, now) : after
 }
 

@@ -21,6 +21,20 @@ export function rest(replica: Replica, confirmMs: number): Replica {
   return { ...calm, dueAt: Math.min(...open.map(({ at }) => at)) + confirmMs }
 }
 
+/**
+ * The person is gone, and what was agreed with them is void: another one with the same e-mail, or one who shares the
+ * link, takes the record over. Nobody is made for it until it changes.
+ */
+export function searching(replica: Replica, now: number): Replica {
+  const { marketoId, ...alone } = idle(withoutIntent(withoutAgreement(withoutMarketo(replica))))
+  return { ...alone, sent: [], attempts: 0, dueAt: now }
+}
+
+/** Whether a record waits for a person who is there already; nobody is made for it. */
+export function isSearching({ state, marketoId, dirtySince, attempts }: Replica): boolean {
+  return state === 'orphaned' && marketoId === undefined && dirtySince === undefined && attempts === 0
+}
+
 /** Marketo's side is not certain any more: it is read before anything is decided. */
 export function withoutMarketo(replica: Replica): Replica {
   const { marketo, ...unknown } = replica

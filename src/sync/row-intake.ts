@@ -3,7 +3,15 @@ import type { ChangePage, SeenRow } from '../dataverse/changes.ts'
 import type { Rows } from '../dataverse/rows.ts'
 import { Rejected } from '../errors.ts'
 import type { RecordType } from '../person/person.ts'
-import type { LinkMove, NewConflict, NewReplica, Replica, SyncStore } from '../store/sync-port.ts'
+import type {
+  AliasChange,
+  LinkMove,
+  NewConflict,
+  NewReplica,
+  Replica,
+  SyncStore,
+} from '../store/sync-port.ts'
+import { lookAtRecord, valuesOf } from './aliases.ts'
 import { chunks, saveComputed } from './pages.ts'
 import { lostWith } from './replica.ts'
 import {
@@ -14,6 +22,7 @@ import {
   newReplicaOf,
   type RecordName,
   type RowsContext,
+  returned,
   seeDeleted,
   seeRow,
 } from './see-rows.ts'
@@ -61,21 +70,35 @@ export class RowIntake {
 
   /** What the rows change, with nothing saved. */
   async foresee(rows: readonly SeenRow[], known: Known) {
-    const { recordType } = this.#options
+    const { recordType, settings } = this.#options
     const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
     const context: RowsContext = { ...known, ownerOf }
+    const former = await this.#formerAmong(rows, ownerOf)
     const replicas: Replica[] = []
     const newLinks: NewReplica[] = []
     const moves: LinkMove[] = []
+    const aliases: AliasChange[] = []
     for (const row of rows) {
       const owner = ownerOf(recordType, row.id)
+      const alias = former.aliases.get(row.id)
+      if (alias) {
+        const home = former.homes.get(alias.link.linkId)
+        const back = home && returned(home, row, recordType, context)
+        if (back) replicas.push(back.replica)
+        if (back) moves.push(back.move)
+        else if (alias.link.state !== 'claimed') {
+          const { schema, now } = known
+          aliases.push(lookAtRecord(alias, row, { home, schema, dueAt: now + settings.aliasMs }))
+        }
+        continue
+      }
       const made = owner === undefined ? newReplicaOf(row, recordType, context) : undefined
       const after = owner && seeRow(owner, row, context)
       if (owner && isBack(owner, row)) moves.push({ kind: 'restore', linkId: owner.linkId })
       if (made) newLinks.push(made)
       else if (after !== undefined && after !== owner) replicas.push(after)
     }
-    return { replicas, newLinks, moves }
+    return { replicas, newLinks, moves, aliases }
   }
 
   /** Rows that a 404 has proven to be gone. Gives how many of them were ours. */
@@ -87,10 +110,12 @@ export class RowIntake {
         const owner = ownerOf(recordType, id)
         return owner?.state === 'linked' || owner?.state === 'orphaned' ? [owner] : []
       })
+      const former = await store.formerRecords(ids.map((recordId) => ({ recordType, recordId })))
       return {
         now,
         moves: gone.map(({ linkId, recordId }) => ({ kind: 'tombstone', linkId, recordType, recordId })),
         replicas: gone.map((owner) => seeDeleted(owner, now)),
+        aliases: former.map(({ other }) => ({ other })),
       }
     })
     return replicas?.length ?? 0
@@ -141,18 +166,54 @@ export class RowIntake {
     if (rows.length === 0) return
     await saveComputed(store, async () => {
       const found = await store.findReplicas({ records: names })
-      const moves = movesOfRows(rows, recordType, { ...known, ownerOf: byRecord(found) })
+      const ownerOf = byRecord(found)
+      const said = movesOfRows(rows, recordType, { ...known, ownerOf })
       const replicas: Replica[] = []
       const conflicts: NewConflict[] = []
-      for (const move of moves) {
+      const moves: LinkMove[] = []
+      const left: AliasChange[] = []
+      for (const move of said) {
         const heir = found.find(({ linkId }) => linkId === move.linkId)
         if (heir && move.kind === 'merge') conflicts.push(...lostWith(heir, move.into))
-        if (move.kind !== 'record' || heir === undefined) continue
-        const read = await this.#readRows(move.recordType, [move.recordId], context)
-        replicas.push(inherit(heir, nameOf(move), read.get(move.recordId), known))
+        if (move.kind === 'record' && heir) {
+          const read = await this.#readRows(move.recordType, [move.recordId], context)
+          const row = read.get(move.recordId)
+          // A record that is not there takes nobody over.
+          if (row === undefined) continue
+          replicas.push(inherit(heir, nameOf(move), row, known))
+        }
+        moves.push(move)
+        if (heir) left.push(...this.#leave(heir, rows, known))
       }
-      return { now: known.now, moves, replicas, conflicts }
+      return { now: known.now, moves, replicas, conflicts, aliases: left }
     })
+  }
+
+  /** What a record held when its link was handed over; that is no edit of it. */
+  #leave(link: Replica, rows: readonly SeenRow[], { schema }: Known): AliasChange[] {
+    const { recordType, recordId } = link
+    const row = recordType === this.#options.recordType ? rows.find(({ id }) => id === recordId) : undefined
+    if (row === undefined) return []
+    const ref = { recordType, recordId }
+    return [{ other: { kind: 'record', ...ref }, seen: valuesOf(row, ref, schema) }]
+  }
+
+  /** Rows of records that links had before the ones that they have now, and those links. */
+  async #formerAmong(rows: readonly SeenRow[], ownerOf: RowsContext['ownerOf']) {
+    const { store, recordType } = this.#options
+    const strange = rows.filter(({ id }) => ownerOf(recordType, id) === undefined)
+    const found =
+      strange.length === 0
+        ? []
+        : await store.formerRecords(strange.map(({ id: recordId }) => ({ recordType, recordId })))
+    const homes =
+      found.length === 0 ? [] : await store.findReplicas({ linkIds: found.map(({ link }) => link.linkId) })
+    return {
+      aliases: new Map(
+        found.flatMap((one) => (one.other.kind === 'record' ? [[one.other.recordId, one]] : [])),
+      ),
+      homes: new Map(homes.map((one) => [one.linkId, one])),
+    }
   }
 
   /** By id. */

@@ -97,6 +97,9 @@ export const SyncFailure = Type.Object(
     field: Type.Optional(Type.String({ description: 'REST name or column at fault.' })),
     advice: Type.String({ description: 'What to do next.' }),
     ...IDS,
+    other: Type.Optional(
+      Type.Object(IDS, { description: 'The second person or record of person-shared and record-shared.' }),
+    ),
     firstSeenAt: Instant,
     lastSeenAt: Instant,
     attempts: Type.Integer(),

@@ -3,7 +3,7 @@ import { ACTIVITY_TYPES, type LeadActivity } from '../marketo/changes.ts'
 import type { People } from '../marketo/people.ts'
 import type { LinkMove, NewConflict, Replica, SyncStore, Values } from '../store/sync-port.ts'
 import { halfOf } from './agreement.ts'
-import { idle, lostWith, touch, withoutAgreement, withoutIntent, withoutMarketo } from './replica.ts'
+import { lostWith, searching, touch, withoutMarketo } from './replica.ts'
 
 export interface LifeOptions {
   store: SyncStore
@@ -20,7 +20,7 @@ export async function observeLife(
   { store, people }: LifeOptions,
   call: CallContext,
 ): Promise<{ moves: LinkMove[]; replicas: Replica[]; conflicts: NewConflict[] }> {
-  const merges = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.mergeLeads).map(candidatesOf)
+  const merges = chained(items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.mergeLeads).map(candidatesOf))
   const deleted = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.deleteLead)
   const scored = items.filter(({ typeId }) => typeId === ACTIVITY_TYPES.changeScore)
   const candidates = [...new Set(merges.flat())]
@@ -56,15 +56,14 @@ function moved(replica: Replica, moves: readonly LinkMove[]): Replica {
   return { ...alone, ...(marketoId !== undefined && { marketoId }) }
 }
 
-/** Whoever lost their person rests until the record changes; everybody else is read again. */
+/** A record that has lost its person looks for another one; everybody else is read again. */
 function afterLife(before: Replica, replica: Replica, now: number): Replica {
   // The entry is about another name of the link; a person may just be on the way.
   if (before.marketoId === undefined && replica.marketoId === undefined) return before
-  const unread = withoutMarketo(replica)
-  if (replica.marketoId !== undefined) return touch(unread, now)
-  const alone = idle(withoutIntent(withoutAgreement(unread)))
+  if (replica.marketoId !== undefined) return touch(withoutMarketo(replica), now)
+  const alone = searching(replica, now)
   const dynamics = alone.dynamics ?? expectedRow(replica)
-  return { ...alone, ...(dynamics && { dynamics }), sent: [] }
+  return { ...alone, ...(dynamics && { dynamics }) }
 }
 
 /**
@@ -82,7 +81,8 @@ function expectedRow(replica: Replica): Values | undefined {
 
 /**
  * Of the people in a merge, the one who is still there survived. Sources contradict each other on which id the
- * activity is about, so both are asked for.
+ * activity is about, so both are asked for. Where none of them is there, a later merge says who has survived: their
+ * links are one already.
  */
 async function movesOfMerge(
   ids: readonly number[],
@@ -95,19 +95,42 @@ async function movesOfMerge(
   const moves: LinkMove[] = []
   let homeId = home?.linkId
   for (const loser of losers) {
-    const [link] = await store.findReplicas({ marketoIds: [loser] })
+    const link = await linkOf(loser, store)
     if (link === undefined) continue
-    const isHome = homeId === undefined || homeId === link.linkId
-    if (winner !== undefined && isHome && link.marketoId === loser) {
-      moves.push({ kind: 'person', linkId: link.linkId, marketoId: winner })
-      homeId = link.linkId
+    const isTheirs = link.marketoId === loser || link.marketoId === undefined
+    const { linkId } = link
+    if (isTheirs && (homeId === undefined || homeId === linkId)) {
+      if (winner !== undefined) moves.push({ kind: 'person', linkId, marketoId: winner })
+      homeId = linkId
     }
-    moves.push({ kind: 'orphan', linkId: link.linkId, marketoId: loser })
-    if (homeId !== undefined && homeId !== link.linkId && link.marketoId === loser) {
-      moves.push({ kind: 'merge', linkId: link.linkId, into: homeId })
-    }
+    moves.push({ kind: 'orphan', linkId, marketoId: loser })
+    if (isTheirs && homeId !== linkId && homeId !== undefined)
+      moves.push({ kind: 'merge', linkId, into: homeId })
   }
   return moves
+}
+
+/** Their deletion may have been read before the merge that it comes from. */
+async function linkOf(marketoId: number, store: SyncStore): Promise<Replica | undefined> {
+  const [link] = await store.findReplicas({ marketoIds: [marketoId] })
+  if (link) return link
+  const [departed] = await store.linksOfDeparted([marketoId])
+  const [former] = departed ? await store.findReplicas({ linkIds: [departed.linkId] }) : []
+  // Somebody may just be on the way for the record.
+  const isFree =
+    former?.marketoId === undefined && former?.intent === undefined && former?.state !== 'claimed'
+  return isFree ? former : undefined
+}
+
+/** Merges that have a person in common are one: who won the first and lost the second is not there any more. */
+function chained(merges: readonly number[][]): number[][] {
+  const groups: number[][] = []
+  for (const merge of merges) {
+    const joined = groups.filter((group) => group.some((id) => merge.includes(id)))
+    for (const group of joined) groups.splice(groups.indexOf(group), 1)
+    groups.push([...new Set([...joined.flat(), ...merge])])
+  }
+  return groups
 }
 
 async function movesOfDelete(marketoId: number, store: SyncStore): Promise<LinkMove[]> {

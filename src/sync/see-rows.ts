@@ -52,7 +52,8 @@ export function movesOfRows(
     }
     if (link === undefined || !isCurrent(link, recordType, row.id)) return []
     const target = targetOf(life, recordType)
-    return target ? [handOver(link, target, context)] : []
+    const isGone = target && context.ownerOf(target.recordType, target.recordId)?.state === 'tombstoned'
+    return target && !isGone ? [handOver(link, target, context)] : []
   })
 }
 
@@ -185,9 +186,24 @@ function isCurrent(link: Replica, recordType: RecordType, recordId: string | und
   return link.recordType === recordType && link.recordId === recordId
 }
 
-/** The row was merged or qualified into another record: its link is about to be handed over. */
-export function isHandedOver(row: SeenRow, recordType: RecordType): boolean {
-  return targetOf(recordLife(row.columns, recordType), recordType) !== undefined
+/** A former record that is back while the one after it is gone: the link has it again. */
+export function returned(
+  home: Replica,
+  row: SeenRow,
+  recordType: RecordType,
+  context: Pick<RowsContext, 'now' | 'schema' | 'epoch'>,
+): { move: LinkMove; replica: Replica } | undefined {
+  const { merged, stateCode } = recordLife(row.columns, recordType)
+  const isOpen = !merged && (recordType === 'contact' || stateCode === 0)
+  if (home.state !== 'tombstoned' || !isOpen) return undefined
+  const ref = { recordType, recordId: row.id }
+  const move: LinkMove = { kind: 'record', linkId: home.linkId, ...ref }
+  return { move, replica: inherit(home, ref, row, context) }
+}
+
+/** The record that the row was merged or qualified into: its link is about to be handed over, if that is there. */
+export function heirOf(row: SeenRow, recordType: RecordType): RecordName | undefined {
+  return targetOf(recordLife(row.columns, recordType), recordType)
 }
 
 /**

@@ -34,6 +34,8 @@ export interface SyncSettings {
   sentKeepMs: number
   /** How far before the last entry the change log is read again when its cursor is lost. */
   overlapMs: number
+  /** How often a person or record that shares a link is looked at without any news of it. */
+  aliasMs: number
   /** Waits of a refused record between tries. */
   backoff: Backoff
   /** Waits of a record whose row changed under the write, or whose write got no answer; the first is none. */
@@ -68,6 +70,7 @@ export const defaultSyncSettings: SyncSettings = {
   confirmMs: 600_000,
   sentKeepMs: 7_200_000,
   overlapMs: 600_000,
+  aliasMs: 21_600_000,
   backoff: { baseMs: 300_000, maxMs: 21_600_000 },
   againBackoff: { baseMs: 2_000, maxMs: 300_000 },
   retentionMs: 7_776_000_000,

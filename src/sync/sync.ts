@@ -1,11 +1,14 @@
 import type { Logger } from 'pino'
+import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { Dataverse } from '../dataverse/dataverse.ts'
 import type { Rows } from '../dataverse/rows.ts'
 import { ACTIVITY_TYPES, DELETIONS_KEPT_MS, type LeadActivity, type LeadChange } from '../marketo/changes.ts'
 import type { Marketo } from '../marketo/marketo.ts'
+import type { People } from '../marketo/people.ts'
+import { identifiersOf } from '../person/identity.ts'
 import type { FieldSelection } from '../person/selection.ts'
-import type { SyncStore } from '../store/sync-port.ts'
+import type { Replica, SyncStore } from '../store/sync-port.ts'
 import { ActivityPush } from './activity-push.ts'
 import type { Blocked } from './control.ts'
 import { Tally } from './counts.ts'
@@ -115,7 +118,7 @@ function leadChanges(
   settings: SyncSettings,
   removed: RemovedCharacters,
 ) {
-  const { changes } = marketo
+  const { changes, people } = marketo
   return new MarketoStream<LeadChange>({
     stream: 'marketo-changes',
     changes,
@@ -125,10 +128,11 @@ function leadChanges(
     settings,
     isPure: true,
     read: (token, { schema, ...call }) => changes.leadChanges(token, schema.feedFields, call),
-    async observe(entries, { schema }) {
+    async observe(entries, { schema, ...call }) {
       removed.lookAt(entries)
       const byPerson = Map.groupBy(entries, ({ marketoId }) => marketoId)
       const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })
+      const searching = await searchingFor(entries, found, { store, people, clock }, call)
       const seen = found.flatMap((replica) => {
         const own = replica.marketoId === undefined ? undefined : byPerson.get(replica.marketoId)
         return own
@@ -136,11 +140,35 @@ function leadChanges(
           : []
       })
       return {
-        replicas: seen.map(({ replica }) => replica),
+        replicas: [...seen.map(({ replica }) => replica), ...searching],
         conflicts: seen.flatMap(({ conflicts }) => conflicts),
       }
     },
   })
+}
+
+/**
+ * Records without a person whose e-mail a new person has, or one who was there before has got. New people are only
+ * asked for while there are such records.
+ */
+async function searchingFor(
+  entries: readonly LeadChange[],
+  found: readonly Replica[],
+  { store, people, clock }: { store: SyncStore; people: Pick<People, 'read'>; clock: Clock },
+  call: CallContext,
+): Promise<Replica[]> {
+  const known = new Set(found.map(({ marketoId }) => marketoId))
+  const strange = entries.filter(({ marketoId }) => !known.has(marketoId))
+  const said = strange.flatMap(({ fields }) => fields.filter(({ name }) => name === 'email'))
+  const ids = [...new Set(strange.flatMap(({ kind, marketoId }) => (kind === 'new' ? [marketoId] : [])))]
+  if ((ids.length === 0 && said.length === 0) || !(await store.hasOrphans())) return []
+  const read = ids.length === 0 ? [] : (await people.read(ids, ['email'], call)).values()
+  const given = [...said.map(({ newValue }) => newValue), ...[...read].map(({ email }) => email)]
+  const emails = given.flatMap((email) => (typeof email === 'string' ? identifiersOf({ email }) : []))
+  const orphans = await store.findReplicas({ emails: emails.map(({ value }) => value) })
+  return orphans
+    .filter(({ state, marketoId }) => state === 'orphaned' && marketoId === undefined)
+    .map((one) => ({ ...one, dueAt: clock.now() }))
 }
 
 /** Merged and, where a score travels, scored people: read less often, since each read costs a call. */

@@ -1,6 +1,7 @@
 import type { SyncLeads } from '../marketo/sync-leads.ts'
 import { waitMs } from '../retry.ts'
 import type { FailureSet, LinkMove, NewConflict, Replica } from '../store/sync-port.ts'
+import { Aliases } from './aliases.ts'
 import { alterationsOf } from './altered.ts'
 import type { Tally } from './counts.ts'
 import { type Decision, withIntent, writesNothing } from './decide.ts'
@@ -22,10 +23,17 @@ export interface WorkOptions extends DeliberateOptions {
 export class Work {
   readonly #options: WorkOptions
   readonly #writer: Writer
+  readonly #aliases: Aliases
 
   constructor(options: WorkOptions) {
     this.#options = options
     this.#writer = new Writer(options)
+    this.#aliases = new Aliases(options)
+  }
+
+  /** Looks at those who share a link. Throws the vendors' errors of its reads. */
+  lookAtAliases(context: PullContext): Promise<void> {
+    return this.#aliases.look(context)
   }
 
   /** One round. Gives how many replicas it took up; 0 = nothing is due. Throws the vendors' errors of its reads. */

@@ -7,7 +7,7 @@ import type {
   Settlement,
   Store,
 } from '../../src/store/port.ts'
-import type { LinkMove, SyncStore } from '../../src/store/sync-port.ts'
+import type { AliasChange, LinkMove, SyncStore } from '../../src/store/sync-port.ts'
 import type { Draw } from '../crash/draw.ts'
 import { newRequest } from './contract.ts'
 
@@ -131,10 +131,12 @@ export class Deeds {
   #settlement(recordType: RecordType, recordId: string): Settlement {
     const draw = this.#draw
     const provenAt = this.#now - draw.between(0, 3_000)
+    const gone = draw.one(PERSONS)
     return draw.one<Settlement>([
       { kind: 'linked', recordType, recordId, provenAt },
       { kind: 'linked', recordType, recordId, provenAt },
       { kind: 'linked', recordType: draw.one(TYPES), recordId: draw.one(RECORDS), provenAt },
+      { kind: 'linked', recordType: draw.one(TYPES), recordId: draw.one(RECORDS), provenAt, gone },
       { kind: 'failed', code: 'c', advice: 'a' },
       { kind: 'ambiguous', code: 'c', advice: 'a' },
     ])
@@ -148,7 +150,7 @@ export class Deeds {
     const email = draw.one([...EMAILS, undefined])
     const record = { recordType: draw.one(TYPES), recordId: draw.one(RECORDS) }
     const own = this.#known.links.get(requestId)
-    const kind = draw.one<LinkMove['kind'] | 'new'>([
+    const kind = draw.one<LinkMove['kind'] | 'new' | 'alias'>([
       'tombstone',
       'restore',
       'orphan',
@@ -157,8 +159,15 @@ export class Deeds {
       'merge',
       'email',
       'new',
+      'alias',
     ])
     const now = this.#now
+    const failure = { side: 'marketo', code: 'person-shared', advice: 'a' } as const
+    const looked: AliasChange = {
+      other: draw.chance(0.5) ? { kind: 'marketo', marketoId: person } : { kind: 'record', ...record },
+      ...(draw.chance(0.5) && { dueAt: now + draw.between(0, 9_000) }),
+      ...(draw.chance(0.5) && { failure }),
+    }
     const run = async ({ store, sync }: Driver) => {
       const [link, other] = [await store.takeUp(from, now, now), await store.takeUp(into, now, now)]
       const linkId = link?.link.linkId ?? 0
@@ -177,12 +186,14 @@ export class Deeds {
             return { kind, linkId, into: other?.link.linkId ?? linkId }
           case 'email':
             return { kind, linkId, ...(email !== undefined && { email }) }
+          case 'alias':
           case 'new':
             return undefined
           default:
             return kind satisfies never
         }
       })()
+      if (kind === 'alias') return (await sync.save({ now, aliases: [looked] })).kind
       const newLink = { ...record, ...(email !== undefined && { email }) }
       const { kind: result } = await sync.save(
         move
@@ -214,7 +225,7 @@ function isTaken(answer: unknown): answer is { link: Link } {
 }
 
 /** All that can be asked about these people, without the ids that a driver gives. */
-export async function portrait({ store }: Driver, requestIds: readonly string[]): Promise<unknown> {
+export async function portrait({ store, sync }: Driver, requestIds: readonly string[]): Promise<unknown> {
   const people = await Promise.all(
     PERSONS.map(async (marketoId) => [
       await store.readPerson(marketoId),
@@ -222,7 +233,13 @@ export async function portrait({ store }: Driver, requestIds: readonly string[])
     ]),
   )
   const requests = await Promise.all(requestIds.map((requestId) => store.readRequest(requestId)))
-  return withoutIds({ people, requests })
+  const aliases = (await sync.dueAliases(1_000, Number.MAX_SAFE_INTEGER)).map((one) =>
+    JSON.stringify(withoutIds(one)),
+  )
+  const failures = (await sync.readFailures({ limit: 1_000 })).map(({ code, other }) =>
+    JSON.stringify({ code, other }),
+  )
+  return withoutIds({ people, requests, aliases: aliases.sort(), failures: failures.sort() })
 }
 
 export function withoutIds(value: unknown): unknown {

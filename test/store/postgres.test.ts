@@ -1,5 +1,6 @@
 import { describe } from 'node:test'
 import { withoutPostgres } from '../postgres/cluster.ts'
+import { aliasContract } from './alias-contract.ts'
 import { chunkContract } from './chunk-contract.ts'
 import { storeContract } from './contract.ts'
 import { linkMovesContract } from './link-moves-contract.ts'
@@ -11,4 +12,5 @@ describe('the store on PostgreSQL', { skip: withoutPostgres }, () => {
   chunkContract('PostgreSQL', openPostgres)
   syncContract('PostgreSQL', openPostgres)
   linkMovesContract('PostgreSQL', openPostgres)
+  aliasContract('PostgreSQL', openPostgres)
 })

@@ -10,6 +10,7 @@ import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
+import { aliasContract } from './alias-contract.ts'
 import { chunkContract, newChunk } from './chunk-contract.ts'
 import { accept, create, deriveRecordId, newRequest, storeContract } from './contract.ts'
 import { linkMovesContract } from './link-moves-contract.ts'
@@ -63,6 +64,7 @@ chunkContract('SQLite', inFile)
 syncContract('SQLite', inFile)
 syncContract('SQLite in memory', inMemory)
 linkMovesContract('SQLite', inFile)
+aliasContract('SQLite', inFile)
 linkMovesContract('SQLite in memory', inMemory)
 
 describe('the SQLite file', () => {

@@ -1,3 +1,4 @@
+import { nameOf } from '../alias-rows.ts'
 import { toParameters } from '../replica-rows.ts'
 import type { SyncChange, SyncStore } from '../sync-port.ts'
 import type { Postgres } from './postgres.ts'
@@ -27,6 +28,7 @@ function toColumns({
   replicas = [],
   conflicts = [],
   failures = [],
+  aliases = [],
 }: Omit<SyncChange, 'now' | 'fence'>) {
   return {
     cursors,
@@ -47,5 +49,10 @@ function toColumns({
       lost: JSON.stringify(conflict.lost),
     })),
     failures,
+    aliases: aliases.map(({ other, seen, ...change }) => ({
+      ...nameOf(other),
+      ...change,
+      ...(seen && { seen: JSON.stringify(seen) }),
+    })),
   }
 }

@@ -202,6 +202,14 @@ export class PostgresStore implements Store {
     )
   }
 
+  async readLink(recordType: RecordType, recordId: string): Promise<Link | undefined> {
+    const [row] = await this.#options.postgres.query(
+      "select link.* from identifier join link using (link_id) where kind = 'record' and value = :name",
+      { name: `${recordType}:${recordId}` },
+    )
+    return row && toLink(row)
+  }
+
   async readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined> {
     const rows = await this.#options.postgres.query(
       `select link.*, name.kind, name.value

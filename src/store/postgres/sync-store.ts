@@ -1,7 +1,9 @@
+import { toAlias } from '../alias-rows.ts'
 import type { RecordType } from '../port.ts'
 import { toReplica } from '../replica-rows.ts'
 import { integer, text } from '../rows.ts'
 import type {
+  Alias,
   Backlog,
   Conflict,
   Failure,
@@ -11,7 +13,7 @@ import type {
   UnsentActivity,
 } from '../sync-port.ts'
 import { toBacklog, toConflict, toCursor, toFailure, toUnsentActivity } from '../sync-rows.ts'
-import { REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Postgres } from './postgres.ts'
 import { saveChange } from './save.ts'
 import { statement } from './statement.ts'
@@ -23,6 +25,7 @@ const FIND = `
      where link_id = any(:linkIds::bigint[])
         or link_id in (select link_id from identifier where kind = 'record' and value = any(:records::text[]))
         or link_id in (select link_id from identifier where kind = 'marketo' and value = any(:marketoIds::text[]))
+        or link_id in (select link_id from identifier where kind = 'email' and value = any(:emails::text[]))
     union
     select link.link_id, link.merged_into from trail join link on link.link_id = trail.merged_into
   )
@@ -33,6 +36,14 @@ const UNSEEN = `
    where replica.link_id > :after and epoch < :epoch and record_type = :recordType
      and state in ('linked', 'orphaned')
    order by replica.link_id limit :limit`
+const FORMER = `
+  select ${ALIAS} from identifier join link using (link_id) left join alias using (kind, value)
+   where identifier.kind = 'record' and identifier.value = any(:names::text[])
+     and value <> record_type || ':' || record_id`
+const PEOPLE = `
+  select link_id, value::bigint as marketo_id from identifier
+   where kind = 'marketo' and link_id = any(:linkIds::bigint[]) order by marketo_id`
+const DEPARTED = 'select link_id, marketo_id from departed where marketo_id = any(:marketoIds::bigint[])'
 /** Before its replica is written, as everybody does who writes one. */
 const HOLD_LINK = `
   select link_id from link
@@ -62,13 +73,38 @@ export class PostgresSyncStore implements SyncStore {
   }
 
   async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
-    const { records = [], marketoIds = [], linkIds = [] } = names
+    const { records = [], marketoIds = [], linkIds = [], emails = [] } = names
     const rows = await this.#postgres.query(FIND, {
       records: records.map(({ recordType, recordId }) => `${recordType}:${recordId}`),
       marketoIds: marketoIds.map(String),
       linkIds,
+      emails,
     })
     return rows.map(toReplica)
+  }
+
+  async dueAliases(limit: number, now: number): Promise<Alias[]> {
+    return (await this.#postgres.query(SYNC_SQL.dueAliases, { limit, now })).map(toAlias)
+  }
+
+  async formerRecords(records: Parameters<SyncStore['formerRecords']>[0]): Promise<Alias[]> {
+    if (records.length === 0) return []
+    const names = records.map(({ recordType, recordId }) => `${recordType}:${recordId}`)
+    return (await this.#postgres.query(FORMER, { names })).map(toAlias)
+  }
+
+  async peopleOf(linkIds: readonly number[]): ReturnType<SyncStore['peopleOf']> {
+    const rows = await this.#postgres.query(PEOPLE, { linkIds })
+    return rows.map((row) => ({ linkId: integer(row, 'link_id'), marketoId: integer(row, 'marketo_id') }))
+  }
+
+  async linksOfDeparted(marketoIds: readonly number[]): ReturnType<SyncStore['linksOfDeparted']> {
+    const rows = await this.#postgres.query(DEPARTED, { marketoIds })
+    return rows.map((row) => ({ linkId: integer(row, 'link_id'), marketoId: integer(row, 'marketo_id') }))
+  }
+
+  async hasOrphans(): Promise<boolean> {
+    return (await this.#postgres.query(SYNC_SQL.hasOrphans)).length > 0
   }
 
   async due(limit: number, now: number): Promise<Replica[]> {
@@ -113,9 +149,10 @@ export class PostgresSyncStore implements SyncStore {
   }
 
   async retryFailure(failureId: number, now: number): Promise<boolean> {
-    const [, , found = []] = await this.#postgres.transaction([
+    const [, , , found = []] = await this.#postgres.transaction([
       statement(HOLD_LINK, { failureId }),
       statement(SYNC_SQL.retryReplica, { failureId, now }),
+      statement(SYNC_SQL.retryAlias, { failureId, now }),
       statement(SYNC_SQL.findFailure, { failureId }),
     ])
     return found.length === 1

@@ -24,6 +24,7 @@ export class Claims {
     for (const { kind, value } of identifiers) this.#links.name(link.linkId, kind, value)
     if (marketoId !== undefined) {
       if (link.marketoId === undefined) this.#links.own(link.linkId, marketoId, now)
+      else if (link.marketoId !== marketoId) this.#links.share(link.linkId, marketoId)
       this.#followEmail(link, request)
     }
     if (link.state === 'tombstoned') this.raise(link, recordType)

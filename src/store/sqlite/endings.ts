@@ -1,7 +1,7 @@
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
 import type { Row } from '../rows.ts'
 import { integer, optionalInteger, optionalText, text } from '../rows.ts'
-import type { Links } from './links.ts'
+import { type Links, recordName } from './links.ts'
 import type { Statements } from './statements.ts'
 
 /** What becomes true of a link when a request ends, and what is logged. Runs inside a transaction. */
@@ -36,8 +36,9 @@ export class Endings {
 
   /** The record belongs to the link that named it first; a later one is merged into that. */
   #link(link: Link, request: Row, settlement: Settlement & { kind: 'linked' }, now: number): Outcome {
-    const { kind, provenAt, ...record } = settlement
-    const { recordType, recordId } = record
+    const { kind, provenAt, gone, ...detail } = settlement
+    const { recordType, recordId } = detail
+    const record = { recordType, recordId }
     const requestId = text(request, 'request_id')
     const intent = this.#sql.findIntent.get(link.linkId, link.generation)
     const mine = intent !== undefined && text(intent, 'request_id') === requestId
@@ -45,17 +46,28 @@ export class Endings {
     if (mine) this.#sql.dropIntentOf.run(link.linkId, requestId)
 
     const owner = this.#links.findByRecord(recordType, recordId)
-    const home = owner && owner.linkId !== link.linkId ? this.#links.merge(link, owner) : link
+    const merged = owner && owner.linkId !== link.linkId ? this.#links.merge(link, owner) : link
+    const home = gone === undefined ? merged : this.#withoutPerson(merged, gone, now)
     const proven = this.#sql.proveLink.run({ linkId: home.linkId, recordType, recordId, provenAt })
     if (proven.changes === 1) {
       this.#links.nameRecord(home.linkId, recordType, recordId)
+      if (!isRecordOf(home, record)) {
+        this.#links.forgetAlias(home.linkId, 'record', recordName(recordType, recordId), now)
+      }
       this.#tellSync(home, record, now)
     }
-    const marketoId = link.marketoId ?? optionalInteger(request, 'marketo_id')
+    const asked = optionalInteger(request, 'marketo_id')
+    const marketoId = link.marketoId === gone ? asked : (link.marketoId ?? asked)
     if (home.marketoId === undefined && marketoId !== undefined && this.#hasName(home, marketoId)) {
       this.#links.own(home.linkId, marketoId, now)
     }
-    return { outcome: made ? 'created' : 'exists', ...record }
+    return { outcome: made ? 'created' : 'exists', ...detail }
+  }
+
+  /** Marketo does not know the link's own person any more. */
+  #withoutPerson(link: Link, gone: number, now: number): Link {
+    if (link.marketoId === gone) this.#links.orphan(link.linkId, gone, now)
+    return this.#links.read(link.linkId)
   }
 
   /** The person may be another link's by now: deleted in Marketo, and sent anew. */

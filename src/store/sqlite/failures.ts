@@ -1,7 +1,8 @@
+import { nameOf as nameOfOther } from '../alias-rows.ts'
 import type { Link } from '../port.ts'
 import type { Row } from '../rows.ts'
 import { integer, optionalText, text } from '../rows.ts'
-import type { FailureSet, NewFailure } from '../sync-port.ts'
+import type { AliasChange, FailureSet, NewFailure, Other } from '../sync-port.ts'
 import type { Links } from './links.ts'
 import type { Statements } from './statements.ts'
 import type { SyncStatements } from './sync-statements.ts'
@@ -39,13 +40,37 @@ export class Failures {
     for (const failure of named.values()) this.#open(link, failure, now)
   }
 
-  #open(link: Link | undefined, failure: NewFailure, now: number): void {
+  /** What a look at somebody who shares a link has shown: of the link's own person or record nothing is said. */
+  applyAlias({ other, dueAt, seen, failure }: AliasChange, now: number): void {
+    const name = nameOfOther(other)
+    const link = this.#links.find(name.kind, name.value)
+    if (link === undefined || isOwn(link, other)) return
+    const { linkId } = link
+    this.#sync.moveAlias.run({ ...name, dueAt: dueAt ?? null, seen: seen ? JSON.stringify(seen) : null })
+    const open = this.#sync.failureOfAlias.get({ ...name, linkId })
+    if (open === undefined) {
+      if (failure) this.#open(link, failure, now, name)
+      return
+    }
+    const failureId = integer(open, 'failure_id')
+    if (failure) this.#sync.repeatFailure.run({ failureId, now, ...reasonOf(failure) })
+    else this.#sync.closeFailure.run({ failureId, now })
+  }
+
+  #open(
+    link: Link | undefined,
+    failure: NewFailure,
+    now: number,
+    name?: ReturnType<typeof nameOfOther>,
+  ): void {
     const { side, code, field = null } = failure
     this.#sync.insertFailure.run({
       linkId: link?.linkId ?? null,
       side,
       code,
       field,
+      kind: name?.kind ?? null,
+      value: name?.value ?? null,
       now,
       ...reasonOf(failure),
     })
@@ -55,6 +80,11 @@ export class Failures {
     const detail = JSON.stringify({ door: 'sync', outcome: 'failed', recordType, recordId, ...reason })
     this.#sql.insertActivity.run({ linkId, marketoId, requestId: '', now, outcome: 'failed', detail })
   }
+}
+
+function isOwn(link: Link, other: Other): boolean {
+  if (other.kind === 'marketo') return link.marketoId === other.marketoId
+  return link.recordType === other.recordType && link.recordId === other.recordId
 }
 
 function reasonOf({ advice, vendorCode, vendorMessage, vendorRequestId }: NewFailure) {

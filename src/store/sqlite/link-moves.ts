@@ -1,7 +1,7 @@
 import type { Link } from '../port.ts'
 import { integer } from '../rows.ts'
 import type { LinkMove, NewLink } from '../sync-port.ts'
-import type { Links } from './links.ts'
+import { type Links, recordName } from './links.ts'
 import type { Statements } from './statements.ts'
 import type { SyncStatements } from './sync-statements.ts'
 
@@ -92,8 +92,7 @@ export class LinkMoves {
   }
 
   #orphan({ linkId }: Link, marketoId: number): void {
-    this.#sql.dropName.run({ kind: 'marketo', value: String(marketoId), linkId })
-    if (this.#sync.orphanLink.run({ linkId, marketoId }).changes === 1) this.#touch(linkId)
+    if (this.#links.orphan(linkId, marketoId, this.#now)) this.#touch(linkId)
   }
 
   /** Left alone while a create may be under way: the flow action says first which record that is. */
@@ -107,6 +106,7 @@ export class LinkMoves {
     if (this.#isBeingMade(link)) return
     this.#links.nameRecord(linkId, recordType, recordId)
     this.#sync.moveToRecord.run({ linkId, recordType, recordId, now: this.#now })
+    this.#links.forgetAlias(linkId, 'record', recordName(recordType, recordId), this.#now)
     this.#touch(linkId)
   }
 
@@ -120,6 +120,9 @@ export class LinkMoves {
     }
     this.#links.name(linkId, 'marketo', String(marketoId))
     this.#sync.moveToPerson.run({ linkId, marketoId })
+    this.#links.forgetAlias(linkId, 'marketo', String(marketoId), this.#now)
+    if (link.marketoId !== undefined && link.marketoId !== marketoId)
+      this.#links.share(linkId, link.marketoId)
     this.#touch(linkId)
   }
 

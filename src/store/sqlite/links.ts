@@ -54,7 +54,9 @@ export class Links {
   /** Everything that named `from` now names `to`. What was known of the sides of `from` goes. */
   merge(from: Link, to: Link): Link {
     const move = { from: from.linkId, to: to.linkId }
+    this.#sql.noteAliases.run({ from: from.linkId })
     this.#sql.moveIdentifiers.run(move)
+    this.#sql.moveDeparted.run(move)
     this.#sql.moveRequests.run(move)
     this.#sql.moveActivities.run(move)
     this.#sql.moveConflicts.run(move)
@@ -67,7 +69,29 @@ export class Links {
   /** The person is the link's own where it has none; what was known of another person is forgotten. */
   own(linkId: number, marketoId: number, now: number): boolean {
     if (this.#sql.ownLink.run({ linkId, marketoId }).changes === 0) return false
+    this.forgetAlias(linkId, 'marketo', String(marketoId), now)
     return this.#sql.forgetPerson.run({ linkId, now }).changes === 1
+  }
+
+  /** The person is gone: the name is free, and the link waits for another one. Tells whether they were its own. */
+  orphan(linkId: number, marketoId: number, now: number): boolean {
+    const value = String(marketoId)
+    this.#sql.noteDeparted.run({ marketoId, value, linkId })
+    this.#sql.dropName.run({ kind: 'marketo', value, linkId })
+    this.forgetAlias(linkId, 'marketo', value, now)
+    return this.#sql.orphanLink.run({ linkId, marketoId }).changes === 1
+  }
+
+  /** A person who has the link beside its own one. */
+  share(linkId: number, marketoId: number): void {
+    this.#sql.noteAlias.run({ value: String(marketoId), linkId })
+  }
+
+  /** The name is the link's own from now on, or nobody's. */
+  forgetAlias(linkId: number, kind: Identifier['kind'], value: string, now: number): void {
+    this.#sql.dropAlias.run({ kind, value })
+    this.#sql.closeAlias.run({ linkId, kind, value, now })
+    this.#sql.lookAtAliases.run({ linkId, now })
   }
 }
 

@@ -215,6 +215,31 @@ const migrations: readonly string[] = [
      kind text primary key,
      value text not null
    ) strict, without rowid`,
+  `create table alias (
+     kind text not null check (kind in ('marketo', 'record')),
+     value text not null,
+     due_at integer,
+     seen text,
+     primary key (kind, value)
+   ) strict, without rowid;
+   create index alias_due on alias (due_at) where due_at is not null;
+   create table departed (
+     marketo_id integer primary key,
+     link_id integer not null references link
+   ) strict;
+   create index departed_of_link on departed (link_id);
+   alter table failure add column other_kind text;
+   alter table failure add column other_value text;
+   insert into alias (kind, value, due_at)
+   select kind, value, 0 from identifier join link using (link_id)
+    where kind = 'marketo' and marketo_id is not null and value <> cast(marketo_id as text);
+   insert into alias (kind, value, due_at)
+   select 'record', value, 0
+     from link as former
+     join identifier on kind = 'record' and value = former.record_type || ':' || former.record_id
+     join link as home on home.link_id = identifier.link_id
+    where former.state = 'merged' and former.proven_at is not null
+      and value <> home.record_type || ':' || home.record_id`,
 ]
 
 /** An e-mail in the normal form of the versions before in that of today: see person/identity.ts. */

@@ -53,6 +53,16 @@ export function prepareStatements(db: Database) {
         where link_id = :linkId
           and not (state = 'tombstoned' and record_id = :recordId and deleted_at >= :provenAt)`,
     ),
+    orphanLink: db.prepare(
+      `update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end
+        where link_id = :linkId and marketo_id = :marketoId`,
+    ),
+    noteDeparted: db.prepare(
+      `insert into departed (marketo_id, link_id)
+       select :marketoId, link_id from identifier where kind = 'marketo' and value = :value and link_id = :linkId
+       on conflict do update set link_id = excluded.link_id`,
+    ),
+    moveDeparted: db.prepare('update departed set link_id = :to where link_id = :from'),
     raiseLink: db.prepare(
       `update link set state = 'claimed', record_type = :recordType, record_id = :recordId,
                        generation = :generation, proven_at = null, deleted_at = null
@@ -84,6 +94,32 @@ export function prepareStatements(db: Database) {
     moveIdentifiers: db.prepare('update identifier set link_id = :to where link_id = :from'),
     dropOtherEmails: db.prepare(
       "delete from identifier where link_id = :linkId and kind = 'email' and value <> :email",
+    ),
+    /** Whoever else has the link is looked at by the background sync. */
+    noteAlias: db.prepare(
+      `insert into alias (kind, value, due_at)
+       select kind, value, 0 from identifier where kind = 'marketo' and value = :value and link_id = :linkId
+       on conflict do nothing`,
+    ),
+    /** People, and the record, of a link that is merged away. */
+    noteAliases: db.prepare(
+      `insert into alias (kind, value, due_at)
+       select kind, value, 0 from identifier join link using (link_id)
+        where link_id = :from
+          and (kind = 'marketo' or (kind = 'record' and value = record_type || ':' || record_id
+                                    and state in ('linked', 'orphaned')))
+       on conflict do update set due_at = excluded.due_at`,
+    ),
+    dropAlias: db.prepare('delete from alias where kind = :kind and value = :value'),
+    closeAlias: db.prepare(
+      `update failure set closed_at = :now
+        where link_id = :linkId and other_kind = :kind and other_value = :value and closed_at is null`,
+    ),
+    /** Their failures name the link's own person and record. */
+    lookAtAliases: db.prepare(
+      `update alias set due_at = :now
+        where due_at is not null
+          and (kind, value) in (select kind, value from identifier where link_id = :linkId)`,
     ),
     identifiersOfLink: db.prepare(
       'select kind, value from identifier where link_id = ? order by kind, value',

@@ -34,7 +34,7 @@ import {
 import { Claims } from './claim.ts'
 import type { Database } from './database.ts'
 import { Endings } from './endings.ts'
-import { Links } from './links.ts'
+import { Links, recordName } from './links.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
 export interface SqliteStoreOptions {
@@ -170,6 +170,11 @@ export class SqliteStore implements Store {
       ...(outcome && { outcome }),
       ...(answer && { answer }),
     }
+  }
+
+  async readLink(recordType: RecordType, recordId: string): Promise<Link | undefined> {
+    const row = this.#sql.findLinkByIdentifier.get('record', recordName(recordType, recordId))
+    return row && toLink(row)
   }
 
   async readPerson(marketoId: number): Promise<{ link: Link; identifiers: Identifier[] } | undefined> {

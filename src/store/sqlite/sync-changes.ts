@@ -41,6 +41,7 @@ export class SyncChanges {
       })
     }
     for (const set of change.failures ?? []) this.#failures.replace(set, now)
+    for (const one of change.aliases ?? []) this.#failures.applyAlias(one, now)
     for (const { stream, position, readAt = null } of cursors) {
       this.#parts.sync.moveCursor.run({ stream, position, readAt })
     }

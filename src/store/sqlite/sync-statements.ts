@@ -1,4 +1,4 @@
-import { REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Database } from './database.ts'
 import { prepareAll } from './prepare.ts'
 
@@ -28,6 +28,17 @@ export function prepareStatements(db: Database) {
         where replica.link_id > :after and epoch < :epoch and record_type = :recordType
           and state in ('linked', 'orphaned')
         order by replica.link_id limit :limit`,
+    ),
+    aliasByName: db.prepare(
+      `select ${ALIAS} from identifier join link using (link_id) left join alias using (kind, value)
+        where identifier.kind = :kind and identifier.value = :value
+          and value <> record_type || ':' || record_id`,
+    ),
+    peopleOfLink: db.prepare("select value from identifier where link_id = ? and kind = 'marketo'"),
+    departed: db.prepare('select link_id from departed where marketo_id = ?'),
+    moveAlias: db.prepare(
+      `insert into alias (kind, value, due_at, seen) values (:kind, :value, :dueAt, :seen)
+       on conflict do update set due_at = excluded.due_at, seen = coalesce(excluded.seen, seen)`,
     ),
     insertReplica: db.prepare(
       `insert into replica (link_id, shadow, marketo, dynamics, etag, marketo_seen_at, sent, restore, intent,
@@ -67,10 +78,6 @@ export function prepareStatements(db: Database) {
       `update link set state = 'linked', proven_at = :now, deleted_at = null
         where link_id = :linkId and state = 'tombstoned'`,
     ),
-    orphanLink: db.prepare(
-      `update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end
-        where link_id = :linkId and marketo_id = :marketoId`,
-    ),
     moveToRecord: db.prepare(
       `update link set record_type = :recordType, record_id = :recordId, proven_at = :now, deleted_at = null,
                        state = case state when 'orphaned' then 'orphaned' else 'linked' end
@@ -88,17 +95,23 @@ export function prepareStatements(db: Database) {
     ),
 
     failuresOf: db.prepare(
-      'select failure_id, side, code, field from failure where link_id is ? and closed_at is null',
+      `select failure_id, side, code, field from failure
+        where link_id is ? and closed_at is null and other_kind is null`,
     ),
     insertFailure: db.prepare(
       `insert into failure (link_id, side, code, field, advice, vendor_code, vendor_message, vendor_request_id,
-                            first_seen_at, last_seen_at, attempts)
-       values (:linkId, :side, :code, :field, :advice, :vendorCode, :vendorMessage, :vendorRequestId, :now, :now, 1)`,
+                            other_kind, other_value, first_seen_at, last_seen_at, attempts)
+       values (:linkId, :side, :code, :field, :advice, :vendorCode, :vendorMessage, :vendorRequestId,
+               :kind, :value, :now, :now, 1)`,
     ),
     repeatFailure: db.prepare(
       `update failure set advice = :advice, vendor_code = :vendorCode, vendor_message = :vendorMessage,
                           vendor_request_id = :vendorRequestId, last_seen_at = :now, attempts = attempts + 1
         where failure_id = :failureId`,
+    ),
+    failureOfAlias: db.prepare(
+      `select failure_id, code from failure
+        where link_id = :linkId and other_kind = :kind and other_value = :value and closed_at is null`,
     ),
     /** Kept for a while: a page may go on after one that has been closed since. */
     closeFailure: db.prepare('update failure set closed_at = :now where failure_id = :failureId'),

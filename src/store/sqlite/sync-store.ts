@@ -1,8 +1,10 @@
+import { toAlias } from '../alias-rows.ts'
 import type { RecordType } from '../port.ts'
 import { toReplica } from '../replica-rows.ts'
 import type { Row } from '../rows.ts'
-import { integer } from '../rows.ts'
+import { integer, text } from '../rows.ts'
 import type {
+  Alias,
   Backlog,
   Conflict,
   Failure,
@@ -44,18 +46,49 @@ export class SqliteSyncStore implements SyncStore {
   }
 
   async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
-    const { records = [], marketoIds = [], linkIds = [] } = names
+    const { records = [], marketoIds = [], linkIds = [], emails = [] } = names
     const { replicaByName } = this.#sync
     const rows = [
       ...records.map(({ recordType, recordId }) =>
         replicaByName.get('record', recordName(recordType, recordId)),
       ),
       ...marketoIds.map((marketoId) => replicaByName.get('marketo', String(marketoId))),
+      ...emails.map((email) => replicaByName.get('email', email)),
       ...linkIds.map((linkId) => this.#sync.replicaOfLink.get(this.#links.home(linkId))),
     ]
     const found = new Map<number, Row>()
     for (const row of rows) if (row !== undefined) found.set(integer(row, 'link_id'), row)
     return [...found.values()].map(toReplica)
+  }
+
+  async dueAliases(limit: number, now: number): Promise<Alias[]> {
+    return this.#sync.dueAliases.all({ limit, now }).map(toAlias)
+  }
+
+  async formerRecords(records: Parameters<SyncStore['formerRecords']>[0]): Promise<Alias[]> {
+    return records.flatMap(({ recordType, recordId }) => {
+      const row = this.#sync.aliasByName.get({ kind: 'record', value: recordName(recordType, recordId) })
+      return row ? [toAlias(row)] : []
+    })
+  }
+
+  async peopleOf(linkIds: readonly number[]): ReturnType<SyncStore['peopleOf']> {
+    return linkIds
+      .flatMap((linkId) =>
+        this.#sync.peopleOfLink.all(linkId).map((row) => ({ linkId, marketoId: Number(text(row, 'value')) })),
+      )
+      .sort((one, other) => one.marketoId - other.marketoId)
+  }
+
+  async linksOfDeparted(marketoIds: readonly number[]): ReturnType<SyncStore['linksOfDeparted']> {
+    return marketoIds.flatMap((marketoId) => {
+      const row = this.#sync.departed.get(marketoId)
+      return row ? [{ linkId: integer(row, 'link_id'), marketoId }] : []
+    })
+  }
+
+  async hasOrphans(): Promise<boolean> {
+    return this.#sync.hasOrphans.get() !== undefined
   }
 
   async due(limit: number, now: number): Promise<Replica[]> {
@@ -109,6 +142,7 @@ export class SqliteSyncStore implements SyncStore {
   retryFailure(failureId: number, now: number): Promise<boolean> {
     return this.#db.write(() => {
       this.#sync.retryReplica.run({ failureId, now })
+      this.#sync.retryAlias.run({ failureId, now })
       return this.#sync.findFailure.get({ failureId }) !== undefined
     })
   }

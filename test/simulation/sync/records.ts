@@ -131,6 +131,36 @@ export class Records {
     )
   }
 
+  /** S18: second people and second records of one link whose edits go nowhere although no open failure names them. */
+  unshown(): string[] {
+    return this.#sql.unshown.all().flatMap(({ kind, value, link_id }) => {
+      const [table, id = ''] = String(value).split(':')
+      const columns = kind === 'record' ? this.#dynamics.rows[table as Table].get(id)?.columns : undefined
+      const isOver =
+        columns === undefined ||
+        columns.merged === true ||
+        columns.new_synctomkto === false ||
+        (table === 'lead' && columns.statecode === 1)
+      const isThere = kind === 'marketo' ? this.#marketo.people.has(Number(value)) : !isOver
+      return isThere ? [`${kind} ${value} shares link ${link_id}, and no failure says so`] : []
+    })
+  }
+
+  /** S18: records without a person although exactly one free person has their e-mail. */
+  untaken(): string[] {
+    const free = [...this.#marketo.people.values()].filter(({ id, fields }) => {
+      const named = fields.microsoftRecordId
+      const isNamed = typeof named === 'string' && fields.microsoftIsDeleted !== true
+      return this.#sql.linkOf.get('marketo', String(id)) === undefined && !isNamed
+    })
+    return this.links().flatMap(({ table, recordId, state, stopped, failures }) => {
+      const email = this.#dynamics.rows[table].get(recordId)?.columns.emailaddress1
+      if (state !== 'orphaned' || stopped || failures.length > 0 || typeof email !== 'string') return []
+      const same = free.filter(({ fields }) => fields.email === email)
+      return same.length === 1 ? [`${table}:${recordId} has no person, marketo:${same[0]?.id} is free`] : []
+    })
+  }
+
   /** What was logged since the last time. */
   newConflicts(): LoggedConflict[] {
     const rows = this.#sql.conflicts.all(this.#conflictsRead)
@@ -161,7 +191,18 @@ function prepare(database: Database) {
     links: database.prepare(
       "select link.*, replica.stopped from link left join replica using (link_id) where state <> 'merged'",
     ),
-    failures: database.prepare('select link_id, code, field from failure where closed_at is null'),
+    failures: database.prepare(
+      'select link_id, code, field from failure where closed_at is null and other_kind is null',
+    ),
+    unshown: database.prepare(
+      `select kind, value, link.* from identifier join link using (link_id)
+        where kind <> 'email' and state in ('linked', 'orphaned', 'tombstoned')
+          and value <> case kind when 'marketo' then coalesce(cast(marketo_id as text), value)
+                                 else record_type || ':' || record_id end
+          and not exists (select 1 from failure
+                           where failure.link_id = link.link_id and other_kind = kind and other_value = value
+                             and closed_at is null)`,
+    ),
     conflicts: database.prepare('select * from conflict where conflict_id > ? order by conflict_id'),
   }
 }

@@ -1,5 +1,6 @@
 import { seededRandom } from '../scheduler.ts'
 import type { Lab } from './lab.ts'
+import { reimports } from './reimports.ts'
 
 /**
  * What some worlds have and others do not: a side that alters values, a secured column, a second subscription.
@@ -23,7 +24,7 @@ export interface Trait {
   check?(lab: Lab): string[]
 }
 
-export const traits: readonly Trait[] = []
+export const traits: readonly Trait[] = [reimports]
 
 /** The traits of the hard world with this seed. */
 export function traitsOf(seed: number, among: readonly Trait[] = traits): Trait[] {

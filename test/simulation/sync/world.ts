@@ -147,6 +147,7 @@ export class World {
     await lab.cycles(Math.ceil(REST_MS / INTERVAL_MS))
     this.#note(name, 'S1', lab.records.differences())
     this.#note(name, 'stray', lab.records.strays())
+    this.#note(name, 'S18', [...lab.records.unshown(), ...lab.records.untaken()])
     for (const trait of this.#traits) this.#note(name, trait.name, trait.check?.(lab) ?? [])
     await this.#idle(name, 'S4: an idle cycle')
     lab.dynamics.expireTokens()

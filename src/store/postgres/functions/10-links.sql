@@ -63,10 +63,46 @@ create function is_being_made(one link) returns boolean language sql stable as $
          and exists (select from intent where link_id = one.link_id and generation = one.generation)
 $$;
 
+-- The name is the link's own from now on, or nobody's. Failures of its other aliases name its own person and record.
+create function forget_alias(id bigint, alias_kind text, alias_value text, now_ms bigint) returns void language sql as $$
+  delete from alias where kind = alias_kind and value = alias_value;
+  update failure set closed_at = now_ms
+   where link_id = id and other_kind = alias_kind and other_value = alias_value and closed_at is null;
+  update alias set due_at = now_ms
+   where due_at is not null and (kind, value) in (select kind, value from identifier where link_id = id);
+$$;
+
+-- A person who has the link beside its own one: the background sync looks at them.
+create function note_alias(id bigint, person bigint) returns void language sql as $$
+  insert into alias (kind, value, due_at)
+  select kind, value, 0 from identifier where kind = 'marketo' and value = person::text and link_id = id
+  on conflict do nothing
+$$;
+
+-- The person is gone: the name is free, and the link waits for another one. Tells whether they were its own.
+create function orphan_link(id bigint, person bigint, now_ms bigint) returns boolean language plpgsql as $$
+begin
+  insert into departed (marketo_id, link_id)
+  select person, link_id from identifier where kind = 'marketo' and value = person::text and link_id = id
+  on conflict (marketo_id) do update set link_id = excluded.link_id;
+  delete from identifier where kind = 'marketo' and value = person::text and link_id = id;
+  perform forget_alias(id, 'marketo', person::text, now_ms);
+  update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end
+   where link_id = id and marketo_id = person;
+  return found;
+end $$;
+
 -- Everything that named one link now names the other. What was known of the sides of the first goes.
 create function merge_links(from_id bigint, to_id bigint) returns void language plpgsql as $$
 begin
+  insert into alias (kind, value, due_at)
+  select kind, value, 0 from identifier join link using (link_id)
+   where link_id = from_id
+     and (kind = 'marketo' or (kind = 'record' and value = record_name(record_type, record_id)
+                               and state in ('linked', 'orphaned')))
+  on conflict (kind, value) do update set due_at = excluded.due_at;
   update identifier set link_id = to_id where link_id = from_id;
+  update departed set link_id = to_id where link_id = from_id;
   update request set link_id = to_id where link_id = from_id and settled_at is null;
   update activity set link_id = to_id where link_id = from_id;
   update conflict set link_id = to_id where link_id = from_id;
@@ -84,6 +120,7 @@ begin
      set marketo_id = person, state = case state when 'orphaned' then 'linked' else state end
    where link_id = id and marketo_id is null;
   if not found then return false; end if;
+  perform forget_alias(id, 'marketo', person::text, now_ms);
   update replica
      set dynamics = case when shadow is null then dynamics end,
          etag = case when shadow is null then etag end,

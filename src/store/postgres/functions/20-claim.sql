@@ -102,7 +102,8 @@ begin
   one := read_link(id);
   perform give_name(id, each ->> 'kind', each ->> 'value') from jsonb_array_elements(identifiers) as each;
   if person is not null then
-    if one.marketo_id is null then perform own_link(id, person, (request ->> 'now')::bigint); end if;
+    if one.marketo_id is null then perform own_link(id, person, (request ->> 'now')::bigint);
+    elsif one.marketo_id <> person then perform note_alias(id, person); end if;
     -- The owner's e-mail changed: the old one is free for whoever has it now. Only once nothing is under way.
     if email is not null and one.state = 'linked' and one.marketo_id = person and owner_of('email', email) = id then
       delete from identifier where link_id = id and kind = 'email' and value <> email;

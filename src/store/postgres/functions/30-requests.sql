@@ -93,12 +93,18 @@ declare
                            where link_id = one.link_id and generation = one.generation and request_id = id);
   owner bigint := owner_of('record', record_name(type, proven_id));
   place link := one;
-  person bigint := coalesce(one.marketo_id, (require_request(id)).marketo_id);
+  gone bigint := (settlement ->> 'gone')::bigint;
+  person bigint := coalesce(nullif(one.marketo_id, gone), (require_request(id)).marketo_id);
 begin
   if mine then delete from intent where link_id = one.link_id and request_id = id; end if;
   if owner <> one.link_id then
     perform merge_links(one.link_id, owner);
     place := read_link(owner);
+  end if;
+  -- Marketo does not know the link's own person any more.
+  if gone is not null then
+    if place.marketo_id = gone then perform orphan_link(place.link_id, gone, now_ms); end if;
+    place := read_link(place.link_id);
   end if;
   -- A look at the record that is older than the word of its deletion proves nothing.
   update link
@@ -111,6 +117,7 @@ begin
     perform give_name(place.link_id, 'record', record_name(type, proven_id));
     -- A link that was linked to this record already has nothing new to be synced.
     if place.record_type <> type or place.record_id <> proven_id then
+      perform forget_alias(place.link_id, 'record', record_name(type, proven_id), now_ms);
       perform forget_record(place.link_id, now_ms);
     elsif place.state in ('linked', 'orphaned') then
       insert into replica (link_id, due_at, dirty_since) values (place.link_id, now_ms, now_ms) on conflict do nothing;
@@ -131,7 +138,7 @@ returns jsonb
 language plpgsql set search_path from current as $$
 declare
   kind text := settlement ->> 'kind';
-  detail jsonb := settlement - 'kind' - 'provenAt';
+  detail jsonb := settlement - 'kind' - 'provenAt' - 'gone';
   before request := require_request(id);
   proven text := case kind when 'linked' then record_name(settlement ->> 'recordType', settlement ->> 'recordId') end;
   owner bigint;

@@ -23,6 +23,8 @@ create function names_in(change jsonb) returns table (kind text, value text) lan
   select 'record', record_name(one ->> 'recordType', one ->> 'recordId')
     from jsonb_array_elements(change -> 'newLinks') as one
   union
+  select one ->> 'kind', one ->> 'value' from jsonb_array_elements(change -> 'aliases') as one
+  union
   select 'email', one ->> 'email' from jsonb_array_elements(change -> 'newLinks') as one where one ? 'email'
   union
   select 'marketo', one ->> 'marketoId' from jsonb_array_elements(change -> 'newLinks') as one where one ? 'marketoId'
@@ -87,7 +89,7 @@ begin
 end $$;
 
 -- A person who has a record of their own keeps it, and their name.
-create function move_to_person(one link, person bigint) returns void language plpgsql as $$
+create function move_to_person(one link, person bigint, now_ms bigint) returns void language plpgsql as $$
 declare
   owner bigint := owner_of('marketo', person::text);
 begin
@@ -98,6 +100,8 @@ begin
   perform give_name(one.link_id, 'marketo', person::text);
   update link set marketo_id = person, state = case state when 'orphaned' then 'linked' else state end
    where link_id = one.link_id;
+  perform forget_alias(one.link_id, 'marketo', person::text, now_ms);
+  if one.marketo_id <> person then perform note_alias(one.link_id, one.marketo_id); end if;
   perform touch_replica(one.link_id);
 end $$;
 
@@ -116,6 +120,7 @@ begin
      set record_type = type, record_id = id, proven_at = now_ms, deleted_at = null,
          state = case state when 'orphaned' then 'orphaned' else 'linked' end
    where link_id = one.link_id;
+  perform forget_alias(one.link_id, 'record', record_name(type, id), now_ms);
   perform touch_replica(one.link_id);
 end $$;
 
@@ -135,14 +140,11 @@ begin
        where link_id = id and state = 'tombstoned';
       if found then perform touch_replica(id); end if;
     when 'orphan' then
-      delete from identifier where kind = 'marketo' and value = move ->> 'marketoId' and link_id = id;
-      update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end
-       where link_id = id and marketo_id = (move ->> 'marketoId')::bigint;
-      if found then perform touch_replica(id); end if;
+      if orphan_link(id, (move ->> 'marketoId')::bigint, now_ms) then perform touch_replica(id); end if;
     when 'record' then
       perform move_to_record(one, move ->> 'recordType', move ->> 'recordId', now_ms);
     when 'person' then
-      perform move_to_person(one, (move ->> 'marketoId')::bigint);
+      perform move_to_person(one, (move ->> 'marketoId')::bigint, now_ms);
     when 'merge' then
       perform take_in(one, read_link(home((move ->> 'into')::bigint)), now_ms);
     when 'email' then
@@ -177,7 +179,7 @@ begin
   returning link_id into id;
   perform give_name(id, 'record', record_name(type, record));
   if free then perform give_name(id, 'email', email); end if;
-  if added ? 'marketoId' then perform move_to_person(read_link(id), (added ->> 'marketoId')::bigint); end if;
+  if added ? 'marketoId' then perform move_to_person(read_link(id), (added ->> 'marketoId')::bigint, now_ms); end if;
   sides := replica_of(added || jsonb_build_object('linkId', id, 'version', 1));
   insert into replica select sides.*;
   return id;
@@ -198,6 +200,22 @@ create function write_replicas(replicas jsonb) returns void language sql as $$
          dirty_since = excluded.dirty_since, priority = excluded.priority, attempts = excluded.attempts,
          epoch = excluded.epoch, version = excluded.version
 $$;
+
+-- A new failure, told in the person's log where it is about one.
+create function open_failure(one link, new_failure jsonb, alias_kind text, alias_value text, now_ms bigint)
+returns void language plpgsql as $$
+begin
+  insert into failure (link_id, side, code, field, advice, vendor_code, vendor_message, vendor_request_id,
+                       other_kind, other_value, first_seen_at, last_seen_at, attempts)
+  values (one.link_id, new_failure ->> 'side', new_failure ->> 'code', new_failure ->> 'field',
+          new_failure ->> 'advice', new_failure ->> 'vendorCode', new_failure ->> 'vendorMessage',
+          new_failure ->> 'vendorRequestId', alias_kind, alias_value, now_ms, now_ms, 1);
+  if one.link_id is not null then
+    perform log_activity(one.link_id, one.marketo_id, '', now_ms, 'failed',
+      (jsonb_build_object('door', 'sync', 'outcome', 'failed', 'recordType', one.record_type,
+                          'recordId', one.record_id) || (new_failure - 'side'))::text);
+  end if;
+end $$;
 
 -- Those that were open stay open and count one more attempt, those that are not named are closed, and a new one is
 -- told in the person's log. A link that was merged away has none: the one that took over is looked at anew.
@@ -220,26 +238,49 @@ begin
     left join jsonb_array_elements(named) as one_named
       on before.side = one_named ->> 'side' and before.code = one_named ->> 'code'
          and before.field is not distinct from one_named ->> 'field'
-   where open.failure_id = before.failure_id and before.closed_at is null and before.link_id is not distinct from id;
+   where open.failure_id = before.failure_id and before.closed_at is null and before.link_id is not distinct from id
+     and before.other_kind is null;
   for new_failure in
     select distinct on (each ->> 'side', each ->> 'code', each ->> 'field') each
       from jsonb_array_elements(named) with ordinality as list (each, place)
      where not exists (
        select from failure
         where closed_at is null and link_id is not distinct from id and side = each ->> 'side'
-          and code = each ->> 'code' and field is not distinct from each ->> 'field')
+          and code = each ->> 'code' and field is not distinct from each ->> 'field' and other_kind is null)
      order by each ->> 'side', each ->> 'code', each ->> 'field', place desc
   loop
-    insert into failure (link_id, side, code, field, advice, vendor_code, vendor_message, vendor_request_id,
-                         first_seen_at, last_seen_at, attempts)
-    values (id, new_failure ->> 'side', new_failure ->> 'code', new_failure ->> 'field', new_failure ->> 'advice',
-            new_failure ->> 'vendorCode', new_failure ->> 'vendorMessage', new_failure ->> 'vendorRequestId', now_ms, now_ms, 1);
-    if id is not null then
-      perform log_activity(id, one.marketo_id, '', now_ms, 'failed',
-        (jsonb_build_object('door', 'sync', 'outcome', 'failed', 'recordType', one.record_type,
-                            'recordId', one.record_id) || (new_failure - 'side'))::text);
-    end if;
+    perform open_failure(one, new_failure, null, null, now_ms);
   end loop;
+end $$;
+
+-- What a look at an alias has shown; of a link's own person or record nothing is said.
+create function apply_alias(change jsonb, now_ms bigint) returns void language plpgsql as $$
+declare
+  alias_kind text := change ->> 'kind';
+  alias_value text := change ->> 'value';
+  new_failure jsonb := change -> 'failure';
+  one link := read_link(owner_of(alias_kind, alias_value));
+  own text := case alias_kind when 'marketo' then one.marketo_id::text
+                              else record_name(one.record_type, one.record_id) end;
+  before bigint;
+begin
+  if one.link_id is null or alias_value = own then return; end if;
+  insert into alias (kind, value, due_at, seen)
+  values (alias_kind, alias_value, (change ->> 'dueAt')::bigint, change ->> 'seen')
+  on conflict (kind, value) do update set due_at = excluded.due_at, seen = coalesce(excluded.seen, alias.seen);
+  select failure_id into before from failure
+   where link_id = one.link_id and other_kind = alias_kind and other_value = alias_value and closed_at is null
+   order by failure_id limit 1;
+  if before is null then
+    if new_failure is not null then perform open_failure(one, new_failure, alias_kind, alias_value, now_ms); end if;
+  else
+    update failure
+       set closed_at = case when new_failure is null then now_ms end,
+           advice = coalesce(new_failure ->> 'advice', advice),
+           last_seen_at = case when new_failure is null then last_seen_at else now_ms end,
+           attempts = attempts + case when new_failure is null then 0 else 1 end
+     where failure_id = before;
+  end if;
 end $$;
 
 -- Gives the ids of the new links in their order; "fenced" or, when the change is stale, null: nothing was written.
@@ -263,6 +304,7 @@ begin
     join link on link_id = home((each ->> 'linkId')::bigint);
   perform replace_failures((set_of ->> 'linkId')::bigint, set_of -> 'failures', now_ms)
     from jsonb_array_elements(change -> 'failures') as set_of;
+  perform apply_alias(each, now_ms) from jsonb_array_elements(change -> 'aliases') as each;
   -- A page in the middle of a source leaves standing when its end was last reached.
   insert into cursor (stream, position, read_at)
   select each ->> 'stream', each ->> 'position', (each ->> 'readAt')::bigint
