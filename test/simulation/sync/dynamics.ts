@@ -44,6 +44,9 @@ export class SimulatedDynamics {
   readonly bin = new Map<string, Row>()
   /** What a plug-in makes of a value on its way into a row, whoever writes it. */
   alters: (column: string, value: Value) => Value = (_, value) => value
+  /** Columns that read as null, without a word, and that a write is refused for. */
+  readonly secured = new Set<string>()
+  #schemaVersion = 0
   watch: DynamicsWatch = { onWritten: () => {} }
   writes = 0
   readonly #scheduler: Scheduler
@@ -103,6 +106,13 @@ export class SimulatedDynamics {
     return row
   }
 
+  /** Tokens stay valid: the worse case. */
+  secure(column: string, on: boolean): void {
+    if (on) this.secured.add(column)
+    else this.secured.delete(column)
+    this.#schemaVersion += 1
+  }
+
   /** Every delta link given out so far is too old from now on. */
   expireTokens(): void {
     this.#epoch += 1
@@ -121,7 +131,7 @@ export class SimulatedDynamics {
 
   read(table: Table, id: string, columns: readonly string[]): SeenRow | undefined {
     const row = this.rows[table].get(id)
-    return row && seen(row, columns)
+    return row && this.#seen(row, columns)
   }
 
   update({ ref: { table, id }, etag, columns }: Update, select: readonly string[]): UpdateResult {
@@ -132,6 +142,9 @@ export class SimulatedDynamics {
     this.#check(columns)
     if (Object.values(columns).some((value) => String(value).startsWith(REFUSED))) {
       return { kind: 'refused', detail: { code: 'business-rule', advice: 'Ask the administrator.' } }
+    }
+    if (Object.keys(columns).some((column) => this.secured.has(column))) {
+      return { kind: 'refused', detail: { code: 'column-secured', advice: 'Open the column.' } }
     }
     this.#touched(row)
     this.#scheduler.note(`S${id}${JSON.stringify({ ...columns, [STAMP]: '' })}`)
@@ -144,7 +157,7 @@ export class SimulatedDynamics {
       this.writes += 1
       this.watch.onWritten({ table, id }, field.marketo, fromColumn(field, value))
     }
-    return { kind: 'updated', row: seen(row, select) }
+    return { kind: 'updated', row: this.#seen(row, select) }
   }
 
   #check(columns: Columns): void {
@@ -209,11 +222,21 @@ export class SimulatedDynamics {
   ): ChangePage {
     return {
       kind: 'page',
-      rows: shuffled(rows, this.#scheduler).map((row) => seen(row, columns)),
+      rows: shuffled(rows, this.#scheduler).map((row) => this.#seen(row, columns)),
       deletedIds: shuffled(deletedIds, this.#scheduler),
       unreadable: [],
       next: JSON.stringify(next),
       more,
+      ...(this.#schemaVersion > 0 && { metadataVersion: String(this.#schemaVersion) }),
+    }
+  }
+
+  #seen(row: Row, columns: readonly string[]): SeenRow {
+    const shown = (column: string) => (this.secured.has(column) ? null : (row.columns[column] ?? null))
+    return {
+      id: row.id,
+      etag: etagOf(row),
+      columns: Object.fromEntries(columns.map((column) => [column, shown(column)])),
     }
   }
 
@@ -227,12 +250,4 @@ export class SimulatedDynamics {
 /** Not the version itself: nobody may page by it. */
 function etagOf({ version }: Row): string {
   return `W/"${version * 7 + 3}"`
-}
-
-function seen(row: Row, columns: readonly string[]): SeenRow {
-  return {
-    id: row.id,
-    etag: etagOf(row),
-    columns: Object.fromEntries(columns.map((column) => [column, row.columns[column] ?? null])),
-  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Changes as TableChanges } from '../../../src/dataverse/changes.ts'
-import type { Metadata } from '../../../src/dataverse/metadata.ts'
+import type { Metadata, TableDefinition } from '../../../src/dataverse/metadata.ts'
 import type { Rows } from '../../../src/dataverse/rows.ts'
 import type { ActivityLog } from '../../../src/marketo/activity-log.ts'
 import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'
@@ -47,11 +47,29 @@ export function dataverseFor(
       }),
   }
   const metadata: Metadata = {
-    table: (table) => wire.read(owner, () => tableOf(table)),
+    table: (table) => wire.read(owner, () => securedTable(table, dynamics.secured)),
     reread: async () => undefined,
-    isSecuredAs: () => wire.read(owner, () => true),
+    isSecuredAs: (definitions) =>
+      wire.read(owner, () =>
+        definitions.every(({ columns }) =>
+          [...columns.values()].every(
+            (one) => (one.secured !== undefined) === dynamics.secured.has(one.logicalName),
+          ),
+        ),
+      ),
   }
   return { changes, rows, metadata }
+}
+
+/** Nothing is proven to be allowed. */
+function securedTable(table: 'lead' | 'contact', secured: ReadonlySet<string>): TableDefinition {
+  const definition = tableOf(table)
+  const columns = new Map(definition.columns)
+  for (const name of secured) {
+    const column = columns.get(name)
+    if (column) columns.set(name, { ...column, secured: { read: false, create: false, update: false } })
+  }
+  return { ...definition, columns }
 }
 
 /** Marketo as one process reaches it. */

@@ -1,0 +1,21 @@
+import type { Trait } from './traits.ts'
+
+const COLUMN = 'jobtitle'
+
+/**
+ * An administrator secures a column in the middle of everything and opens it again, and its delta links stay valid:
+ * its nulls must reach no person (S16), and what was edited meanwhile arrives when it is open again (S1).
+ */
+export function securing(): Trait {
+  return {
+    name: 'securing',
+    share: 1,
+    deed: {
+      everyMs: 900_000,
+      run: ({ dynamics }) => dynamics.secure(COLUMN, !dynamics.secured.has(COLUMN)),
+    },
+    rest: ({ dynamics }) => {
+      if (dynamics.secured.has(COLUMN)) dynamics.secure(COLUMN, false)
+    },
+  }
+}
