@@ -161,6 +161,18 @@ test('when the service stops, what is under way is handed back at once and nothi
   )
 })
 
+test('a request that somebody else has settled is neither logged nor counted a second time', async () => {
+  using on = rig()
+  const work = await on.accept()
+  const { outcome } = await on.store.settle(
+    work.requestId,
+    { kind: 'failed', code: 'c', advice: 'a' },
+    on.clock.now(),
+  )
+  assert.deepEqual(await on.attempts.run({ ...work, outcome }, { lane: 'real-time' }), outcome)
+  assert.deepEqual([on.outcomes, on.lines.filter(({ event }) => event === 'request-settled')], [[], []])
+})
+
 test('an attempt that would begin after the service was halted hands its job back instead', async () => {
   using on = rig()
   const work = await on.accept({ leaseUntil: 0 })

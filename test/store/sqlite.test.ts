@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
+import { StoreUnavailable } from '../../src/errors.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
@@ -131,6 +132,49 @@ describe('the SQLite file', () => {
     await database.write(() => void database.prepare("insert into migration values (999, '')").run())
     database[Symbol.dispose]()
     assert.throws(() => new Database({ path }), /newer version/)
+  })
+
+  it('calls the store unavailable when it is full or read-only, and takes writes again once it is not', async () => {
+    const database = new Database({ path: ':memory:' })
+    const [{ pages } = { pages: 0 }] = database
+      .prepare('select page_count as pages from pragma_page_count')
+      .all()
+    const fill = () => database.prepare('insert into cursor values (:stream, :text, 0)')
+    const write = (stream: string, bytes: number) =>
+      database.write(() => void fill().run({ stream, text: 'x'.repeat(bytes) }))
+    database.prepare(`pragma max_page_count = ${Number(pages) + 2}`).get()
+    const results = await Promise.allSettled([
+      write('small', 1),
+      write('large', 1_000_000),
+      write('later', 1),
+    ])
+    const large = results[1] as PromiseRejectedResult
+    assert.ok(large.reason instanceof StoreUnavailable)
+    assert.equal(large.reason.message, 'the disk is full')
+    for (const result of results) {
+      if (result.status === 'rejected')
+        assert.ok(result.reason instanceof StoreUnavailable, String(result.reason))
+    }
+    database.prepare('pragma max_page_count = 100000').get()
+    await write('again', 1_000_000)
+    database.prepare('pragma query_only = on').get()
+    await assert.rejects(write('refused', 1), {
+      name: 'StoreUnavailable',
+      message: 'the database is read-only',
+    })
+    database.prepare('pragma query_only = off').get()
+    await write('after', 1)
+    const kept = database
+      .prepare('select stream from cursor order by stream')
+      .all()
+      .map(({ stream }) => stream)
+    const stored = ['small', 'large', 'later'].filter((_, index) => results[index]?.status === 'fulfilled')
+    assert.deepEqual(
+      kept,
+      [...stored, 'again', 'after'].sort(),
+      'what was promised is there, and nothing else',
+    )
+    database[Symbol.dispose]()
   })
 
   it('rejects every write of a transaction that cannot be committed', async () => {
