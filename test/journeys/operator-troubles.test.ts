@@ -45,7 +45,7 @@ async function assertWaits(code: string): Promise<void> {
   })
   assert.equal(body.outcome, 'queued')
   const unfinished = rig.log.filter((line) => line.includes('"attempt-unfinished"')).at(-1) ?? ''
-  assert.equal(JSON.parse(unfinished).reason, code)
+  assert.equal(JSON.parse(unfinished).code, code)
   assert.doesNotMatch(rig.log.join('\n'), /access to your ip|is disabled\./)
   assert.equal((await rig.outcomeOf(body.requestId)).outcome, 'created')
 }

@@ -249,3 +249,36 @@ for (const [filter, scans] of plans) {
     else assert.deepEqual(find(), [])
   })
 }
+
+const unplayed = [
+  'fetchXml',
+  '$sql',
+  'sql',
+  'savedQuery',
+  'userQuery',
+  '$search',
+  '$compute',
+  '$expand',
+  '$apply',
+  'nonsense',
+]
+for (const option of unplayed) {
+  test(`${option} is refused rather than answered with all rows`, async () => {
+    await using client = await connect()
+    const id = client.sandbox.dataverse.seed('lead', { lastname: 'Ek' })
+    for (const path of ['leads', `leads(${id})`, 'leads/$count']) {
+      const answer = await client.send('GET', `${path}?${encodeURIComponent(option)}=x`)
+      assert.deepEqual([answer.status, answer.code], [400, '0x80060888'], path)
+    }
+  })
+}
+
+test('a delta token is encoded as the vendor does it, and taken back as it is', async () => {
+  await using client = await connect()
+  const first = await client.send('GET', 'leads?$select=lastname', undefined, {
+    prefer: 'odata.track-changes',
+  })
+  const link = String(first.json?.['@odata.deltaLink'])
+  assert.match(link, /\$deltatoken=\d+%21\d\d%2f\d\d%2f\d{4}%20\d\d%3a\d\d%3a\d\d$/)
+  assert.equal((await client.send('GET', link.slice(link.indexOf('leads?')))).status, 200)
+})

@@ -6,7 +6,15 @@ import { orderedPage, parseOrder } from './order.ts'
 import type { Organisation } from './organisation.ts'
 import { pageByPlace } from './place.ts'
 import { parseAnnotations, parseSelect, renderRow, versionNote } from './render.ts'
-import { applied, jsonReply, pageSizeOf, preferences, type Request, wholeNumber } from './request.ts'
+import {
+  applied,
+  checkOptions,
+  jsonReply,
+  pageSizeOf,
+  preferences,
+  type Request,
+  wholeNumber,
+} from './request.ts'
 import { permitted, sightOf } from './security.ts'
 import type { Table, Value } from './table.ts'
 
@@ -15,7 +23,7 @@ const KNOWN_OPTIONS = ['$select', '$filter', '$orderby', '$top', '$count', '$ski
 
 /** GET of an entity set. */
 export function queryTable(organisation: Organisation, table: Table, request: Request): Reply {
-  checkOptions(request.query)
+  checkQuery(request.query)
   const { query, headers } = request
   const selection = parseSelect(table, query.get('$select'), sightOf(organisation, request.userId))
   const filter = permitted(organisation, table, filterOf(table, query), request.userId)
@@ -50,7 +58,7 @@ export function queryTable(organisation: Organisation, table: Table, request: Re
 
 /** GET of `<set>/$count`: plain text. */
 export function countTable(organisation: Organisation, table: Table, request: Request): Reply {
-  checkOptions(request.query)
+  checkQuery(request.query)
   const filter = permitted(organisation, table, filterOf(table, request.query), request.userId)
   const body = String(countUp(organisation, table, filter))
   return { status: 200, headers: { 'Content-Type': 'text/plain', 'OData-Version': '4.0' }, body }
@@ -61,13 +69,9 @@ function filterOf(table: Table, query: ReadonlyMap<string, string>): Filter | un
   return text === undefined ? undefined : parseFilter(text, table, query)
 }
 
-function checkOptions(query: ReadonlyMap<string, string>): void {
+function checkQuery(query: ReadonlyMap<string, string>): void {
   if (query.has('$skip')) throw uriError('Skip Clause is not supported in CRM')
-  for (const name of query.keys()) {
-    if (name.startsWith('$') && !KNOWN_OPTIONS.includes(name)) {
-      throw uriError(`The query option '${name}' is not supported by this sandbox.`)
-    }
-  }
+  checkOptions(query, KNOWN_OPTIONS)
 }
 
 /** Counts end at the vendor's maximum. */

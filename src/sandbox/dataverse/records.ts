@@ -5,7 +5,7 @@ import type { Organisation } from './organisation.ts'
 import { parseKey, type RowKey } from './path.ts'
 import { readPayload } from './payload.ts'
 import { etagOf, parseAnnotations, parseSelect, renderRow, seen } from './render.ts'
-import { jsonReply, parseBody, preferences, type Request } from './request.ts'
+import { checkOptions, jsonReply, parseBody, preferences, type Request } from './request.ts'
 import { checkSecured, sightOf } from './security.ts'
 import type { Row } from './shelf.ts'
 import type { Table } from './table.ts'
@@ -53,8 +53,7 @@ export function patch(organisation: Organisation, table: Table, request: Request
 export function retrieve(organisation: Organisation, table: Table, request: Request, args: string): Reply {
   const row = findRow(organisation, table, parseKey(args, table.primaryId))
   const selection = parseSelect(table, request.query.get('$select'), sightOf(organisation, request.userId))
-  if (request.query.has('$expand'))
-    throw uriError("The query option '$expand' is not supported by this sandbox.")
+  checkOptions(request.query, ['$select'])
   const wanted = preferences(request.headers).get('odata.include-annotations')
   if (wanted === undefined && request.headers.get('if-none-match') === etagOf(row)) {
     return { status: 304, headers: {}, body: '' }

@@ -31,6 +31,17 @@ export function isBatch(path: string): boolean {
   return /^(\$|%24)batch$/i.test(path)
 }
 
+/**
+ * Refuses every query option that is not played here: a real organisation would give other rows than all of them.
+ * Parameter aliases (`@p1`) and `tag`, which only plug-ins see, are no query options.
+ */
+export function checkOptions(query: ReadonlyMap<string, string>, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (known.includes(name) || name.startsWith('@') || name === 'tag') continue
+    throw uriError(`The query option '${name}' is not supported by this sandbox.`)
+  }
+}
+
 /** Query options as real clients write them: `+` is a space and `%24` is `$`. */
 export function parseQuery(text: string): Map<string, string> {
   const options = new Map<string, string>()
