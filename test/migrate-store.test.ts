@@ -59,7 +59,7 @@ describe('npm run migrate-store', { skip: withoutPostgres }, () => {
     assert.match(first.lines.at(-1) ?? '', /^Everything has moved\./)
     await using moved = await connect(environment.DATABASE_URL)
     assert.deepEqual((await moved.store.readPerson(1))?.link, link)
-    assert.deepEqual(await moved.jobs.claim('real-time', 9), [{ requestId, attempts: 0, crashes: 0 }])
+    assert.deepEqual(await moved.jobs.claim('real-time', 9), [{ requestId, crashes: 0 }])
 
     const second = await migrateStore(environment)
     assert.deepEqual([second.code, second.lines], [1, []])
