@@ -34,8 +34,11 @@ for (const { database, skip, url } of databases) {
       })
     })
     after(() => rig[Symbol.asyncDispose]())
-    reimports()
-    if (database === 'SQLite') merges()
+    // What the databases do is in their contracts: here one story of each kind shows that they are joined.
+    if (database === 'PostgreSQL') return reimports('before')
+    reimports('before', 'after')
+    sharing()
+    merges()
   })
 }
 
@@ -91,8 +94,8 @@ async function flowStep(...ids: number[]): Promise<Json[]> {
   )
 }
 
-function reimports(): void {
-  for (const when of ['before', 'after'] as const) {
+function reimports(...whens: ('before' | 'after')[]): void {
+  for (const when of whens) {
     /** Deleted and imported anew, with the deletion read or not. */
     const reimport = async (email: string) => {
       const old = await lead(email, { jobtitle: 'Buyer', donotphone: true })
@@ -148,7 +151,9 @@ function reimports(): void {
       }
     })
   }
+}
 
+function sharing(): void {
   test('a record whose person was deleted makes nobody, and takes the one who gets its e-mail', async () => {
     const old = await lead('gets-it', { jobtitle: 'Buyer' })
     rig.marketo.remove(old.marketoId)
