@@ -37,6 +37,8 @@ const webhook = (rig: Rig, marketoId: number) =>
 
 /** Until the sandbox is reset: see EntraBend. */
 function expireSecret({ sandbox }: Rig): void {
+  // The start has asked for a token already.
+  sandbox.entra.revokeTokens()
   const body = {
     error: 'invalid_client',
     error_description: 'AADSTS7000222: expired',
