@@ -43,7 +43,7 @@ export async function adopt(
   adopted.later.push(...later)
 
   const emails = first.flatMap((replica) => emailOf(replica) ?? [])
-  const retried = first.filter(({ intent }) => intent !== undefined).map(({ recordId }) => recordId)
+  const retried = first.flatMap(({ intent, recordId }) => (intent?.toMarketo ? recordId : []))
   const refused: RefusedReads<string> = new Map()
   const search = async (field: string, values: readonly string[]) =>
     values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
@@ -99,9 +99,16 @@ export async function adopt(
     const isOurs = fields.microsoftRecordId === replica.recordId && intent?.toMarketo !== undefined
     const shadow = isOurs ? { ...replica.shadow, ...intent.toMarketo } : replica.shadow
     const state = replica.state === 'tombstoned' ? 'tombstoned' : 'linked'
-    const tied: Replica = { ...fresh, marketoId, state, ...(shadow && { shadow }) }
+    const tied: Replica = { ...fresh, ...madeWith(intent), marketoId, state, ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settings })
   }
+}
+
+/** What is left of an intent once its person is known: the columns with which the flow action made the record. */
+function madeWith(intent: Replica['intent']): Pick<Replica, 'intent'> {
+  if (intent?.created === undefined) return {}
+  const { intentId, at, created } = intent
+  return { intent: { intentId, at, created } }
 }
 
 /** One by one: a link may own a name besides the person it is for. */

@@ -19,6 +19,14 @@ export const deciding: readonly Mutant[] = [
     tests: ['test/sync/plan.property.test.ts'],
   },
   {
+    name: "S17: the flow action's create",
+    why: 'what a webhook made of a value counts as an edit of Dynamics, and overwrites the original on contacts',
+    file: 'src/sync/decide.ts',
+    text: 'withoutOvertaken(agreedOnCreate(given, schema))',
+    replacement: 'withoutOvertaken(given)',
+    tests: ['test/sync/created.test.ts'],
+  },
+  {
     name: 'field that two writers fight over',
     why: 'two writers outside take turns for ever, with a write each time',
     file: 'src/sync/turns.ts',

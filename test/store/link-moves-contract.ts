@@ -270,14 +270,16 @@ export function linkMovesContract(name: string, open: () => Promise<SyncStoreUnd
       store,
       sync,
     }) => {
-      const { link } = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
+      const { link, requestId } = await create(store, newRequest({ marketoId: 1, email: 'a@x' }))
       const { linkId, recordId } = link
       const due = await sync.due(9, LATER)
       assert.deepEqual(due, [
         {
           ...EMPTY,
-          ...{ linkId, state: 'linked', recordType: 'lead', recordId, marketoId: 1, version: 1 },
+          ...{ linkId, state: 'linked', recordType: 'lead', recordId, marketoId: 1, version: 2 },
           ...{ dueAt: due[0]?.dueAt, dirtySince: due[0]?.dueAt },
+          // What it was made with is no edit of Dynamics.
+          intent: { intentId: requestId, at: due[0]?.dueAt, created: {} },
         },
       ])
       const { dueAt, dirtySince, ...done } = await replicaOf(sync, linkId)

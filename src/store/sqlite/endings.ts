@@ -1,6 +1,7 @@
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
 import type { Row } from '../rows.ts'
 import { integer, optionalInteger, optionalText, text } from '../rows.ts'
+import type { SyncIntent } from '../sync-port.ts'
 import { type Links, recordName } from './links.ts'
 import type { Statements } from './statements.ts'
 
@@ -55,6 +56,7 @@ export class Endings {
         this.#links.forgetAlias(home.linkId, 'record', recordName(recordType, recordId), now)
       }
       this.#tellSync(home, record, now)
+      if (made) this.#agreeOnCreate(home.linkId, requestId, text(intent, 'columns'), now)
     }
     const asked = optionalInteger(request, 'marketo_id')
     const marketoId = link.marketoId === gone ? asked : (link.marketoId ?? asked)
@@ -81,6 +83,12 @@ export class Endings {
     if (!isRecordOf(home, record)) this.#sql.forgetRecord.run({ linkId, dueAt: now })
     else if (state === 'linked' || state === 'orphaned') this.#sql.ensureReplica.run({ linkId, now })
     else this.#sql.wakeReplica.run({ linkId, now })
+  }
+
+  /** What the record was made with is what both sides agree on first. */
+  #agreeOnCreate(linkId: number, requestId: string, columns: string, now: number): void {
+    const intent: SyncIntent = { intentId: requestId, at: now, created: JSON.parse(columns) }
+    this.#sql.agreeOnCreate.run({ linkId, intent: JSON.stringify(intent) })
   }
 
   log(request: Row, outcome: Activity['outcome'], detail: Partial<Outcome>, now: number): void {

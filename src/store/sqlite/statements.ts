@@ -156,14 +156,23 @@ export function prepareStatements(db: Database) {
                                  stopped = 0, due_at = :dueAt, dirty_since = :dueAt, priority = 0,
                                  attempts = 0, version = version + 1`,
     ),
-    /** The link has another person now. Without a shadow, what is known of the record stands on its own. */
+    /**
+     * The link has another person now. Without a shadow, what is known of the record stands on its own; what it was
+     * made with came from somebody else.
+     */
     forgetPerson: db.prepare(
       `update replica set dynamics = case when shadow is null then dynamics end,
                           etag = case when shadow is null then etag end,
                           shadow = null, marketo = null, marketo_seen_at = 0, sent = null, restore = null,
+                          intent = case when json_type(intent, '$.created') is null then intent end,
                           due_at = :now, dirty_since = coalesce(dirty_since, :now),
                           priority = 0, attempts = 0, version = version + 1
         where link_id = :linkId`,
+    ),
+    /** Of a record that was just made; nothing is known of it yet. */
+    agreeOnCreate: db.prepare(
+      `update replica set intent = :intent, version = version + 1
+        where link_id = :linkId and shadow is null and intent is null`,
     ),
     dropReplica: db.prepare('delete from replica where link_id = ?'),
 

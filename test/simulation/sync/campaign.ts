@@ -24,6 +24,8 @@ export class Campaign {
   readonly #options: CampaignOptions
   #requests = 0
   made = 0
+  /** What becomes of a text on its way out of Marketo, such as in the tokens of a webhook. */
+  mangles: (text: string) => string = (text) => text
 
   constructor(options: CampaignOptions) {
     this.#options = options
@@ -72,7 +74,11 @@ export class Campaign {
     if (fields === undefined || OUTWARD.some((field) => !fits(field, fields[field.marketo] ?? null))) {
       return { kind: 'failed', code: 'field-required', advice: 'Mend the person.' }
     }
-    const columns = OUTWARD.map((field) => [field.column, toColumn(field, fields[field.marketo] ?? null)])
+    const columns = OUTWARD.map((field) => {
+      const value = fields[field.marketo] ?? null
+      const told = typeof value === 'string' && field.type !== 'email' ? this.mangles(value) : value
+      return [field.column, toColumn(field, told)]
+    })
     const intent = await store.storeIntent(
       requestId,
       id,
@@ -87,8 +93,9 @@ export class Campaign {
     this.made += 1
     oracle.upheaval(`${table}:${id}`, `marketo:${marketoId}`)
     for (const field of OUTWARD) {
-      const value = fromColumn(field, stored[field.column] ?? null)
-      if (value !== null) oracle.wrote(`${table}:${id}`, field.marketo, value, [`marketo:${marketoId}`])
+      const value = fields[field.marketo] ?? null
+      if (value !== null && fromColumn(field, stored[field.column] ?? null) !== null)
+        oracle.wrote(`${table}:${id}`, field.marketo, value, [`marketo:${marketoId}`])
     }
     return undefined
   }

@@ -125,6 +125,8 @@ begin
      set dynamics = case when shadow is null then dynamics end,
          etag = case when shadow is null then etag end,
          shadow = null, marketo = null, marketo_seen_at = 0, sent = null, restore = null,
+         -- What the record was made with came from another person.
+         intent = case when intent::json -> 'created' is null then intent end,
          due_at = now_ms, dirty_since = coalesce(dirty_since, now_ms),
          priority = 0, attempts = 0, version = version + 1
    where link_id = id;

@@ -94,6 +94,9 @@ declare
   owner bigint := owner_of('record', record_name(type, proven_id));
   place link := one;
   gone bigint := (settlement ->> 'gone')::bigint;
+  made_with text := (select columns from intent
+                      where link_id = one.link_id and generation = one.generation and request_id = id
+                        and one.record_type = type and one.record_id = proven_id);
   person bigint := coalesce(nullif(one.marketo_id, gone), (require_request(id)).marketo_id);
 begin
   if mine then delete from intent where link_id = one.link_id and request_id = id; end if;
@@ -123,6 +126,13 @@ begin
       insert into replica (link_id, due_at, dirty_since) values (place.link_id, now_ms, now_ms) on conflict do nothing;
     else
       perform wake_replica(place.link_id, now_ms);
+    end if;
+    -- What the record was made with is what both sides agree on first.
+    if made_with is not null then
+      update replica
+         set intent = json_build_object('intentId', id, 'at', now_ms, 'created', made_with::json)::text,
+             version = version + 1
+       where link_id = place.link_id and shadow is null and intent is null;
     end if;
   end if;
   -- The person may be another link's by now: deleted in Marketo, and sent anew.
