@@ -159,7 +159,7 @@ export const everyday: readonly Step[] = [
     title: 'One of a batch campaign',
     asked: 'REST, type: batch',
     email: FAY.email,
-    answer: '202 queued, then created',
+    answer: '202 queued: in-progress, then created',
     leads: 1,
     async play(stage) {
       const campaign = { id: 2044, name: 'Spring Fair', type: 'batch' }

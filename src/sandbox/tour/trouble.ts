@@ -57,7 +57,7 @@ export const trouble: readonly Step[] = [
     title: `Dynamics says 429, wait ${RETRY_AFTER_SECONDS} s`,
     asked: 'REST',
     email: JAN.email,
-    answer: '202 queued, then created',
+    answer: '202 queued: vendor-busy, then created',
     leads: 1,
     async play(stage) {
       const retryAfter = String(RETRY_AFTER_SECONDS)
