@@ -26,6 +26,7 @@ export function toKnobs(members: Members): Partial<Knobs> {
     pagingTokenLifetimeMs: count('pagingTokenLifetimeMs'),
     syncGapMs: count('syncGapMs'),
     overlong: (value) => oneOf(['skip', 'truncate'], value, 'overlong'),
+    beyondBmp: (value) => oneOf(['keep', 'cut'], value, 'beyondBmp'),
     unknownFieldWords: (value) => oneOf(['1006', '1003'], value, 'unknownFieldWords'),
     oddStatus: (value) => text(value, 'oddStatus'),
     unknownField: (value) => oneOf(['record', 'call'], value, 'unknownField'),

@@ -1,4 +1,4 @@
-import type { Overlong } from './value.ts'
+import type { BeyondBmp, Overlong } from './value.ts'
 
 /** What a subscription does where Adobe's pages are silent or at odds, and how awkward its change log is. */
 export interface Knobs {
@@ -16,6 +16,8 @@ export interface Knobs {
   syncGapMs: number
   /** A text longer than its field skips the record, or is cut. */
   overlong: Overlong
+  /** A text that comes over the API is kept whole, or ends before its first character like an emoji and is trimmed. */
+  beyondBmp: BeyondBmp
   /** What a field that is not there is refused with: 1006 for each, or 1003 with a list of all. */
   unknownFieldWords: '1006' | '1003'
   /** Sync Leads and Add Custom Activities are carried out, and each result has this status; empty = as documented. */
@@ -44,6 +46,7 @@ export const STOCK_KNOBS: Knobs = {
   pagingTokenLifetimeMs: 0,
   syncGapMs: 0,
   overlong: 'skip',
+  beyondBmp: 'keep',
   unknownFieldWords: '1006',
   oddStatus: '',
   unknownField: 'record',

@@ -6,10 +6,18 @@ export type Value = string | number | boolean
 /** What becomes of a text that is longer than its field; Adobe does not say. */
 export type Overlong = 'skip' | 'truncate'
 
+/** What becomes of a text with characters outside the Basic Multilingual Plane. */
+export type BeyondBmp = 'keep' | 'cut'
+
 const TEXT_BYTES_MAX = 30_000
 
 /** undefined = empty: null and the empty string both clear a field. Throws the vendor's refusal. */
-export function checkValue(field: Field, value: unknown, overlong: Overlong = 'skip'): Value | undefined {
+export function checkValue(
+  field: Field,
+  value: unknown,
+  overlong: Overlong = 'skip',
+  beyondBmp: BeyondBmp = 'keep',
+): Value | undefined {
   if (value === null || value === undefined || value === '') return undefined
   switch (field.dataType) {
     case 'integer':
@@ -32,7 +40,9 @@ export function checkValue(field: Field, value: unknown, overlong: Overlong = 's
       if (typeof value === 'string' && !Number.isNaN(Date.parse(value))) return stamp(Date.parse(value))
       throw invalidValue(value, field.name)
     default:
-      return checkText(field, value, overlong)
+      return beyondBmp === 'keep'
+        ? checkText(field, value, overlong)
+        : beforeEmoji(checkText(field, value, overlong)) || undefined
   }
 }
 
@@ -45,6 +55,10 @@ function checkText(field: Field, value: unknown, overlong: Overlong): string {
   if (fits(field, value)) return value
   if (overlong === 'truncate') return cut(field, value)
   throw invalidValue(value, field.name)
+}
+
+function beforeEmoji(text: string): string {
+  return text.replace(/[\u{10000}-\u{10FFFF}].*$/su, '').trim()
 }
 
 /** Most text is measured in characters, long text in bytes. */

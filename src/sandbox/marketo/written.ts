@@ -13,13 +13,13 @@ export function checkFields(
   schema: Schema,
   fields: Readonly<Record<string, unknown>>,
   cause: Cause,
-  { overlong }: Knobs,
+  { overlong, beyondBmp }: Knobs,
 ): Written[] {
   return Object.entries(fields).flatMap(([name, value]): Written[] => {
     const field = schema.field(name)
     if (!field) throw fieldNotFound(name)
     if (field.readOnly || name === 'id') throw new MarketoError('1003', `Field '${name}' is read-only`)
-    const checked = checkValue(field, value, overlong)
+    const checked = checkValue(field, value, overlong, cause.api ? beyondBmp : 'keep')
     return field.isBlocked && cause.api ? [] : [[field, checked]]
   })
 }
