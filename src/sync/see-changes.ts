@@ -27,9 +27,11 @@ interface Change {
   at: number
   from: FieldValue
   to: FieldValue
-  /** Only the beginning of a long text is in the log. */
-  fromIsCut: boolean
-  toIsCut: boolean
+  /** The log has only the beginning of a long text, or a time without its zone. */
+  fromIsPart: boolean
+  toIsPart: boolean
+  /** In a form that says nothing about what Marketo has made of a value. */
+  toIsZoneless: boolean
   ours: boolean
   /** Whether the entry alone tells what the field holds now. */
   conclusive: boolean
@@ -74,11 +76,11 @@ function toChanges(replica: Replica, entries: readonly LeadChange[], schema: Syn
       if (from === undefined || to === undefined) return []
       const moment = `${name} ${entry.at}`
       times.set(moment, (times.get(moment) ?? 0) + 1)
-      const whole = [oldValue, newValue].every(isWhole)
-      const conclusive = whole && entry.at > replica.marketoSeenAt
-      const [fromIsCut, toIsCut] = [isCut(oldValue), isCut(newValue)]
+      const [fromIsPart, toIsPart] = [isPart(oldValue), isPart(newValue)]
+      const conclusive = !(fromIsPart || toIsPart) && entry.at > replica.marketoSeenAt
+      const toIsZoneless = isZoneless(newValue)
       const ours = entry.source === API_SOURCE
-      return [{ field: name, at: entry.at, from, to, fromIsCut, toIsCut, ours, conclusive }]
+      return [{ field: name, at: entry.at, from, to, fromIsPart, toIsPart, toIsZoneless, ours, conclusive }]
     }),
   )
   return changes
@@ -89,23 +91,23 @@ function toChanges(replica: Replica, entries: readonly LeadChange[], schema: Syn
     .sort((one, other) => one.at - other.at)
 }
 
-/** Whether the log tells the whole value: a long text may be cut, and a time without zone can be anybody's. */
-function isWhole(text: string | null): boolean {
-  return text === null || (!isCut(text) && !ZONELESS_TIME.test(text))
+/** Not the whole value: a long text may be cut, and the zone of a time without one is not documented. */
+function isPart(text: string | null): boolean {
+  return isZoneless(text) || (text !== null && text.length >= LOGGED_TEXT_MAX)
 }
 
-function isCut(text: string | null): boolean {
-  return text !== null && text.length >= LOGGED_TEXT_MAX
+function isZoneless(text: string | null): boolean {
+  return text !== null && ZONELESS_TIME.test(text)
 }
 
-function isSame(value: FieldValue, logged: FieldValue, isCut: boolean): boolean {
-  if (!isCut || typeof value !== 'string' || typeof logged !== 'string') return value === logged
+function isSame(value: FieldValue, logged: FieldValue, isPart: boolean): boolean {
+  if (!isPart || typeof value !== 'string' || typeof logged !== 'string') return value === logged
   return value.startsWith(logged.trimEnd())
 }
 
 /** Our own write, shown by the log: the proof that it landed, or the sign that it replaced an unseen edit. */
 function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean {
-  const { field, from, fromIsCut, at } = change
+  const { field, from, fromIsPart, at } = change
   const sent = draft.sent.filter((one) => isShownBy(one, change))
   const latest = sent.at(-1)
   if (latest === undefined) return false
@@ -116,9 +118,9 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
   const overtaken = draft.sent.some((one) => one.field === field && one.at > latest.at && one.value !== to)
   const landed = !overtaken && (draft.dynamics?.[field] === to || isOpen(draft, field, to))
   const agreed = landed ? { ...draft.shadow, [field]: to } : draft.shadow
-  if (sent.some(({ replaced }) => isSame(replaced, from, fromIsCut)) || isOwnForm(draft, latest, from)) {
+  if (sent.some(({ replaced }) => isSame(replaced, from, fromIsPart)) || isOwnForm(draft, latest, from)) {
     if (agreed) draft.shadow = agreed
-    if (isCuttable(to) && !change.toIsCut && agreed?.[field] === to) {
+    if (isCuttable(to) && !change.toIsPart && agreed?.[field] === to) {
       draft.forms = withForm(draft.forms, 'marketo', { field, of: to, own: to })
     }
     if (draft.values?.[field] !== to && at > draft.marketoSeenAt) forgetValues(draft)
@@ -131,9 +133,9 @@ function seeOwn(draft: Draft, change: Change, conflicts: NewConflict[]): boolean
 
 /** A write of ours replaced what nobody had seen. Tells whether what we wrote stays. */
 function repair(draft: Draft, latest: SentValue, change: Change, conflicts: NewConflict[]): boolean {
-  const { field, from, fromIsCut } = change
+  const { field, from, fromIsPart } = change
   const half = halfOf('marketo', field, draft)
-  const { kind, conflict } = fromIsCut
+  const { kind, conflict } = fromIsPart
     ? unrepairable(latest.value, from)
     : repairOf({ recordType: draft.recordType, shadow: half, sent: latest.value, replaced: from })
   if (kind === 'restore') {
@@ -148,9 +150,9 @@ function repair(draft: Draft, latest: SentValue, change: Change, conflicts: NewC
 }
 
 /** Of a text that Marketo may have cut behind what the log tells, only a read is proof. */
-function shownBy(sent: SentValue, { toIsCut }: Change): SentValue {
+function shownBy(sent: SentValue, { toIsPart }: Change): SentValue {
   const { altered, ...one } = sent
-  return { ...one, confirmed: sent.confirmed || !toIsCut || !isCuttable(sent.value), shown: true }
+  return { ...one, confirmed: sent.confirmed || !toIsPart || !isCuttable(sent.value), shown: true }
 }
 
 /** The write before this one, which the log has not shown yet, as Marketo stored it. */
@@ -169,8 +171,8 @@ function seeAltered(
   conflicts: NewConflict[],
   { settleMs }: ChangesContext,
 ): boolean {
-  const { field, from, fromIsCut, to, toIsCut, at } = change
-  const begins = (one: SentValue) => isAnswered(draft, field) && isSame(one.replaced, from, fromIsCut)
+  const { field, from, fromIsPart, to, toIsPart, at } = change
+  const begins = (one: SentValue) => isAnswered(draft, field) && isSame(one.replaced, from, fromIsPart)
   const sent = draft.sent.findLast(
     (one) =>
       one.field === field &&
@@ -182,25 +184,31 @@ function seeAltered(
       (begins(one) || isLikelyForm(to, one.value)),
   )
   if (sent === undefined) return false
-  const altered = toIsCut ? 'cut' : isLikelyForm(to, sent.value) ? 'alike' : 'unlike'
-  const written: SentValue = { ...sent, altered, confirmed: sent.confirmed || !toIsCut }
+  const altered = alteredAs(change, sent)
+  const written: SentValue = { ...sent, altered, confirmed: sent.confirmed || altered !== 'cut' }
   // What was decided before we knew believed the value to be there as it was sent.
   const isMisled = (one: SentValue) => one.field === field && one.at > sent.at && one.replaced === sent.value
   draft.sent = draft.sent.map((one) => {
     if (one === sent) return written
-    return isMisled(one) && !toIsCut ? { ...one, replaced: to } : one
+    return isMisled(one) && !toIsPart ? { ...one, replaced: to } : one
   })
-  if (!toIsCut) draft.forms = withForm(draft.forms, 'marketo', { field, of: sent.value, own: to })
+  if (!toIsPart) draft.forms = withForm(draft.forms, 'marketo', { field, of: sent.value, own: to })
   draft.touched = true
-  const isUnseen = !isSame(sent.replaced, from, fromIsCut) && !isOwnForm(draft, sent, from)
+  const isUnseen = !isSame(sent.replaced, from, fromIsPart) && !isOwnForm(draft, sent, from)
   if (isUnseen && !repair(draft, sent, change, conflicts)) return true
   if (draft.sent.some((one) => one.field === field && one.at > sent.at)) return true
   if (draft.dynamics?.[field] === sent.value || isOpen(draft, field, sent.value)) {
     draft.shadow = { ...draft.shadow, [field]: sent.value }
   }
-  if (toIsCut) forgetValues(draft)
+  if (toIsPart) forgetValues(draft)
   else keepForm(draft, field, sent.value, to)
   return true
+}
+
+function alteredAs({ to, toIsPart, toIsZoneless }: Change, sent: SentValue): SentValue['altered'] & string {
+  if (toIsZoneless) return 'alike'
+  if (toIsPart) return 'cut'
+  return isLikelyForm(to, sent.value) ? 'alike' : 'unlike'
 }
 
 /** What is known of the field from now on is what Marketo keeps; that it does is reported. */
@@ -234,15 +242,15 @@ function unrepairable(sent: FieldValue, replaced: FieldValue): Repair {
   return { kind: 'keep', conflict: { winner: 'dynamics', won: sent, lost: replaced } }
 }
 
-function isShownBy(sent: SentValue, { field, to, toIsCut, at }: Change): boolean {
+function isShownBy(sent: SentValue, { field, to, toIsPart, at }: Change): boolean {
   if (sent.field !== field || sent.shown || at < sent.at - CLOCK_SLACK_MS) return false
   // After an entry that looked like it, only one of the same moment is ours rather than somebody else's.
   if (sent.altered && at > sent.at + CLOCK_SLACK_MS) return false
-  return isSame(sent.value, to, toIsCut)
+  return isSame(sent.value, to, toIsPart)
 }
 
 function seeEdit(draft: Draft, change: Change): void {
-  const { field, from, to, conclusive } = change
+  const { field, from, to, toIsPart, conclusive } = change
   proveForm(draft, change)
   if (draft.values === undefined || !(field in draft.values)) {
     forgetValues(draft)
@@ -256,7 +264,7 @@ function seeEdit(draft: Draft, change: Change): void {
     draft.sent = draft.sent.map((sent) => (sent === blocked ? { ...shown, confirmed: true } : sent))
     draft.touched = true
   }
-  if (held === to) return
+  if (held === to && !toIsPart) return
   if (!conclusive || held !== from) {
     forgetValues(draft)
     return
@@ -269,9 +277,9 @@ function seeEdit(draft: Draft, change: Change): void {
  * Where an edit begins says what Marketo had made of the value that was agreed on: a form of its own, or nothing.
  * The latter is remembered where the edit leaves what looks like such a form.
  */
-function proveForm(draft: Draft, { field, from, fromIsCut, to }: Change): void {
+function proveForm(draft: Draft, { field, from, fromIsPart, to }: Change): void {
   const agreed = draft.shadow?.[field]
-  if (agreed === undefined || fromIsCut) return
+  if (agreed === undefined || fromIsPart) return
   if (from === agreed && isLikelyForm(to, agreed)) {
     draft.forms = withForm(draft.forms, 'marketo', { field, of: agreed, own: agreed })
     draft.touched = true

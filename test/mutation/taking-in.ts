@@ -58,7 +58,7 @@ export const takingIn: readonly Mutant[] = [
     name: 'S17: a text that is cut behind what the log tells',
     why: 'the log shows the beginning of our text as we wrote it, and that Marketo cut the rest is never seen',
     file: 'src/sync/see-changes.ts',
-    text: 'confirmed: sent.confirmed || !toIsCut || !isCuttable(sent.value), shown: true',
+    text: 'confirmed: sent.confirmed || !toIsPart || !isCuttable(sent.value), shown: true',
     replacement: 'confirmed: true, shown: true',
     tests: ['test/simulation/sync/altered.test.ts'],
   },

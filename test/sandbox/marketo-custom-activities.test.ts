@@ -70,6 +70,14 @@ test('a type is drafted, given attributes and approved, and can then be written'
   )
 })
 
+test('a described type has the names of its attributes, and not their types', async () => {
+  await using client = await connectMarketo()
+  await define(client)
+  const [type] = resultOf(await client.send(`${EXTERNAL}/type/syncResult/describe.json`))
+  const named = ATTRIBUTES.map(({ apiName, name }) => ({ apiName, name }))
+  assert.deepEqual(type?.attributes, named)
+})
+
 test('an attribute that comes later waits for the next approval', async () => {
   await using client = await connectMarketo()
   await define(client)

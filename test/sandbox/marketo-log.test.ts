@@ -48,7 +48,7 @@ test('only fields that really changed are logged, as texts, empty ones left out'
   assert.deepEqual(seen([13]).map(brief), [
     [13, id, 'Last Name', { 'Old Value': 'Ek', ...form }],
     [13, id, 'Lead Score', { 'Old Value': '7', 'New Value': '8', ...form }],
-    [13, id, 'Unsubscribed', { 'Old Value': 'false', 'New Value': 'true', ...form }],
+    [13, id, 'Unsubscribed', { 'Old Value': 'False', 'New Value': 'True', ...form }],
   ])
   const { items } = marketo.feed.leadChanges({ token, fields: ['lastName', 'leadScore', 'phone'] })
   assert.deepEqual(
@@ -90,8 +90,28 @@ test('a REST write is told apart by its request, a campaign by its id', () => {
   assert.deepEqual([byApi?.campaignId, byCampaign?.campaignId], [undefined, 2044])
 })
 
-test('Change Score is a type of its own and not a changed value', () => {
+test('Change Score is a type of its own and a changed value beside it', () => {
   const { marketo, seen, token } = pretend()
+  const id = marketo.create({ leadScore: 5 })
+  marketo.changeScore(id, 10, { source: 'Web form fillout', campaignId: 2044 })
+  const shown = seen([13, 22])
+  assert.deepEqual(
+    shown.map(({ activityTypeId, campaignId }) => [activityTypeId, campaignId]),
+    [
+      [22, 2044],
+      [13, 2044],
+    ],
+  )
+  const attributes = Object.fromEntries(shown[1]?.attributes.map(({ name, value }) => [name, value]) ?? [])
+  assert.deepEqual(
+    [attributes['Old Value'], attributes['New Value'], attributes.Source],
+    ['5', '15', 'Marketo Flow Action'],
+  )
+  assert.equal(marketo.feed.leadChanges({ token, fields: ['leadScore'] }).items.length, 2)
+})
+
+test('Change Score is a type of its own and not a changed value, where the knob says so', () => {
+  const { marketo, seen, token } = pretend({ knobs: { scoreLogsValues: false } })
   const id = marketo.create({ leadScore: 5 })
   marketo.changeScore(id, 10)
   marketo.changeScore(id, -3, { source: 'Marketo Flow Action', reason: 'Cold' })
@@ -108,6 +128,24 @@ test('Change Score is a type of its own and not a changed value', () => {
   ])
   assert.equal(marketo.feed.leadChanges({ token, fields: ['leadScore'] }).items.length, 1)
   assert.throws(() => marketo.changeScore(id, 1, undefined, 'lastName'), { code: '1001' })
+})
+
+test('booleans are logged as True and False, and date-times without the zone that they are written in', () => {
+  for (const [logOffsetMinutes, shown] of [
+    [0, '2026-03-01 10:00:00'],
+    [-300, '2026-03-01 05:00:00'],
+  ] as const) {
+    const { marketo, seen } = pretend({ knobs: { logOffsetMinutes } })
+    marketo.addField({ name: 'crmMet', dataType: 'datetime' })
+    marketo.addField({ name: 'crmDay', dataType: 'date' })
+    const id = marketo.create({ lastName: 'Ek' })
+    marketo.update(id, { unsubscribed: true, crmMet: '2026-03-01T12:00:00+02:00', crmDay: '2026-03-01' })
+    const values = seen([13]).map(
+      ({ attributes }) => attributes.find(({ name }) => name === 'New Value')?.value,
+    )
+    assert.deepEqual(values, ['True', shown, '2026-03-01'])
+    assert.equal(marketo.people.get(id)?.crmMet, '2026-03-01T10:00:00Z')
+  }
 })
 
 const merges = [

@@ -27,6 +27,15 @@ test('null and the empty string clear a field, and what is not named stays', asy
   assert.deepEqual([firstName, lastName, phone], [undefined, 'Ek', undefined])
 })
 
+test('texts are trimmed, and one of blanks alone clears a field', async () => {
+  await using sandbox = await startSandbox()
+  const { marketo } = sandbox
+  const id = marketo.seed({ lastName: ' Ek\n', title: 'Buyer' })
+  marketo.update(id, { title: '  ', phone: '\t' })
+  const { lastName, title, phone } = marketo.person(id) ?? {}
+  assert.deepEqual([lastName, title, phone], ['Ek', undefined, undefined])
+})
+
 test('updatedAt moves when a standard field is written, not for a custom one', async (context) => {
   await using sandbox = await startSandbox()
   const { marketo } = sandbox

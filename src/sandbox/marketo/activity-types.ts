@@ -94,11 +94,13 @@ export class ActivityTypes {
   }
 }
 
-/** A type as the external endpoints show it: the draft or the approved one. */
+/** A type as the external endpoints show it: the draft or the approved one, attributes without their types. */
 export function showCustomType(type: CustomType, isDraft = type.approved === undefined): object {
   const { id, apiName, approved, draft } = type
   const status = approved && draft ? 'approved with draft' : approved ? 'approved' : 'draft'
-  return { id, apiName, status, ...((isDraft ? draft : approved) ?? approved ?? draft) }
+  const shown = (isDraft ? draft : approved) ?? approved ?? draft
+  const attributes = shown?.attributes.map(({ dataType: _, ...attribute }) => attribute)
+  return { id, apiName, status, ...shown, attributes }
 }
 
 /** Get Activity Types: the stock ones that the sandbox writes, and approved custom ones. */

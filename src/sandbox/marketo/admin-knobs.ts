@@ -31,9 +31,11 @@ export function toKnobs(members: Members): Partial<Knobs> {
     oddStatus: (value) => text(value, 'oddStatus'),
     unknownField: (value) => oneOf(['record', 'call'], value, 'unknownField'),
     logTextMax: count('logTextMax'),
+    logOffsetMinutes: (value) => wholeNumber(value, 'logOffsetMinutes'),
     mergeNames: (value) => oneOf(['survivor', 'loser'], value, 'mergeNames'),
     mergeDeletes: flag('mergeDeletes'),
     deletionsInActivities: flag('deletionsInActivities'),
+    scoreLogsValues: flag('scoreLogsValues'),
     mergeLogsValues: flag('mergeLogsValues'),
     nativeCrmSync: flag('nativeCrmSync'),
   })

@@ -2,7 +2,7 @@ import { type Attribute, type Fact, named, TYPE, type ValueChange } from './acti
 import { type Cause, FORM } from './cause.ts'
 import type { Knobs } from './knobs.ts'
 import type { Change, Person } from './people.ts'
-import type { Value } from './value.ts'
+import { stamp, type Value } from './value.ts'
 
 /** What the log says of each kind of write. Sources: Adobe, "Activities" and "Bulk activity extract"; recorded activities. */
 
@@ -18,12 +18,12 @@ export function valueChanges(id: number, changes: readonly Change[], cause: Caus
     leadId: id,
     typeId: TYPE.changeDataValue,
     ...campaignOf(cause),
-    change: toValueChange(change, knobs.logTextMax),
+    change: toValueChange(change, knobs),
     cause,
   }))
 }
 
-/** The flow step Change Score has a type of its own, and no Change Data Value beside it. */
+/** The flow step Change Score has a type of its own, and a Change Data Value by the flow action beside it. */
 export function scoreChange(id: number, { field, oldValue, newValue }: Change, cause: Cause): Fact {
   const amount = Number(newValue ?? 0) - Number(oldValue ?? 0)
   return {
@@ -83,8 +83,8 @@ function campaignOf({ campaignId }: Cause): Pick<Fact, 'campaignId'> {
   return campaignId === undefined ? {} : { campaignId }
 }
 
-function toValueChange({ field, oldValue, newValue }: Change, textMax: number): ValueChange {
-  const text = (value: Value) => String(value).slice(0, textMax)
+function toValueChange({ field, oldValue, newValue }: Change, knobs: Knobs): ValueChange {
+  const text = (value: Value) => spelled(field, value, knobs).slice(0, knobs.logTextMax)
   return {
     fieldId: field.id,
     name: field.name,
@@ -92,4 +92,13 @@ function toValueChange({ field, oldValue, newValue }: Change, textMax: number): 
     ...(oldValue !== undefined && { oldValue: text(oldValue) }),
     ...(newValue !== undefined && { newValue: text(newValue) }),
   }
+}
+
+/** As recorded: booleans with a capital, date-times without their zone, which is not documented. */
+function spelled({ dataType }: Change['field'], value: Value, { logOffsetMinutes }: Knobs): string {
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (dataType !== 'datetime') return String(value)
+  return stamp(Date.parse(String(value)) + logOffsetMinutes * 60_000)
+    .replace('T', ' ')
+    .replace('Z', '')
 }

@@ -26,12 +26,16 @@ export interface Knobs {
   unknownField: 'record' | 'call'
   /** Characters of a value in the change log. */
   logTextMax: number
+  /** Date-times in the change log have no zone; they are written in one that is so far ahead of UTC. */
+  logOffsetMinutes: number
   /** Whose entry Merge Leads is: the survivor's, with the losers as Merge IDs, or the other way round. */
   mergeNames: 'survivor' | 'loser'
   /** The losers of a merge are logged as deleted, too. */
   mergeDeletes: boolean
   /** Get Lead Activities gives Delete Lead, too, not only the feed of deleted leads: not known of real ones. */
   deletionsInActivities: boolean
+  /** Change Score is logged as a changed value, too, as recorded. */
+  scoreLogsValues: boolean
   /** What the survivor takes over is logged value by value. */
   mergeLogsValues: boolean
   /** Salesforce or Dynamics is connected natively: companies and opportunities are closed (1018). */
@@ -51,9 +55,11 @@ export const STOCK_KNOBS: Knobs = {
   oddStatus: '',
   unknownField: 'record',
   logTextMax: 255,
+  logOffsetMinutes: 0,
   mergeNames: 'survivor',
   mergeDeletes: true,
   deletionsInActivities: false,
+  scoreLogsValues: true,
   mergeLogsValues: false,
   nativeCrmSync: false,
 }

@@ -25,6 +25,8 @@ export interface SubscriptionOptions {
 type Fields = Readonly<Record<string, unknown>>
 
 const MERGED_MAX = 25
+/** Who makes the value change that a flow step logs beside its own entry. */
+const FLOW_ACTION = 'Marketo Flow Action'
 
 /**
  * A Marketo without its wire: people, their fields and what happened to them. Each verb is one step at `now()`,
@@ -113,6 +115,8 @@ export class Subscription {
     const score = checkValue(field, Number(this.#person(id)[name] ?? 0) + amount)
     const changes = this.people.write(id, [[field, score]], this.now())
     this.#append(changes.map((change) => scoreChange(id, change, cause)))
+    if (!this.knobs.scoreLogsValues) return
+    this.#append(valueChanges(id, changes, { ...cause, source: FLOW_ACTION }, this.knobs))
   }
 
   /** The next `count` activities become visible `ms` after they are dated. */

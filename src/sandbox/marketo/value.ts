@@ -42,12 +42,15 @@ export function checkValue(
     default:
       return beyondBmp === 'keep'
         ? checkText(field, value, overlong)
-        : beforeEmoji(checkText(field, value, overlong)) || undefined
+        : beforeEmoji(checkText(field, value, overlong) ?? '') || undefined
   }
 }
 
-function checkText(field: Field, value: unknown, overlong: Overlong): string {
-  if (typeof value !== 'string') throw invalidValue(value, field.name)
+/** Blanks at both ends are dropped, as recorded; a text of nothing else is empty. */
+function checkText(field: Field, given: unknown, overlong: Overlong): string | undefined {
+  if (typeof given !== 'string') throw invalidValue(given, field.name)
+  const value = given.trim()
+  if (value === '') return undefined
   // Adobe, "Leads": an address holds ASCII characters only.
   if (field.dataType === 'email' && /[^\x20-\x7e]/.test(value)) {
     throw new MarketoError('1003', 'Invalid email address')
