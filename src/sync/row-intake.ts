@@ -74,6 +74,9 @@ export class RowIntake {
     const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
     const context: RowsContext = { ...known, ownerOf }
     const former = await this.#formerAmong(rows, ownerOf)
+    const homes = new Map(former.homes)
+    // A link whose own record is in the page has that one, whatever else is back.
+    const settled = new Set(rows.flatMap(({ id }) => ownerOf(recordType, id)?.linkId ?? []))
     const replicas: Replica[] = []
     const newLinks: NewReplica[] = []
     const moves: LinkMove[] = []
@@ -82,13 +85,18 @@ export class RowIntake {
       const owner = ownerOf(recordType, row.id)
       const alias = former.aliases.get(row.id)
       if (alias) {
-        const home = former.homes.get(alias.link.linkId)
-        const back = home && returned(home, row, recordType, context)
-        if (back) replicas.push(back.replica)
-        if (back) moves.push(back.move)
-        else if (alias.link.state !== 'claimed') {
+        const { linkId } = alias.link
+        const home = homes.get(linkId)
+        const back = home && !settled.has(linkId) && returned(home, row, recordType, context)
+        if (back) {
+          settled.add(linkId)
+          homes.set(linkId, back.replica)
+          replicas.push(back.replica)
+          moves.push(back.move)
+        } else if (alias.link.state !== 'claimed') {
           const { schema, now } = known
-          aliases.push(lookAtRecord(alias, row, { home, schema, dueAt: now + settings.aliasMs }))
+          const link = { ...alias.link, ...(home && nameOf(home)) }
+          aliases.push(lookAtRecord({ ...alias, link }, row, { home, schema, dueAt: now + settings.aliasMs }))
         }
         continue
       }
@@ -172,7 +180,10 @@ export class RowIntake {
       const conflicts: NewConflict[] = []
       const moves: LinkMove[] = []
       const left: AliasChange[] = []
+      const handed = new Set<number>()
       for (const move of said) {
+        // Two contacts may name one lead: the first has its link.
+        if (handed.has(move.linkId)) continue
         const heir = found.find(({ linkId }) => linkId === move.linkId)
         if (heir && move.kind === 'merge') conflicts.push(...lostWith(heir, move.into))
         if (move.kind === 'record' && heir) {
@@ -182,6 +193,7 @@ export class RowIntake {
           if (row === undefined) continue
           replicas.push(inherit(heir, nameOf(move), row, known))
         }
+        handed.add(move.linkId)
         moves.push(move)
         if (heir) left.push(...this.#leave(heir, rows, known))
       }
