@@ -143,7 +143,6 @@ test('a thousand updates and the reading of a thousand rows are one request each
 test('refusals of single rows name their column, and the others are updated', async () => {
   await using room = await openRoom()
   const { dataverse } = room.sandbox
-  dataverse.setDuplicateRules(true)
   const email = 'twin@example.invalid'
   for (let count = 0; count < 4; count += 1)
     dataverse.seed('lead', { lastname: `Ng ${count}`, emailaddress1: email })

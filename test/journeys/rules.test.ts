@@ -86,7 +86,6 @@ describe('a person whom Dynamics refuses ends in the same codes', () => {
 
   it('when the organisation’s duplicate rule finds another person, unless the rules are switched off', async () => {
     await using rig = await startRig({ DUPLICATE_DETECTION: 'on' })
-    rig.sandbox.dataverse.setDuplicateRules(true)
     rig.sandbox.dataverse.seed('lead', {
       lastname: 'Ek',
       emailaddress2: 'x@example.com',

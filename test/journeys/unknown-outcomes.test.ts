@@ -48,7 +48,6 @@ describe('one lead comes to be, and the request that made it is told so, when it
 
   it('is followed by a duplicate rule that finds the row of the first try', async () => {
     await using rig = await startRig(HASTY)
-    rig.sandbox.dataverse.setDuplicateRules(true)
     await rig.sync({ marketoId: 1, lastName: 'Warm up' })
     rig.sandbox.dataverse.bend({ operation: 'create', how: { kind: 'reset-after-commit' } })
     assert.equal((await rig.sync(PERSON)).body.outcome, 'created')

@@ -220,6 +220,37 @@ test('duplicate rules look before the insert and two creates at once slip throug
   assert.deepEqual([(await create(detect)).code, (await create()).status], ['0x80040333', 204])
 })
 
+test('a fresh organisation has its stock duplicate rules published, for creates and updates that ask for them', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const email = { emailaddress1: 'twin@example.invalid' }
+  const detect = { 'MSCRM.SuppressDuplicateDetection': 'false' }
+  const [lead] = [
+    dataverse.seed('lead', email),
+    dataverse.seed('lead', { emailaddress1: 'Twin@Example.invalid ' }),
+  ]
+  const codeOf = async (method: string, path: string, body: object, headers?: Record<string, string>) =>
+    (await client.send(method, path, body, headers)).code
+  const found = '0x80040333'
+  assert.equal(await codeOf('POST', 'leads', email, detect), found)
+  assert.equal(await codeOf('PATCH', `leads(${ID})`, email, detect), found, 'an upsert that creates')
+  assert.equal(await codeOf('POST', 'contacts', email, detect), undefined, 'each table for itself')
+  assert.equal(await codeOf('POST', 'leads', { lastname: 'Without' }, detect), undefined)
+  assert.equal(
+    await codeOf('PATCH', `leads(${lead})`, { jobtitle: 'Chef' }, detect),
+    found,
+    'it has a look-alike',
+  )
+  assert.equal(await codeOf('PATCH', `leads(${lead})`, { jobtitle: 'Chef' }), undefined)
+  assert.equal(await codeOf('PATCH', `leads(${lead})`, { emailaddress1: null }, detect), undefined)
+  assert.equal(await codeOf('PATCH', `leads(${lead})`, { jobtitle: 'Boss' }, detect), undefined)
+  dataverse.setDuplicateRules(false)
+  assert.equal(await codeOf('POST', 'leads', email, detect), undefined)
+  dataverse.reset()
+  dataverse.seed('lead', email)
+  assert.equal(await codeOf('POST', 'leads', email, detect), found)
+})
+
 test('a single column can be read, set and emptied, and a look-up emptied', async () => {
   await using client = await connect()
   const { dataverse } = client.sandbox

@@ -34,7 +34,7 @@ export function openOrganisation(options: OrganisationOptions = {}): Organisatio
     rows: new Rows(options),
     ids: stockIds(),
     origin: 'http://sandbox',
-    duplicateRules: { on: false, delayMs: 0 },
+    duplicateRules: { on: true, delayMs: 0 },
     plugIns: [],
     knobs: { ...STOCK_KNOBS, ...options.knobs },
     security: freshSecurity(),
@@ -48,7 +48,7 @@ export function openOrganisation(options: OrganisationOptions = {}): Organisatio
 export function resetOrganisation(organisation: Organisation, options: OrganisationOptions): void {
   organisation.rows.clear()
   organisation.tables = stockTables()
-  organisation.duplicateRules = { on: false, delayMs: 0 }
+  organisation.duplicateRules = { on: true, delayMs: 0 }
   organisation.plugIns = []
   organisation.knobs = { ...STOCK_KNOBS, ...options.knobs }
   organisation.security = freshSecurity()

@@ -28,7 +28,7 @@ export interface DataverseSandbox extends Human, Schema, SecurityControls {
   readonly knobs: Readonly<Knobs>
   setKnobs(knobs: Partial<Knobs>): void
   bend(bend: Bend): void
-  /** `delayMs` lies between the check and the insert. */
+  /** Publishes or unpublishes the stock rules, which are published at first. `delayMs` lies between the check and the insert. */
   setDuplicateRules(on: boolean, delayMs?: number): void
   /** It stays until `reset`. */
   addPlugIn(plugIn: PlugIn): void
