@@ -17,6 +17,7 @@ import type {
 } from '../store/sync-port.ts'
 import { chunks, saveComputed } from './pages.ts'
 import { searching } from './replica.ts'
+import { returned } from './see-rows.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
 
@@ -107,16 +108,66 @@ export class Aliases {
     const refs = due.map(({ other }) => ({ table: other.recordType, id: other.recordId }))
     const found = await rows.readRows(refs, context.schema.selects, context)
     for (const part of chunks(due, settings.saveMax)) {
-      const now = clock.now()
-      const replicas = await store.findReplicas({ linkIds: part.map(({ link }) => link.linkId) })
-      const aliases = part.map((alias) => {
-        const row = found.get(`${alias.other.recordType}:${alias.other.recordId}`)
-        const home = replicas.find(({ linkId }) => linkId === alias.link.linkId)
-        if (row === undefined) return { other: alias.other }
-        return lookAtRecord(alias, row, { home, schema: context.schema, dueAt: now + settings.aliasMs })
+      await saveComputed(store, async () => {
+        const now = clock.now()
+        const homes = await store.findReplicas({ linkIds: part.map(({ link }) => link.linkId) })
+        const { schema } = context
+        const second = new SecondRecords(homes, { schema, now, aliasMs: settings.aliasMs })
+        for (const alias of part) {
+          second.look(alias, found.get(`${alias.other.recordType}:${alias.other.recordId}`))
+        }
+        const { replicas, moves, aliases } = second
+        return { now, replicas, moves, aliases }
       })
-      await store.save({ now, aliases })
     }
+  }
+}
+
+/**
+ * Second records of links, as they come up. A link whose own record is gone passes to the first one that is open, so
+ * that its person is not without a record while they have one; any other is looked at.
+ */
+export class SecondRecords {
+  readonly replicas: Replica[] = []
+  readonly moves: LinkMove[] = []
+  readonly aliases: AliasChange[] = []
+  readonly #homes: Map<number, Replica>
+  readonly #settled = new Set<number>()
+  readonly #options: { schema: SyncSchema; now: number; aliasMs: number }
+
+  constructor(homes: readonly Replica[], options: { schema: SyncSchema; now: number; aliasMs: number }) {
+    this.#homes = new Map(homes.map((home) => [home.linkId, home]))
+    this.#options = options
+  }
+
+  /** Its own record is there: the link has that one, whatever else is. */
+  keep(home: Replica | undefined): void {
+    if (home) this.#settled.add(home.linkId)
+  }
+
+  /** `row` absent: it is gone. */
+  look(alias: Alias, row: SeenRow | undefined, epoch?: number): void {
+    const { other, link } = alias
+    if (other.kind !== 'record' || row === undefined) {
+      this.aliases.push({ other })
+      return
+    }
+    const { schema, now, aliasMs } = this.#options
+    const home = this.#homes.get(link.linkId)
+    const isSettled = home === undefined || this.#settled.has(link.linkId)
+    const after = isSettled
+      ? undefined
+      : returned(home, row, other.recordType, { schema, now, epoch: epoch ?? home.epoch })
+    if (after) {
+      this.#settled.add(link.linkId)
+      this.#homes.set(link.linkId, after.replica)
+      this.replicas.push(after.replica)
+      this.moves.push(after.move)
+      return
+    }
+    const { recordType, recordId } = home ?? link
+    const current = { ...alias, link: { ...link, recordType, recordId } }
+    this.aliases.push(lookAtRecord(current, row, { home, schema, dueAt: now + aliasMs }))
   }
 }
 

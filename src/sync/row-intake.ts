@@ -11,7 +11,7 @@ import type {
   Replica,
   SyncStore,
 } from '../store/sync-port.ts'
-import { lookAtRecord, valuesOf } from './aliases.ts'
+import { SecondRecords, valuesOf } from './aliases.ts'
 import { chunks, saveComputed } from './pages.ts'
 import { lostWith } from './replica.ts'
 import {
@@ -22,7 +22,6 @@ import {
   newReplicaOf,
   type RecordName,
   type RowsContext,
-  returned,
   seeDeleted,
   seeRow,
 } from './see-rows.ts'
@@ -74,30 +73,16 @@ export class RowIntake {
     const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
     const context: RowsContext = { ...known, ownerOf }
     const former = await this.#formerAmong(rows, ownerOf)
-    const homes = new Map(former.homes)
-    // A link whose own record is in the page has that one, whatever else is back.
-    const settled = new Set(rows.flatMap(({ id }) => ownerOf(recordType, id)?.linkId ?? []))
-    const replicas: Replica[] = []
+    const { schema, now, epoch } = known
+    const second = new SecondRecords(former.homes, { schema, now, aliasMs: settings.aliasMs })
+    for (const { id } of rows) second.keep(ownerOf(recordType, id))
+    const { replicas, moves } = second
     const newLinks: NewReplica[] = []
-    const moves: LinkMove[] = []
-    const aliases: AliasChange[] = []
     for (const row of rows) {
       const owner = ownerOf(recordType, row.id)
       const alias = former.aliases.get(row.id)
       if (alias) {
-        const { linkId } = alias.link
-        const home = homes.get(linkId)
-        const back = home && !settled.has(linkId) && returned(home, row, recordType, context)
-        if (back) {
-          settled.add(linkId)
-          homes.set(linkId, back.replica)
-          replicas.push(back.replica)
-          moves.push(back.move)
-        } else if (alias.link.state !== 'claimed') {
-          const { schema, now } = known
-          const link = { ...alias.link, ...(home && nameOf(home)) }
-          aliases.push(lookAtRecord({ ...alias, link }, row, { home, schema, dueAt: now + settings.aliasMs }))
-        }
+        if (alias.link.state !== 'claimed') second.look(alias, row, epoch)
         continue
       }
       const made = owner === undefined ? newReplicaOf(row, recordType, context) : undefined
@@ -106,7 +91,7 @@ export class RowIntake {
       if (made) newLinks.push(made)
       else if (after !== undefined && after !== owner) replicas.push(after)
     }
-    return { replicas, newLinks, moves, aliases }
+    return { replicas, newLinks, moves, aliases: second.aliases }
   }
 
   /** Rows that a 404 has proven to be gone. Gives how many of them were ours. */
@@ -224,7 +209,7 @@ export class RowIntake {
       aliases: new Map(
         found.flatMap((one) => (one.other.kind === 'record' ? [[one.other.recordId, one]] : [])),
       ),
-      homes: new Map(homes.map((one) => [one.linkId, one])),
+      homes,
     }
   }
 

@@ -51,6 +51,16 @@ export function aliasContract(name: string, open: () => Promise<SyncStoreUnderTe
       ])
     })
 
+    test('a second record is looked at again when the own one of its link is deleted', async (under) => {
+      const one = await enter(under.sync, 'r1', { marketoId: 1 })
+      const two = await enter(under.sync, 'r2', { marketoId: 2 })
+      await move(under.sync, { kind: 'merge', linkId: two.linkId, into: one.linkId })
+      await look(under, { other: person(2) }, { other: lead('r2'), dueAt: LATER })
+      assert.deepEqual(await dueIn(under), [])
+      await move(under.sync, { kind: 'tombstone', linkId: one.linkId, recordType: 'lead', recordId: 'r1' })
+      assert.deepEqual(await dueIn(under), [[lead('r2'), one.linkId, 1]])
+    })
+
     test('the record that was reserved for a person who turns out to be known is no record', async (under) => {
       const one = await enter(under.sync, 'r1', { marketoId: 1, email: 'a@x' })
       await accept(under.store, newRequest({ marketoId: 2 }))

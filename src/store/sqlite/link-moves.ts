@@ -84,7 +84,10 @@ export class LinkMoves {
 
   #tombstone({ linkId }: Link, { recordType, recordId }: LinkMove & { kind: 'tombstone' }): void {
     const { changes } = this.#sync.tombstoneLink.run({ linkId, recordType, recordId, now: this.#now })
-    if (changes === 1) this.#touch(linkId)
+    if (changes === 0) return
+    // A second record may be there to take the link over.
+    this.#links.lookAtAliases(linkId, this.#now)
+    this.#touch(linkId)
   }
 
   #restore({ linkId }: Link): void {

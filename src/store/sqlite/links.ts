@@ -91,6 +91,10 @@ export class Links {
   forgetAlias(linkId: number, kind: Identifier['kind'], value: string, now: number): void {
     this.#sql.dropAlias.run({ kind, value })
     this.#sql.closeAlias.run({ linkId, kind, value, now })
+    this.lookAtAliases(linkId, now)
+  }
+
+  lookAtAliases(linkId: number, now: number): void {
     this.#sql.lookAtAliases.run({ linkId, now })
   }
 }

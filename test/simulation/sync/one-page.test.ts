@@ -13,10 +13,10 @@ for (const isOwnBack of [true, false]) {
     const others = [await linkedPair(lab, 'contact', 'b1'), await linkedPair(lab, 'contact', 'c1')]
     for (const { person } of others) lab.humans.mergePeople(own.person.id, person.id)
     await lab.cycles(3 * SETTLED_CYCLES)
-    lab.humans.removeRow(own.row)
+    const all = [own, ...others]
+    for (const { row } of all) lab.humans.removeRow(row)
     await lab.cycles(SETTLED_CYCLES)
-    if (isOwnBack) lab.humans.restoreRow(own.row.id)
-    for (const [index, { row }] of others.entries()) lab.humans.editRow(row, 'title', `t${index}`)
+    for (const { row } of isOwnBack ? all : others) lab.humans.restoreRow(row.id)
     await lab.cycles(2 * SETTLED_CYCLES)
     const [link, ...more] = lab.records.links()
     assert.deepEqual(
@@ -27,9 +27,7 @@ for (const isOwnBack of [true, false]) {
     const shown = lab.records.rowsOf(
       `select other_value from failure where code = 'record-shared' and closed_at is null and advice like '%${link?.recordId}%'`,
     )
-    const second = [own, ...others].filter(
-      ({ row }) => lab.dynamics.rows.contact.has(row.id) && row.id !== link?.recordId,
-    )
+    const second = all.filter(({ row }) => lab.dynamics.rows.contact.has(row.id) && row.id !== link?.recordId)
     assert.deepEqual(
       shown.map(({ other_value }) => other_value).sort(),
       second.map(({ row }) => `contact:${row.id}`).sort(),
@@ -48,3 +46,30 @@ test('two contacts in one page name the same lead: one has its link, the other a
   const linked = { state: 'linked', table: 'contact' }
   assert.deepEqual(links, [linked, linked])
 })
+
+for (const when of ['before its own one was deleted', 'after that', 'at the same time'] as const) {
+  test(`S13 a second record that came to a link ${when} takes it over without an edit of its own`, async () => {
+    using lab = new Lab({ seed: 3 })
+    const own = await linkedPair(lab, 'contact', 'a1')
+    const second = await linkedPair(lab, 'contact', 'b1')
+    const merge = () => lab.humans.mergePeople(own.person.id, second.person.id)
+    const remove = () => lab.humans.removeRow(own.row)
+    const deeds = when === 'after that' ? [remove, merge] : [merge, remove]
+    for (const deed of deeds) {
+      deed()
+      if (when !== 'at the same time') await lab.cycles(4 * SETTLED_CYCLES)
+    }
+    await lab.cycles(4 * SETTLED_CYCLES)
+    const { writes } = lab
+    const tied = lab.records.links().map(({ state, recordId }) => [state, recordId])
+    assert.deepEqual(tied, [['linked', second.row.id]])
+    assert.deepEqual(
+      [own.person.fields.microsoftRecordId, own.person.fields.microsoftIsDeleted === true],
+      [second.row.id, false],
+    )
+    lab.dynamics.expireTokens()
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual([lab.writes - writes, lab.records.differences(), lab.records.unshown()], [0, [], []])
+    assert.deepEqual(lab.records.rowsOf('select code from failure where closed_at is null'), [])
+  })
+}

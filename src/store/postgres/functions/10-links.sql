@@ -63,13 +63,18 @@ create function is_being_made(one link) returns boolean language sql stable as $
          and exists (select from intent where link_id = one.link_id and generation = one.generation)
 $$;
 
--- The name is the link's own from now on, or nobody's. Failures of its other aliases name its own person and record.
+-- Those who share the link are looked at again: their failures name its own person and record.
+create function look_at_aliases(id bigint, now_ms bigint) returns void language sql as $$
+  update alias set due_at = now_ms
+   where due_at is not null and (kind, value) in (select kind, value from identifier where link_id = id);
+$$;
+
+-- The name is the link's own from now on, or nobody's.
 create function forget_alias(id bigint, alias_kind text, alias_value text, now_ms bigint) returns void language sql as $$
   delete from alias where kind = alias_kind and value = alias_value;
   update failure set closed_at = now_ms
    where link_id = id and other_kind = alias_kind and other_value = alias_value and closed_at is null;
-  update alias set due_at = now_ms
-   where due_at is not null and (kind, value) in (select kind, value from identifier where link_id = id);
+  select look_at_aliases(id, now_ms);
 $$;
 
 -- A person who has the link beside its own one: the background sync looks at them.

@@ -134,7 +134,11 @@ begin
       update link set state = 'tombstoned', proven_at = null, deleted_at = now_ms
        where link_id = id and record_type = move ->> 'recordType' and record_id = move ->> 'recordId'
          and state in ('linked', 'orphaned');
-      if found then perform touch_replica(id); end if;
+      if found then
+        -- A second record may be there to take the link over.
+        perform look_at_aliases(id, now_ms);
+        perform touch_replica(id);
+      end if;
     when 'restore' then
       update link set state = 'linked', proven_at = now_ms, deleted_at = null
        where link_id = id and state = 'tombstoned';
