@@ -89,6 +89,31 @@ test('another process can turn knobs, set limits and let the schema drift', asyn
   assert.equal((await client.send('GET', 'WhoAmI')).status, 429)
 })
 
+test('another process can install plug-ins that normalise a column in every create and update, and only there', async () => {
+  await using client = await connect()
+  const { dataverse } = client.sandbox
+  const before = dataverse.seed('lead', { lastname: 'Ek', jobtitle: 'head of sales' })
+  for (const [column, rewrite] of [
+    ['jobtitle', 'title-case'],
+    ['telephone1', 'strip-blanks'],
+  ]) {
+    const { status } = await control(dataverse.url, 'POST', '/plug-in', { table: 'leads', column, rewrite })
+    assert.equal(status, 204)
+  }
+  const made = dataverse.seed('lead', { lastname: 'de ek', jobtitle: "ÅSA's aide", telephone1: '+46 70\t1' })
+  dataverse.update('lead', before, { telephone1: '0 1' })
+  assert.deepEqual(
+    [before, made].map((id) => {
+      const { lastname, jobtitle, telephone1 } = dataverse.row('lead', id) ?? {}
+      return [lastname, jobtitle, telephone1]
+    }),
+    [
+      ['Ek', 'head of sales', '01'],
+      ['de ek', "Åsa'S Aide", '+46701'],
+    ],
+  )
+})
+
 const mistakes: [method: string, path: string, body: unknown][] = [
   ['GET', '/rows/nope', undefined],
   ['GET', '/nope', undefined],
@@ -108,6 +133,7 @@ const mistakes: [method: string, path: string, body: unknown][] = [
   ['POST', '/constructor', {}],
   ['POST', '/knobs', { nope: 1 }],
   ['POST', '/knobs', { unchangedWrites: 'x' }],
+  ['POST', '/plug-in', { table: 'lead', column: 'jobtitle', rewrite: 'x' }],
   ['POST', '/change-column', { table: 'lead', name: 'x', change: { type: 'Nope' } }],
   ['POST', '/change-column', { table: 'nope', name: 'x', change: {} }],
   ['POST', '/rename-column', { table: 'lead', from: 'nope', to: 'x' }],

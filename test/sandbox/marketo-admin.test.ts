@@ -207,6 +207,8 @@ const mistakes: [method: string, path: string, body: unknown][] = [
   ['POST', '/knobs', { overlong: 'x' }],
   ['POST', '/knobs', { visibleAfterMs: -1 }],
   ['POST', '/knobs', { nativeCrmSync: 1 }],
+  ['POST', '/knobs', { webhookFoldsLines: 1 }],
+  ['POST', '/knobs', { beyondBmp: 'x' }],
   ['POST', '/delay-activities', {}],
   ['POST', '/call-webhook', { url: 'nope', personId: 1001 }],
   ['POST', '/call-webhook', { url: 'http://example.com/', personId: 1001 }],
@@ -255,7 +257,7 @@ test('the pages show people and webhook calls to a human, escaped', async () => 
 test('Marketo has a port of its own, which closing frees', async () => {
   const sandbox = await startSandbox()
   const { MARKETO_URL = '', ...rest } = sandbox.marketoEnvironment()
-  assert.deepEqual(Object.keys(rest), ['MARKETO_CLIENT_ID', 'MARKETO_CLIENT_SECRET'])
+  assert.deepEqual(Object.keys(rest), ['MARKETO_CLIENT_ID', 'MARKETO_CLIENT_SECRET', 'MARKETO_MUNCHKIN_ID'])
   const marketoPort = Number(new URL(MARKETO_URL).port)
   await assert.rejects(startSandbox({ marketoPort }), { code: 'EADDRINUSE' })
   await Promise.all([sandbox.close(), sandbox.close()])

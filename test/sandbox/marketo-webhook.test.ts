@@ -58,6 +58,29 @@ for (const [encoding, template, body] of encodings) {
   })
 }
 
+test('line breaks become blanks and texts are escaped for HTML, where the knobs say so', async () => {
+  await using sandbox = await startSandbox()
+  await using hook = await hear(OK)
+  const { marketo } = sandbox
+  const webhook = {
+    url: hook.url,
+    template: '{{lead.First Name}} {{lead.Lead Score}} {{company.Company Name}}',
+    encoding: 'JSON',
+    personId: seedAnn(marketo),
+  } as const
+  marketo.setKnobs({ webhookFoldsLines: true })
+  await marketo.callWebhook(webhook)
+  marketo.setKnobs({ webhookFoldsLines: false, webhookEscapesHtml: true })
+  await marketo.callWebhook(webhook)
+  assert.deepEqual(
+    hook.heard.map(({ body }) => body),
+    [
+      '"Ann \\"A\\" \\\\   & Co" 7 "Åek & Söner"',
+      '"Ann &quot;A&quot; \\\\ \\n &amp; Co" 7 "Åek &amp; Söner"',
+    ],
+  )
+})
+
 test('the URL and the headers may hold tokens; no content type is sent unless one is said', async () => {
   await using sandbox = await startSandbox()
   await using hook = await hear(OK)

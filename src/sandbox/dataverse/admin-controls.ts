@@ -2,6 +2,7 @@ import { toBend } from './admin-bend.ts'
 import { toColumn } from './admin-column.ts'
 import { flag, list, number, optional, record, tableOf, text } from './admin-input.ts'
 import { checkKnobs } from './knobs.ts'
+import { type PlugIn, REWRITES } from './plug-in.ts'
 import { checkPrivilegeName } from './privileges.ts'
 import type { DataverseSandbox } from './sandbox.ts'
 import type { Permission } from './security.ts'
@@ -19,15 +20,7 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
       ...optional(body, 'executionMsPerWindow', number),
       ...optional(body, 'concurrentMax', number),
     }),
-  'plug-in': (sandbox, { table, column, value, message, ...more }) =>
-    sandbox.addPlugIn({
-      table: tableOf(table),
-      column: text(column),
-      value: value === null || typeof value === 'number' || typeof value === 'boolean' ? value : text(value),
-      message: text(message),
-      ...optional(more, 'traceLength', number),
-      ...optional(more, 'code', text),
-    }),
+  'plug-in': (sandbox, body) => sandbox.addPlugIn(toPlugIn(body)),
   'duplicate-rules': (sandbox, { on, delayMs = 0 }) => sandbox.setDuplicateRules(flag(on), number(delayMs)),
 
   seed: (sandbox, { table, columns }) => ({ id: sandbox.seed(tableOf(table), record(columns)) }),
@@ -83,6 +76,23 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
   'join-team': (sandbox, { teamId, userId }) => sandbox.joinTeam(text(teamId), text(userId)),
   'deny-privileges': (sandbox, { names }) =>
     sandbox.denyPrivileges(list(names).map((name) => checkPrivilegeName(text(name)))),
+}
+
+function toPlugIn({ rewrite, value, message, ...more }: Body): PlugIn {
+  const on = { table: tableOf(more.table), column: text(more.column) }
+  if (rewrite !== undefined) {
+    const known = REWRITES.find((one) => one === rewrite)
+    if (known === undefined)
+      throw new Error(`no such rewrite: ${rewrite}; it is one of ${REWRITES.join(', ')}`)
+    return { ...on, rewrite: known }
+  }
+  return {
+    ...on,
+    value: value === null || typeof value === 'number' || typeof value === 'boolean' ? value : text(value),
+    message: text(message),
+    ...optional(more, 'traceLength', number),
+    ...optional(more, 'code', text),
+  }
 }
 
 function toPermission(value: unknown): Permission {

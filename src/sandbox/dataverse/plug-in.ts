@@ -2,8 +2,11 @@ import { DataverseError } from './errors.ts'
 import type { Organisation } from './organisation.ts'
 import type { Table, TableName, Value } from './table.ts'
 
-/** A customer's plug-in that refuses rows: those in which the column has the value. */
-export interface PlugIn {
+/** A customer's plug-in: registered for Create and Update of a table, before the operation. */
+export type PlugIn = RefusingPlugIn | RewritingPlugIn
+
+/** It refuses rows: those in which the column has the value. */
+interface RefusingPlugIn {
   table: TableName
   column: string
   value: Value
@@ -15,6 +18,42 @@ export interface PlugIn {
   code?: string
 }
 
+/** It normalises a text column in every create and update that names it. */
+interface RewritingPlugIn {
+  table: TableName
+  column: string
+  rewrite: Rewrite
+}
+
+export const REWRITES = ['title-case', 'strip-blanks'] as const
+export type Rewrite = (typeof REWRITES)[number]
+
+/** The values of a create or update as the plug-ins of its table leave them. */
+export function rewrittenByPlugIns(
+  organisation: Organisation,
+  table: Table,
+  written: ReadonlyMap<string, Value>,
+): Map<string, Value> {
+  const values = new Map(written)
+  for (const plugIn of organisation.plugIns) {
+    if (plugIn.table !== table.name || !('rewrite' in plugIn)) continue
+    const value = values.get(plugIn.column)
+    if (typeof value === 'string') values.set(plugIn.column, rewritten(value, plugIn.rewrite))
+  }
+  return values
+}
+
+function rewritten(text: string, how: Rewrite): string {
+  switch (how) {
+    case 'title-case':
+      return text.toLowerCase().replace(/(?<!\p{L})\p{L}/gu, (first) => first.toUpperCase())
+    case 'strip-blanks':
+      return text.replace(/\s/gu, '')
+    default:
+      return how satisfies never
+  }
+}
+
 /** What the row would be is shown to every plug-in of its table. Throws the first refusal. */
 export function runPlugIns(
   organisation: Organisation,
@@ -22,7 +61,8 @@ export function runPlugIns(
   values: ReadonlyMap<string, Value>,
 ): void {
   for (const plugIn of organisation.plugIns) {
-    if (plugIn.table !== table.name || (values.get(plugIn.column) ?? null) !== plugIn.value) continue
+    if (plugIn.table !== table.name || 'rewrite' in plugIn) continue
+    if ((values.get(plugIn.column) ?? null) !== plugIn.value) continue
     const { message, traceLength = 0, code = '0x80040265' } = plugIn
     throw new DataverseError(400, code, message + traceOf(traceLength))
   }

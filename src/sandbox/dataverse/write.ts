@@ -2,7 +2,7 @@ import { idTaken, keyTaken, requiredMissing } from './errors.ts'
 import { sameKeyValue } from './find.ts'
 import type { Organisation } from './organisation.ts'
 import type { Payload } from './payload.ts'
-import { runPlugIns } from './plug-in.ts'
+import { rewrittenByPlugIns, runPlugIns } from './plug-in.ts'
 import type { Row } from './shelf.ts'
 import type { Table, Value } from './table.ts'
 import { settleState, wholeSeconds } from './validate.ts'
@@ -21,7 +21,7 @@ export function createRow(organisation: Organisation, table: Table, payload: Pay
   const now = wholeSeconds(rows.now())
   const values = defaults(table)
   const targets = new Map(payload.targets)
-  const settled = new Map(payload.values)
+  const settled = rewrittenByPlugIns(organisation, table, payload.values)
   settleState(table, values, settled)
   if (table.columns.has('ownerid')) {
     values.set('ownerid', userId)
@@ -58,7 +58,7 @@ export function updateRow(
   userId: string,
 ): Row {
   const { rows, knobs } = organisation
-  const settled = new Map(payload.values)
+  const settled = rewrittenByPlugIns(organisation, table, payload.values)
   settleState(table, row.values, settled)
   if (knobs.unchangedWrites === 'ignore' && changesNothing(row, settled)) return row
   const after = new Map([...row.values, ...settled])

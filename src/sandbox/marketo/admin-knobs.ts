@@ -27,6 +27,8 @@ export function toKnobs(members: Members): Partial<Knobs> {
     syncGapMs: count('syncGapMs'),
     overlong: (value) => oneOf(['skip', 'truncate'], value, 'overlong'),
     beyondBmp: (value) => oneOf(['keep', 'cut'], value, 'beyondBmp'),
+    webhookFoldsLines: flag('webhookFoldsLines'),
+    webhookEscapesHtml: flag('webhookEscapesHtml'),
     unknownFieldWords: (value) => oneOf(['1006', '1003'], value, 'unknownFieldWords'),
     oddStatus: (value) => text(value, 'oddStatus'),
     unknownField: (value) => oneOf(['record', 'call'], value, 'unknownField'),

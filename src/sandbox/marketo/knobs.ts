@@ -18,6 +18,10 @@ export interface Knobs {
   overlong: Overlong
   /** A text that comes over the API is kept whole, or ends before its first character like an emoji and is trimmed. */
   beyondBmp: BeyondBmp
+  /** Tokens of a webhook have blanks for line breaks, as recordings show. */
+  webhookFoldsLines: boolean
+  /** Tokens of a webhook are escaped for HTML. */
+  webhookEscapesHtml: boolean
   /** What a field that is not there is refused with: 1006 for each, or 1003 with a list of all. */
   unknownFieldWords: '1006' | '1003'
   /** Sync Leads and Add Custom Activities are carried out, and each result has this status; empty = as documented. */
@@ -51,6 +55,8 @@ export const STOCK_KNOBS: Knobs = {
   syncGapMs: 0,
   overlong: 'skip',
   beyondBmp: 'keep',
+  webhookFoldsLines: false,
+  webhookEscapesHtml: false,
   unknownFieldWords: '1006',
   oddStatus: '',
   unknownField: 'record',

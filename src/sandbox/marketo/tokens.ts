@@ -6,7 +6,7 @@ import type { Value } from './value.ts'
 export type TokenEncoding = 'None' | 'JSON' | 'Form/Url'
 export const TOKEN_ENCODINGS = ['None', 'JSON', 'Form/Url'] as const satisfies TokenEncoding[]
 
-interface Token {
+export interface Token {
   value: Value | undefined
   /** Of a person's field; other tokens are text or numbers. */
   dataType?: DataType

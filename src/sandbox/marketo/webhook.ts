@@ -1,8 +1,10 @@
+import { escapeHtml } from '../html.ts'
 import { named, TYPE } from './activity.ts'
+import type { Knobs } from './knobs.ts'
 import { mappedValues, mappingProblem, type ResponseMapping } from './mapping.ts'
 import { type Answer, isLoopback, type Outgoing, send, silence } from './outgoing.ts'
 import type { Subscription } from './subscription.ts'
-import { fillIn, type TokenEncoding, tokensOf, unescapeTemplate } from './tokens.ts'
+import { fillIn, type Token, type TokenEncoding, tokensOf, unescapeTemplate } from './tokens.ts'
 import { stamp, type Value } from './value.ts'
 
 export const METHODS = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'] as const
@@ -97,8 +99,9 @@ export class Webhooks {
       ...(campaign && { 'campaign.id': campaign.id, 'campaign.Name': campaign.name }),
       ...tokens,
     }
-    const find = tokensOf(this.#marketo.schema, scope, stamp(this.#marketo.now()))(person)
-    const fill = (text: string) => fillIn(text, webhook.encoding, find)
+    const { schema, knobs, now } = this.#marketo
+    const find = tokensOf(schema, scope, stamp(now()))(person)
+    const fill = (text: string) => fillIn(text, webhook.encoding, (name) => mangled(find(name), knobs))
     const url = new URL(fill(webhook.url))
     if (!isLoopback(url)) throw new Error('the sandbox calls webhooks on loopback addresses only')
     const headers = Object.fromEntries(
@@ -134,6 +137,16 @@ export class Webhooks {
       attributes: named({ Response: response, 'Error Type': errorType }),
     })
   }
+}
+
+/** What a webhook makes of a text before it is encoded. */
+function mangled(
+  token: Token | undefined,
+  { webhookFoldsLines, webhookEscapesHtml }: Knobs,
+): Token | undefined {
+  if (typeof token?.value !== 'string') return token
+  const folded = webhookFoldsLines ? token.value.replaceAll(/\r\n|\r|\n/g, ' ') : token.value
+  return { ...token, value: webhookEscapesHtml ? escapeHtml(folded) : folded }
 }
 
 function nameOf({ name, url }: Pick<Webhook, 'name' | 'url'>): string {
