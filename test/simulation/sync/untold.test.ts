@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Lab } from './lab.ts'
+import { API } from './marketo.ts'
 import { columnOf, linkedPair, SETTLED_CYCLES, verdictsOf } from './pairs.ts'
 import { NO_TROUBLE } from './wire.ts'
 
@@ -8,6 +9,8 @@ import { NO_TROUBLE } from './wire.ts'
 const LATE_MS_MAX = 3_600_000
 const PROOF_OVERDUE_MS = 700_000
 const SAVES_MAX = 20
+/** Longer than the clocks differ: Dynamics comes first, and takes its time. */
+const SLOW_MS = 90_000
 
 function toldBy(lab: Lab) {
   return lab.records.newConflicts().map(({ field, won, lost }) => ({ field, won, lost }))
@@ -141,3 +144,23 @@ test('S2 an edit that came back, reached Marketo only and there replaced another
   )
   assert.deepEqual(lab.records.differences(), [])
 })
+
+for (const table of ['lead', 'contact'] as const) {
+  test(`S2 an edit of a ${table} over the API, taken for our slow write until that comes, hides no edit behind it`, async () => {
+    using lab = new Lab({ seed: 2 })
+    const { row, person } = await linkedPair(lab, table)
+    lab.sleepsHere = (point) => {
+      if (point !== 'before syncLeads.update') return 0
+      lab.sleepsHere = () => 0
+      lab.oracle.entered(`marketo:${person.id}`, 'marketo', 'phone', 'm1')
+      lab.marketo.set(person.id, 'phone', 'm1', API)
+      lab.scheduler.at(SLOW_MS / 2, () => lab.humans.editPerson(person.id, 'phone', 'm2'))
+      return SLOW_MS
+    }
+    lab.humans.editRow(row, 'phone', 'd1')
+    await lab.cycles(3 * SETTLED_CYCLES)
+    const told = { lead: { won: 'm2', lost: 'd1' }, contact: { won: 'd1', lost: 'm2' } }[table]
+    assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], [told.won, told.won])
+    assert.deepEqual(toldBy(lab), [{ field: 'phone', ...told }])
+  })
+}
