@@ -27,6 +27,9 @@ export type UpdateResult =
   /** No usable answer: it may or may not have been executed, now or later. */
   | { kind: 'unknown' }
 
+/** Rows that Dynamics will not give, by `<table>:<id>`, and why. */
+export type RefusedRows = Map<string, FailureDetail>
+
 /** Whole rows in bulk, for the background sync. */
 export interface Rows {
   /**
@@ -37,11 +40,13 @@ export interface Rows {
   update(updates: readonly Update[], selects: Selects, call: CallContext): Promise<UpdateResult[]>
   /**
    * The rows that exist, by `<table>:<id>`. Who is not in the map got a 404 that names a missing row; any other
-   * answer is thrown for all, as Unauthorized, Rejected, Busy or Unavailable.
+   * answer is thrown for all, as Unauthorized, Rejected, Busy or Unavailable. With `refused`, the rows at fault are
+   * put into it instead, unless it is all of Dynamics or their whole table.
    */
   readRows(
     refs: readonly RecordRef[],
     selects: Selects,
     call: CallContext,
+    refused?: RefusedRows,
   ): Promise<ReadonlyMap<string, SeenRow>>
 }

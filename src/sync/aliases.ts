@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { SeenRow } from '../dataverse/changes.ts'
-import type { Rows } from '../dataverse/rows.ts'
+import type { RefusedRows, Rows } from '../dataverse/rows.ts'
+import type { FailureDetail } from '../errors.ts'
 import type { MarketoFields, People, RefusedReads } from '../marketo/people.ts'
 import type { PersonUpdate, SyncLeads } from '../marketo/sync-leads.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
@@ -106,7 +107,8 @@ export class Aliases {
     if (due.length === 0) return
     const { store, rows, clock, settings } = this.#options
     const refs = due.map(({ other }) => ({ table: other.recordType, id: other.recordId }))
-    const found = await rows.readRows(refs, context.schema.selects, context)
+    const refused: RefusedRows = new Map()
+    const found = await rows.readRows(refs, context.schema.selects, context, refused)
     for (const part of chunks(due, settings.saveMax)) {
       await saveComputed(store, async () => {
         const now = clock.now()
@@ -114,7 +116,10 @@ export class Aliases {
         const { schema } = context
         const second = new SecondRecords(homes, { schema, now, aliasMs: settings.aliasMs })
         for (const alias of part) {
-          second.look(alias, found.get(`${alias.other.recordType}:${alias.other.recordId}`))
+          const key = `${alias.other.recordType}:${alias.other.recordId}`
+          const why = refused.get(key)
+          if (why) second.leave(alias, why)
+          else second.look(alias, found.get(key))
         }
         const { replicas, moves, aliases } = second
         return { now, replicas, moves, aliases }
@@ -143,6 +148,12 @@ export class SecondRecords {
   /** Its own record is there: the link has that one, whatever else is. */
   keep(home: Replica | undefined): void {
     if (home) this.#settled.add(home.linkId)
+  }
+
+  /** What cannot be read is taken to be there. */
+  leave({ other, link }: FormerRecord, why: FailureDetail): void {
+    const { now, aliasMs } = this.#options
+    this.aliases.push({ other, dueAt: now + aliasMs, failure: { ...why, ...recordShared(other, link) } })
   }
 
   /** `row` absent: it is gone. */

@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { ChangePage, Changes } from '../dataverse/changes.ts'
-import type { Rows } from '../dataverse/rows.ts'
+import type { RecordRef } from '../dataverse/records.ts'
+import type { RefusedRows, Rows } from '../dataverse/rows.ts'
 import type { RecordType } from '../person/person.ts'
 import type { Cursor, Stream, SyncStore } from '../store/sync-port.ts'
 import { RowIntake } from './row-intake.ts'
@@ -151,9 +152,19 @@ export class DynamicsStream implements Source {
     const { store, rows, recordType, settings, clock } = this.#options
     const unseen = await store.unseen(recordType, position.epoch, after, settings.saveMax)
     const refs = unseen.map(({ recordId: id }) => ({ table: recordType, id }))
-    const present = refs.length === 0 ? new Map() : await rows.readRows(refs, context.schema.selects, context)
+    const refused: RefusedRows = new Map()
+    const present =
+      refs.length === 0 ? new Map() : await rows.readRows(refs, context.schema.selects, context, refused)
     const now = clock.now()
-    const gone = refs.filter(({ table, id }) => !present.has(`${table}:${id}`)).map(({ id }) => id)
+    const isAmong = (known: ReadonlyMap<string, unknown>) => (ref: RecordRef) =>
+      known.has(`${ref.table}:${ref.id}`)
+    const isPresent = isAmong(present)
+    const isRefused = isAmong(refused)
+    const gone = refs.filter((ref) => !isPresent(ref) && !isRefused(ref)).map(({ id }) => id)
+    await this.#intake.takeDoubtful(
+      refs.filter(isRefused).map(({ id }) => id),
+      now,
+    )
     await this.#intake.takeDeleted(gone, now)
     const last = unseen.at(-1)
     const { unseenAfter, ...done } = position

@@ -1,4 +1,4 @@
-import type { Rows } from '../dataverse/rows.ts'
+import type { RefusedRows, Rows } from '../dataverse/rows.ts'
 import type { People, RefusedReads } from '../marketo/people.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { LinkMove, NewFailure, Replica } from '../store/sync-port.ts'
@@ -18,7 +18,7 @@ export interface Gathered {
    * not asked for their person yet.
    */
   leaving: Replica[]
-  /** Marketo refuses every call that asks for their person. */
+  /** A side refuses every call that asks for their person, their record, or the one that this was merged into. */
   refused: { replica: Replica; failure: NewFailure }[]
 }
 
@@ -64,7 +64,8 @@ export async function gather(
   const isKnown = ({ dynamics, etag }: Replica) => dynamics !== undefined && etag !== undefined
   const unread = replicas.filter((replica) => !isKnown(replica) && replica.state !== 'tombstoned')
   const refs = unread.map(({ recordType: table, recordId: id }) => ({ table, id }))
-  const found = refs.length === 0 ? new Map() : await rows.readRows(refs, schema.selects, context)
+  const unreadable: RefusedRows = new Map()
+  const found = refs.length === 0 ? new Map() : await rows.readRows(refs, schema.selects, context, unreadable)
 
   const strangers = replicas.flatMap(({ marketo, marketoId }) =>
     marketo === undefined && marketoId !== undefined ? [marketoId] : [],
@@ -78,7 +79,8 @@ export async function gather(
     const heir = row && heirOf(row, recordType)
     return heir ? [{ table: heir.recordType, id: heir.recordId }] : []
   })
-  const heirs = handedOver.length === 0 ? new Map() : await rows.readRows(handedOver, schema.selects, context)
+  const heirs =
+    handedOver.length === 0 ? new Map() : await rows.readRows(handedOver, schema.selects, context, unreadable)
 
   const leaving: Replica[] = []
   const refused: Gathered['refused'] = []
@@ -88,6 +90,10 @@ export async function gather(
     if (unseen.has(replica)) {
       const row = found.get(`${replica.recordType}:${replica.recordId}`)
       const heir = row && heirOf(row, replica.recordType)
+      const { recordType: table, recordId: id } = heir ?? replica
+      const notGiven = unreadable.get(`${table}:${id}`)
+      if (notGiven) refused.push({ replica, failure: { side: 'dynamics', ...notGiven } })
+      if (notGiven) return []
       if (heir && heirs.has(`${heir.recordType}:${heir.recordId}`)) {
         leaving.push(replica)
         return []

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { ChangePage, SeenRow } from '../dataverse/changes.ts'
-import type { Rows } from '../dataverse/rows.ts'
+import type { RefusedRows, Rows } from '../dataverse/rows.ts'
 import { Rejected } from '../errors.ts'
 import type { RecordType } from '../person/person.ts'
 import type {
@@ -13,7 +13,7 @@ import type {
 } from '../store/sync-port.ts'
 import { SecondRecords, valuesOf } from './aliases.ts'
 import { chunks, saveComputed } from './pages.ts'
-import { lostWith } from './replica.ts'
+import { lostWith, withoutDynamics } from './replica.ts'
 import {
   handedOver,
   inherit,
@@ -114,6 +114,17 @@ export class RowIntake {
     return replicas?.length ?? 0
   }
 
+  /** Ours that Dynamics will not give: each is read again, and is a failure of its own while that fails. */
+  async takeDoubtful(ids: readonly string[], now: number): Promise<void> {
+    if (ids.length === 0) return
+    const { store, recordType } = this.#options
+    await saveComputed(store, async () => {
+      const ownerOf = await this.#ownersOf(ids)
+      const owners = ids.flatMap((id) => ownerOf(recordType, id) ?? [])
+      return { now, replicas: owners.map((owner) => ({ ...withoutDynamics(owner), dueAt: now })) }
+    })
+  }
+
   /**
    * The page with its doubts cleared up by id: rows that cannot be read, and those of ours that are said to be
    * deleted, since a row that was restored is told both ways. Only a 404 proves that a row is gone.
@@ -123,15 +134,18 @@ export class RowIntake {
     const ownerOf = await this.#ownersOf(page.deletedIds)
     const ours = page.deletedIds.filter((id) => ownerOf(recordType, id) !== undefined)
     const doubtful = page.unreadable.flatMap(({ id }) => id ?? [])
-    const known = await this.#readRows(recordType, ours, context)
+    const refused: RefusedRows = new Map()
+    const known = await this.#readRows(recordType, ours, context, refused)
+    const isRefused = (id: string) => refused.has(`${recordType}:${id}`)
+    await this.takeDoubtful(ours.filter(isRefused), this.#options.clock.now())
     const mended = await this.#mend(doubtful, context)
     const found = new Map([...known, ...mended])
-    if (found.size === 0) return page
+    if (found.size + refused.size === 0) return page
     const rows = new Map([...page.rows, ...found.values()].map((row) => [row.id, row]))
     return {
       ...page,
       rows: [...rows.values()],
-      deletedIds: page.deletedIds.filter((id) => !found.has(id)),
+      deletedIds: page.deletedIds.filter((id) => !found.has(id) && !isRefused(id)),
       unreadable: page.unreadable.filter(({ id }) => id === undefined || !found.has(id)),
     }
   }
@@ -172,10 +186,11 @@ export class RowIntake {
         const heir = found.find(({ linkId }) => linkId === move.linkId)
         if (heir && move.kind === 'merge') conflicts.push(...lostWith(heir, move.into))
         if (move.kind === 'record' && heir) {
-          const read = await this.#readRows(move.recordType, [move.recordId], context)
+          const refused: RefusedRows = new Map()
+          const read = await this.#readRows(move.recordType, [move.recordId], context, refused)
           const row = read.get(move.recordId)
-          // A record that is not there takes nobody over.
-          if (row === undefined) continue
+          // A record that is not there takes nobody over; one that cannot be read is there.
+          if (row === undefined && refused.size === 0) continue
           replicas.push(inherit(heir, nameOf(move), row, known))
         }
         handed.add(move.linkId)
@@ -218,10 +233,11 @@ export class RowIntake {
     table: RecordType,
     ids: readonly string[],
     context: PullContext,
+    refused?: RefusedRows,
   ): Promise<Map<string, SeenRow>> {
     if (ids.length === 0) return new Map()
     const refs = ids.map((id) => ({ table, id }))
-    const found = await this.#options.rows.readRows(refs, context.schema.selects, context)
+    const found = await this.#options.rows.readRows(refs, context.schema.selects, context, refused)
     return new Map([...found.values()].map((row) => [row.id, row]))
   }
 

@@ -219,12 +219,14 @@ export function inherit(
 ): Replica {
   const { now, schema, epoch } = context
   const heir = touch({ ...withoutDynamics(replica), ...to, epoch }, now)
-  if (row === undefined) return heir
+  const { shadow = {}, forms, turns, ...unread } = heir
+  if (row === undefined) return unread
   const dynamics = dynamicsValues(row.columns, to, schema)
   const { stopped, originatingLeadId } = recordLife(row.columns, to.recordType)
   const seen = { ...heir, dynamics, etag: row.etag, stopped }
-  const { shadow = {}, forms, turns, ...fresh } = seen
-  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return fresh
+  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) {
+    return { ...unread, dynamics, etag: row.etag, stopped }
+  }
   const agreed = Object.entries(shadow).filter(([field]) => (dynamics[field] ?? null) !== null)
   return { ...seen, shadow: Object.fromEntries(agreed) }
 }

@@ -92,6 +92,8 @@ function toPlugIn({ rewrite, value, message, ...more }: Body): PlugIn {
     message: text(message),
     ...optional(more, 'traceLength', number),
     ...optional(more, 'code', text),
+    ...optional(more, 'status', number),
+    ...(more.on === 'read' && { on: 'read' as const }),
   }
 }
 

@@ -2,10 +2,10 @@ import { DataverseError } from './errors.ts'
 import type { Organisation } from './organisation.ts'
 import type { Table, TableName, Value } from './table.ts'
 
-/** A customer's plug-in: registered for Create and Update of a table, before the operation. */
+/** A customer's plug-in: registered for an operation on a table, and run before it. */
 export type PlugIn = RefusingPlugIn | RewritingPlugIn
 
-/** It refuses rows: those in which the column has the value. */
+/** It refuses to write rows, or to give them: those in which the column has the value. */
 interface RefusingPlugIn {
   table: TableName
   column: string
@@ -14,6 +14,10 @@ interface RefusingPlugIn {
   message: string
   /** Some append a stack trace, and up to 60 KB. */
   traceLength?: number
+  /** Absent: it looks at creates and updates; `read`: at each row that is asked for by its id. */
+  on?: 'read'
+  /** 400 unless said otherwise. */
+  status?: number
   /** IsvAborted unless said otherwise; a plug-in that runs into the platform shows the platform's. */
   code?: string
 }
@@ -59,12 +63,13 @@ export function runPlugIns(
   organisation: Organisation,
   table: Table,
   values: ReadonlyMap<string, Value>,
+  on?: RefusingPlugIn['on'],
 ): void {
   for (const plugIn of organisation.plugIns) {
     if (plugIn.table !== table.name || 'rewrite' in plugIn) continue
-    if ((values.get(plugIn.column) ?? null) !== plugIn.value) continue
-    const { message, traceLength = 0, code = '0x80040265' } = plugIn
-    throw new DataverseError(400, code, message + traceOf(traceLength))
+    if (plugIn.on !== on || (values.get(plugIn.column) ?? null) !== plugIn.value) continue
+    const { message, traceLength = 0, status = 400, code = '0x80040265' } = plugIn
+    throw new DataverseError(status, code, message + traceOf(traceLength))
   }
 }
 

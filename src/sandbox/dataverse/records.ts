@@ -4,6 +4,7 @@ import { findRow, keyColumns, lookForRow } from './find.ts'
 import type { Organisation } from './organisation.ts'
 import { parseKey, type RowKey } from './path.ts'
 import { readPayload } from './payload.ts'
+import { runPlugIns } from './plug-in.ts'
 import { etagOf, parseAnnotations, parseSelect, renderRow, seen } from './render.ts'
 import { checkOptions, jsonReply, parseBody, preferences, type Request } from './request.ts'
 import { checkSecured, sightOf } from './security.ts'
@@ -52,6 +53,7 @@ export function patch(organisation: Organisation, table: Table, request: Request
 
 export function retrieve(organisation: Organisation, table: Table, request: Request, args: string): Reply {
   const row = findRow(organisation, table, parseKey(args, table.primaryId))
+  runPlugIns(organisation, table, row.values, 'read')
   const selection = parseSelect(table, request.query.get('$select'), sightOf(organisation, request.userId))
   checkOptions(request.query, ['$select'])
   const wanted = preferences(request.headers).get('odata.include-annotations')
