@@ -133,3 +133,39 @@ test('a record that was merged into one that cannot be read is followed, and hol
     [loser.marketoId],
   )
 })
+
+test('a record that a full read did not show and that cannot be read is not taken for deleted', async () => {
+  await using rig = await startSyncRig()
+  const { dataverse, marketo } = rig.sandbox
+  const [bad, other] = await pairs(rig, 2, { status: 500, code: '0x80040216' })
+  assert.ok(bad && other)
+  dataverse.expireTokens('lead')
+  const how = { kind: 'spoil-row', at: 0, unset: ['leadid'] } as const
+  dataverse.bend({ path: 'leads\\?(?!.*deltatoken)', operation: 'changes', how })
+  dataverse.update('lead', other.id, { jobtitle: 'Chef' })
+  await rig.cycle()
+  assert.equal(marketo.person(other.marketoId)?.title, 'Chef')
+  assert.notEqual(marketo.person(bad.marketoId)?.microsoftIsDeleted, true)
+  assert.deepEqual(await failuresOf(rig), [['dynamics', 'row-unreadable', bad.id, '0x80040216']])
+  dataverse.removePlugIns()
+  rig.pass(LONG_MS)
+  await rig.cycle()
+  assert.deepEqual(await failuresOf(rig), [])
+})
+
+test('a second record of one person that cannot be read is taken to be there, and the sync goes on', async () => {
+  await using rig = await startSyncRig()
+  const { dataverse, marketo } = rig.sandbox
+  const [bad, other] = await pairs(rig, 2, { status: 500, code: '0x80040216' })
+  assert.ok(bad && other)
+  marketo.merge(other.marketoId, [bad.marketoId])
+  rig.pass(LONG_MS)
+  const { result } = await rig.cycle()
+  assert.equal(result, 'done')
+  assert.deepEqual(await failuresOf(rig), [['dynamics', 'record-shared', other.id, '0x80040216']])
+  dataverse.removePlugIns()
+  dataverse.remove('lead', bad.id)
+  rig.pass(LONG_MS)
+  await rig.cycle()
+  assert.deepEqual(await failuresOf(rig), [])
+})
