@@ -82,8 +82,8 @@ export const takingIn: readonly Mutant[] = [
     name: 'proof of a deletion that the delta tells',
     why: 'a row that was restored is taken for deleted',
     file: 'src/sync/row-intake.ts',
-    text: 'const known = await this.#readRows(recordType, ours, context)',
-    replacement: 'const known = await this.#readRows(recordType, ours.slice(0, 0), context)',
+    text: 'const known = await this.#readRows(recordType, ours, context, refused)',
+    replacement: 'const known = await this.#readRows(recordType, ours.slice(0, 0), context, refused)',
     tests: [GUARDS],
   },
   {
@@ -98,8 +98,8 @@ export const takingIn: readonly Mutant[] = [
     name: 'proof of a deletion by absence',
     why: 'a row that a page leaves out is taken for deleted',
     file: 'src/sync/dynamics-stream.ts',
-    text: 'const present = refs.length === 0 ? new Map()',
-    replacement: 'const present = refs.length >= 0 ? new Map()',
+    text: 'refs.length === 0 ? new Map()',
+    replacement: 'refs.length >= 0 ? new Map()',
     tests: [GUARDS],
   },
   {
