@@ -101,6 +101,32 @@ test('retry makes the record of an open failure due, once; any other id is 404',
   }
 })
 
+test("retry forgets the turns of the record whose field is contested, and of no other record's or failure's", async (t) => {
+  const { ask, store, link } = await openDoors(t, ON())
+  const contested: NewFailure = { side: 'marketo', code: 'field-contested', field: 'title', advice: 'Stop one.' }
+  const turn = { from: 'marketo', value: '"A"', before: '"B"', at: NOW, returns: [NOW, NOW] } as const
+  const linkIds = [await link(RECORD, 4711), await link(OTHER, 4712)]
+  const replicas = await store.findReplicas({ linkIds })
+  await store.save({
+    now: NOW,
+    replicas: replicas.map((replica) => ({ ...replica, shadow: { title: 'A' }, turns: { title: turn } })),
+    failures: linkIds.map((linkId) => ({ linkId, failures: [contested, tooLong] })),
+  })
+  const turns = async () =>
+    (await store.findReplicas({ linkIds }))
+      .toSorted((a, b) => a.linkId - b.linkId)
+      .map((replica) => replica.turns?.title)
+  const retry = async (code: string) => {
+    const { failures } = (await ask('GET', `/v1/sync/failures?code=${code}`)).body
+    const failure = failures.find(({ marketoId }: Record<string, unknown>) => marketoId === 4712)
+    assert.equal((await ask('POST', `/v1/sync/failures/${failure.failureId}/retry`)).status, 202)
+  }
+  await retry('field-too-long')
+  assert.deepEqual(await turns(), [turn, turn])
+  await retry('field-contested')
+  assert.deepEqual(await turns(), [turn, undefined])
+})
+
 test('a retry with force, in the body or in the query, is 400 and retries nothing', async (t) => {
   const { ask, store, link } = await openDoors(t, ON())
   const linkId = await link(RECORD, 4711)
