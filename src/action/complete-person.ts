@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { CallContext } from '../abort.ts'
-import { Rejected, Unauthorized } from '../errors.ts'
+import { type FailureDetail, Rejected, Unauthorized } from '../errors.ts'
 import type { ReadPerson } from '../marketo/gathered-people.ts'
 import type { Person } from '../person/person.ts'
 import { toPerson } from '../person/read-person.ts'
@@ -40,7 +40,13 @@ export class CompletePerson {
     const known = await this.#read(marketoId, call)
     const { person } = toPerson({ ...known, marketoId }, this.#options.selection)
     const record = recordOf(known)
-    return { ...payload, completed: true, person: merge(person, payload.person), ...(record && { record }) }
+    return {
+      ...payload,
+      completed: true,
+      person: merge(person, payload.person),
+      ...(known === undefined && { unknownToMarketo: true }),
+      ...(record && { record }),
+    }
   }
 
   async #read(marketoId: number, call: CallContext): Promise<Record<string, unknown> | undefined> {
@@ -67,6 +73,14 @@ export class CompletePerson {
       }
     }
   }
+}
+
+/** A person who is refused for what is missing, and of whom Marketo could not say anything: the id is at fault. */
+export function blameTheId<Refused extends FailureDetail>(refused: Refused, payload: Payload): Refused {
+  if (!payload.unknownToMarketo || refused.code !== 'field-required') return refused
+  const advice =
+    'Marketo has no person with this id: it was deleted or merged, or belongs to another subscription. Send the id of a person who is there, or the values themselves.'
+  return { ...refused, code: 'marketo-person-unknown', field: 'marketoId', advice }
 }
 
 /** The record that the sync has made this person of, when no link says so yet. Anybody may edit the fields. */

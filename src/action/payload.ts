@@ -8,6 +8,8 @@ export interface Payload {
   assignTo?: string
   /** Marketo was asked for what the caller left out. */
   completed?: boolean
+  /** Marketo has no person of this id. */
+  unknownToMarketo?: boolean
   /** The record that Marketo named then. */
   record?: { table: RecordType; id: string }
 }

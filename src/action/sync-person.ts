@@ -7,7 +7,7 @@ import type { RecordType } from '../person/person.ts'
 import { type Backoff, retry } from '../retry.ts'
 import type { IntentResult, Link, Settled, Settlement, Store, Warning, Work } from '../store/port.ts'
 import { chooseRecord, survivor } from './choose-record.ts'
-import type { CompletePerson } from './complete-person.ts'
+import { blameTheId, type CompletePerson } from './complete-person.ts'
 import { Flights, type Landing } from './flights.ts'
 import type { KnownPeople } from './known-people.ts'
 import { obstacleOf, TWIN_AT_WORK } from './obstacle.ts'
@@ -188,7 +188,7 @@ export class SyncPerson {
     if (choice.kind === 'several') return ambiguous(choice.records.length, vendorRequestId)
 
     const prepared = await this.#retry(attempt, () => prepare.prepare(payload, own.table, attempt))
-    if (prepared.kind === 'failed') return prepared
+    if (prepared.kind === 'failed') return blameTheId(prepared, payload)
 
     const columns = JSON.stringify(prepared.columns)
     const intent = await store.storeIntent(work.requestId, own.id, columns, clock.now())

@@ -20,8 +20,8 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [status: number, code: 
   FST_ERR_MAX_PARAM_LENGTH: [414, 'url-too-long', 'A part of the path is too long.'],
 }
 
-/** Told to callers while the database is away. */
-const STORE_RETRY_MS = 5_000
+/** Retry-After of an outage that does not say how long it lasts. */
+const OUTAGE_RETRY_MS = 5_000
 
 interface Answer {
   status: number
@@ -48,12 +48,13 @@ export function answerFor(error: unknown): Answer {
     return { status: 503, code: 'vendor-busy', detail: 'Dynamics or Marketo asks to wait.', retryAfterMs }
   }
   if (error instanceof Unavailable) {
-    return { status: 503, code: 'vendor-unavailable', detail: 'There is no usable answer now.' }
+    const detail = 'There is no usable answer now.'
+    return { status: 503, code: 'vendor-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof StoreUnavailable) {
     const detail =
       'The database of this service cannot be used now. Send it again: what was stored already is not made twice.'
-    return { status: 503, code: 'store-unavailable', detail, retryAfterMs: STORE_RETRY_MS }
+    return { status: 503, code: 'store-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof Unauthorized) {
     const detail =

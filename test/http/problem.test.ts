@@ -178,6 +178,7 @@ const ERRORS: readonly [string, Error, number, Record<string, unknown>][] = [
     { code: 'internal-error' },
   ],
 ]
+const RETRY_AFTER: Readonly<Record<string, string>> = { Busy: '91', Unavailable: '5' }
 for (const [what, error, status, expected] of ERRORS) {
   test(`turns ${what} into ${status} and lets no message of a 5xx out`, async (t) => {
     const failing: FastifyPluginAsync = async (door) => {
@@ -192,7 +193,7 @@ for (const [what, error, status, expected] of ERRORS) {
     const { vendorCode: _, ...visible } = expected
     assert.partialDeepStrictEqual(answer.json(), { status, ...visible })
     assert.doesNotMatch(answer.body, /SECRET|vendorCode/)
-    assert.equal(answer.headers['retry-after'], error instanceof Busy ? '91' : undefined)
+    assert.equal(answer.headers['retry-after'], RETRY_AFTER[what])
     assert.equal(/"event":"request-failed"/.test(log()), status >= 500)
   })
 }

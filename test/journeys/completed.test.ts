@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { created, type Rig, type Settings, startRig } from './rig.ts'
+import { created, type Rig, type Settings, startRig, WEBHOOK } from './rig.ts'
 
 const ANN = { email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek', company: 'Ek AB' }
 
@@ -127,7 +127,16 @@ describe('a person who comes with a Marketo id alone', () => {
     await using rig = await startWithMarketo()
     const made = (await rig.sync({ marketoId: 999_999, lastName: 'Ek' })).body
     const unnamed = await rig.sync({ marketoId: 999_998 })
-    assert.deepEqual([made.outcome, unnamed.body.code], ['created', 'field-required'])
+    const { code, field, advice } = unnamed.body
+    assert.deepEqual(
+      [made.outcome, unnamed.status, code, field],
+      ['created', 422, 'marketo-person-unknown', 'marketoId'],
+    )
+    assert.match(String(advice), /Marketo has no person with this id/)
+    const nameless = rig.sandbox.marketo.seed({ email: 'x@example.com' })
+    assert.equal((await rig.sync({ marketoId: nameless })).body.code, 'field-required')
+    const hook = await rig.request('POST', WEBHOOK, { body: Buffer.from('{"marketoId":999997}') })
+    assert.deepEqual([hook.body.outcome, hook.body.code], ['failed', 'marketo-person-unknown'])
   })
 
   it('is keyed by the id where Marketo is not set up', async () => {
