@@ -103,14 +103,19 @@ test('retry makes the record of an open failure due, once; any other id is 404',
 
 test("retry forgets the turns of the record whose field is contested, and of no other record's or failure's", async (t) => {
   const { ask, store, link } = await openDoors(t, ON())
-  const contested: NewFailure = { side: 'marketo', code: 'field-contested', field: 'title', advice: 'Stop one.' }
+  const contested: NewFailure = {
+    side: 'marketo',
+    code: 'field-contested',
+    field: 'title',
+    advice: 'Stop one.',
+  }
   const turn = { from: 'marketo', value: '"A"', before: '"B"', at: NOW, returns: [NOW, NOW] } as const
   const linkIds = [await link(RECORD, 4711), await link(OTHER, 4712)]
   const replicas = await store.findReplicas({ linkIds })
   await store.save({
     now: NOW,
     replicas: replicas.map((replica) => ({ ...replica, shadow: { title: 'A' }, turns: { title: turn } })),
-    failures: linkIds.map((linkId) => ({ linkId, failures: [contested, tooLong] })),
+    failures: linkIds.map((linkId) => ({ linkId, failures: [tooLong, contested] })),
   })
   const turns = async () =>
     (await store.findReplicas({ linkIds }))
