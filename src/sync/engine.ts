@@ -48,6 +48,8 @@ export class Engine {
   #lastCycle: Cycle | undefined
   #nextCycleAt: number | undefined
   #isPaused = false
+  /** Result and code of the last cycle that was logged; a new process is expected to be done. */
+  #loggedEnd = 'done '
   #wake = new AbortController()
 
   constructor(options: EngineOptions) {
@@ -115,8 +117,17 @@ export class Engine {
     await faults.report(clock.now())
     this.#lastCycle = cycle
     const { counts, ...summary } = cycle
-    log[cycle.result === 'done' ? 'debug' : 'warn']({ event: 'sync-cycle', ...summary })
+    log[this.#levelOf(cycle)]({ event: 'sync-cycle', ...summary })
     return cycle
+  }
+
+  /** A cycle that ends as the one before it did is no news. */
+  #levelOf({ result, code = '' }: Cycle): 'debug' | 'info' | 'warn' {
+    const end = `${result} ${code}`
+    const before = this.#loggedEnd
+    this.#loggedEnd = end
+    if (end === before) return 'debug'
+    return result === 'done' ? 'info' : 'warn'
   }
 
   /** undefined = the cycle cannot go on. */

@@ -41,3 +41,24 @@ test('a long piece of thinking is done in parts, and others get their turn in be
   assert.deepEqual(thoughts, [10, 20, 30, 40, 50])
   assert.deepEqual(parts, [[1, 2], [3, 4], [5]])
 })
+
+test('a cycle is logged above debug where it ends otherwise than the one before it', async () => {
+  await using rig = await startSyncRig()
+  await rig.cycle()
+  const from = rig.log.length
+  for (const isOn of [false, false, true, true, false]) {
+    rig.sandbox.dataverse.setChangeTracking('contact', isOn)
+    await rig.cycle()
+  }
+  const lines = rig.log.slice(from).map((line) => JSON.parse(line))
+  assert.deepEqual(
+    lines.filter(({ event }) => event === 'sync-cycle').map(({ level, result }) => [level, result]),
+    [
+      ['warn', 'partial'],
+      ['debug', 'partial'],
+      ['info', 'done'],
+      ['debug', 'done'],
+      ['warn', 'partial'],
+    ],
+  )
+})
