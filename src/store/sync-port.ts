@@ -32,6 +32,8 @@ export interface SentValue {
   replaced: string | number | boolean | null
   /** Epoch ms. */
   at: number
+  /** Epoch ms; when Marketo had answered that it has taken it: it is not written later. */
+  answeredAt?: number
   /** The change log has shown it, or a read has. */
   confirmed: boolean
   /** The change log has shown it: it does so once, and an equal entry after that is somebody else's. */

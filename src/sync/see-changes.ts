@@ -244,6 +244,8 @@ function unrepairable(sent: FieldValue, replaced: FieldValue): Repair {
 
 function isShownBy(sent: SentValue, { field, to, toIsPart, at }: Change): boolean {
   if (sent.field !== field || sent.shown || at < sent.at - CLOCK_SLACK_MS) return false
+  // A write that changed nothing is never shown: what comes after its answer is somebody else's.
+  if (sent.answeredAt !== undefined && at > sent.answeredAt + CLOCK_SLACK_MS) return false
   // After an entry that looked like it, only one of the same moment is ours rather than somebody else's.
   if (sent.altered === 'alike' && at > sent.at + CLOCK_SLACK_MS) return false
   return isSame(sent.value, to, toIsPart)

@@ -3,7 +3,7 @@ import type { WriteResult } from '../marketo/sync-leads.ts'
 import { identifiersOf } from '../person/identity.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { dynamicsValues, marketoValues } from '../person/sync-values.ts'
-import type { LinkMove, NewFailure, Replica, SyncIntent, Values } from '../store/sync-port.ts'
+import type { LinkMove, NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
 import { withCurrentForms, withForm, withoutForm } from './agreement.ts'
 import type { Decision } from './decide.ts'
 import type { Result } from './deliberate.ts'
@@ -146,7 +146,7 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
     case 'created':
     case 'updated': {
       const { marketoId } = result
-      const { restore, ...restored } = replica
+      const { restore, ...restored } = { ...replica, sent: answered(replica, side) }
       if (!decision.create) return { ...restored, marketo: { ...replica.marketo, ...toMarketo } }
       side.moves.push({ kind: 'person', linkId, marketoId })
       const made = { ...restored, marketoId, state: 'linked' as const }
@@ -195,9 +195,16 @@ function pending(side: Side, to: 'toDynamics' | 'toMarketo', values: Values, oth
 }
 
 /** Certainly not executed: the change log will not show it. */
-function unsent(replica: Replica, { decision, intent }: Side): Replica {
-  const sent = replica.sent.filter(({ field, at }) => !(at === intent?.at && field in decision.toMarketo))
-  return { ...replica, sent }
+function unsent(replica: Replica, side: Side): Replica {
+  return { ...replica, sent: replica.sent.filter((one) => !isOf(side, one)) }
+}
+
+function answered({ sent }: Replica, side: Side): SentValue[] {
+  return sent.map((one) => (isOf(side, one) ? { ...one, answeredAt: side.context.now } : one))
+}
+
+function isOf({ decision, intent }: Side, { field, at }: SentValue): boolean {
+  return at === intent?.at && field in decision.toMarketo
 }
 
 function scheduled(

@@ -11,8 +11,8 @@ function started() {
     counterpartOf: (object) => counterparts[object],
     linkOf: () => undefined,
   })
-  const later = () => {
-    now += 60_000
+  const later = (ms = 60_000) => {
+    now += ms
   }
   return { oracle, later }
 }
@@ -44,9 +44,45 @@ test('an edit that takes back what a merge brought, after the other side heard o
   const { oracle, later } = started()
   merged(oracle, later)
   oracle.wrote('contact:a', 'unsubscribed', true, ['marketo:1'])
-  later()
+  // Long enough for its beginnings to be no excuse.
+  later(3_600_000)
   oracle.entered('marketo:1', 'marketo', 'unsubscribed', false)
   later()
   oracle.wrote('marketo:1', 'unsubscribed', true, ['contact:a'])
+  assert.equal(oracle.judge([]).unlogged.length, 1)
+})
+
+test('a value that somebody entered again and that is back after it was replaced is not lost', () => {
+  const { oracle, later } = started()
+  oracle.entered('contact:a', 'dynamics', 'phone', 'p1')
+  oracle.wrote('marketo:1', 'phone', 'p1', ['contact:a'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p2')
+  oracle.wrote('contact:a', 'phone', 'p2', ['marketo:1'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p1')
+  oracle.entered('contact:a', 'dynamics', 'phone', 'p3')
+  oracle.wrote('marketo:1', 'phone', 'p3', ['contact:a'])
+  later()
+  oracle.wrote('marketo:1', 'phone', 'p1', ['contact:a'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p4')
+  const lost = oracle.judge([]).unlogged.map((one) => one.match(/phone="(p\d)"/)?.[1])
+  assert.deepEqual(lost, [])
+})
+
+test('a value that somebody entered again and that stays replaced is lost when nothing is logged', () => {
+  const { oracle, later } = started()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p1')
+  oracle.wrote('contact:a', 'phone', 'p1', ['marketo:1'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p2')
+  oracle.wrote('contact:a', 'phone', 'p2', ['marketo:1'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'phone', 'p1')
+  later()
+  oracle.wrote('marketo:1', 'phone', 'p2', ['contact:a'])
+  later()
+  oracle.wrote('contact:a', 'phone', 'p1', ['marketo:1'])
   assert.equal(oracle.judge([]).unlogged.length, 1)
 })

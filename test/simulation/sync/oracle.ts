@@ -97,10 +97,11 @@ export class Oracle {
   /** The service wrote a value that it must have found at one of `sources`, or at the object itself. */
   wrote(object: string, field: string, value: Value, sources: readonly string[]): void {
     if (!this.#objects.has(object)) this.upheaval(object)
+    const own = this.#find([object], field, value)
+    // What somebody had entered here, and nobody has seen since, is back: an equal older value elsewhere is not it.
+    const back = own && this.#open.has(own) && own.home === object ? own : undefined
     const found =
-      this.#find(sources, field, value) ??
-      this.#find([object], field, value) ??
-      this.#findKept([object, ...sources], field, value)
+      back ?? this.#find(sources, field, value) ?? own ?? this.#findKept([object, ...sources], field, value)
     const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
     assert.ok(
       found ?? entered ?? isEmpty(value),

@@ -164,3 +164,25 @@ for (const table of ['lead', 'contact'] as const) {
     assert.deepEqual(toldBy(lab), [{ field: 'phone', ...told }])
   })
 }
+
+for (const table of ['lead', 'contact'] as const) {
+  test(`S2 an edit of a ${table} over the API to what we sent before is not taken for a late write of ours`, async () => {
+    using lab = new Lab({ seed: 2 })
+    const { row, person } = await linkedPair(lab, table)
+    lab.diesHere = (point) => {
+      // Both enter the same: our write changes nothing there, and the change log never shows it.
+      if (point === 'before syncLeads.update') lab.humans.editPerson(person.id, 'phone', 'd1')
+      return false
+    }
+    lab.humans.editRow(row, 'phone', 'd1')
+    await lab.cycles(1)
+    lab.diesHere = () => false
+    await lab.cycles(SETTLED_CYCLES)
+    lab.humans.editRow(row, 'phone', 'd2')
+    await lab.cycles(SETTLED_CYCLES)
+    lab.oracle.entered(`marketo:${person.id}`, 'marketo', 'phone', 'd1')
+    lab.marketo.set(person.id, 'phone', 'd1', API)
+    await lab.cycles(2 * SETTLED_CYCLES)
+    assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1'), toldBy(lab)], ['d1', 'd1', []])
+  })
+}
