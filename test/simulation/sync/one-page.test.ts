@@ -38,9 +38,10 @@ for (const isOwnBack of [true, false]) {
 test('two contacts in one page name the same lead: one has its link, the other a link of its own', async () => {
   using lab = new Lab({ seed: 3 })
   const { row: lead } = await linkedPair(lab, 'lead')
-  lab.humans.qualify(lead.id)
   const named = { _originatingleadid_value: lead.id }
-  lab.humans.row('contact', { email: 'b1@sim.example', lastName: 'L2' }, named)
+  for (const name of ['b1', 'c1']) {
+    lab.humans.row('contact', { email: `${name}@sim.example`, lastName: name }, named)
+  }
   await lab.cycles(2 * SETTLED_CYCLES)
   const links = lab.records.links().map(({ state, table }) => ({ state, table }))
   const linked = { state: 'linked', table: 'contact' }
