@@ -32,6 +32,8 @@ export class Unauthorized extends Error {
 export class Rejected extends Error {
   override readonly name = 'Rejected'
   readonly detail: FailureDetail
+  /** All fields that a refusal names, where it may name several. */
+  readonly fields: readonly string[] = []
   constructor(message: string, detail: FailureDetail, options?: ErrorOptions) {
     super(message, options)
     this.detail = detail
@@ -57,9 +59,15 @@ export class Busy extends Error {
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   readonly vendorRequestId: string | undefined
-  constructor(message: string, options?: ErrorOptions & { vendorRequestId?: string | undefined }) {
+  /** The vendor's own code, where it gave one. */
+  readonly vendorCode: string | undefined
+  constructor(
+    message: string,
+    options?: ErrorOptions & { vendorRequestId?: string | undefined; vendorCode?: string },
+  ) {
     super(message, options)
     this.vendorRequestId = options?.vendorRequestId
+    this.vendorCode = options?.vendorCode
   }
 }
 

@@ -72,7 +72,7 @@ export function createAction(options: ActionOptions) {
     gathered,
     prepare: new PrepareRecord({ metadata, owners, selection, log }),
     ...(readPerson && {
-      complete: new CompletePerson({ readPerson, selection, log }),
+      complete: new CompletePerson({ readPerson, selection, clock, log }),
       known: new KnownPeople({ readPerson, clock, log, limits: KNOWN_PEOPLE }),
     }),
     recordIdOf,

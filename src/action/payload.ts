@@ -1,4 +1,5 @@
 import type { Person, RecordType } from '../person/person.ts'
+import type { Warning } from '../store/port.ts'
 
 /** What finishing a request needs. Stored with the claim, erased when the request is settled. */
 export interface Payload {
@@ -12,6 +13,8 @@ export interface Payload {
   unknownToMarketo?: boolean
   /** The record that Marketo named then. */
   record?: { table: RecordType; id: string }
+  /** What Marketo refused to be asked for then. */
+  unread?: readonly Warning[]
 }
 
 export function writePayload(payload: Payload): string {

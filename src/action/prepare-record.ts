@@ -106,11 +106,14 @@ export class PrepareRecord {
     }
     const refusal = summaryOf(failures)
     if (refusal) return { kind: 'failed', ...refusal }
+    const { fields } = this.#options.selection
+    const selects = (name: string) => fields[table.table].some(({ marketo }) => marketo === name)
     const warnings = [
       ...[...setAside, ...altered].map(({ field, code, advice }): Warning => ({ field, code, advice })),
       ...omitted.map(({ field, code, advice }): Warning => {
         return { field, code, advice: `The record is created without this field. ${advice}` }
       }),
+      ...(payload.unread ?? []).filter(({ field }) => selects(field)),
     ]
     const ready: Ready = { kind: 'ready', columns, warnings, table, refused, omittable }
     return this.#withOwner(ready, payload.assignTo, call)

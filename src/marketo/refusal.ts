@@ -23,7 +23,7 @@ export class CallRefused extends Rejected {
   /** What it is about when the call was for one record alone, or for records with one of `fields`. */
   readonly alone: FailureDetail
   /** REST names of the fields that make Marketo refuse the call, whatever is in them. */
-  readonly fields: readonly string[]
+  override readonly fields: readonly string[]
   /** One of the call's records may be to blame; else all calls like it are refused. */
   readonly mayBeOfOne: boolean
   /** What is asked for is too much for one answer: never about all calls. */

@@ -108,8 +108,13 @@ export function errorOf(
   }
 }
 
-export function unavailable(why: string, vendorRequestId: string | undefined): Unavailable {
-  return new Unavailable(`no usable answer from Marketo: ${why}`, { vendorRequestId })
+export function unavailable(
+  why: string,
+  vendorRequestId: string | undefined,
+  vendorCode?: string,
+): Unavailable {
+  const vendor = { vendorRequestId, ...(vendorCode !== undefined && { vendorCode }) }
+  return new Unavailable(`no usable answer from Marketo: ${why}`, vendor)
 }
 
 type ErrorVerdict = Extract<Verdict, { kind: 'error' }>
@@ -151,7 +156,7 @@ function errorOfCode(
     case 'record':
       return new CallRefused(verdict, { ...explainRequest(verdict, codeClass), ...vendor })
     case 'transient':
-      return unavailable(`code ${code}`, requestId)
+      return unavailable(`code ${code}`, requestId, code)
     default:
       return codeClass satisfies never
   }

@@ -36,7 +36,7 @@ export interface Link {
 
 /** A field that did not travel as it was sent, although the person did. */
 export interface Warning {
-  /** Logical column name in Dynamics. */
+  /** Logical column name in Dynamics, or REST name in Marketo. */
   field: string
   /** Stable, kebab-case, documented in README. */
   code: string

@@ -1,4 +1,4 @@
-import { Busy, isVendorError, Rejected, StoreUnavailable, Unauthorized } from '../errors.ts'
+import { Busy, isVendorError, Rejected, StoreUnavailable, Unauthorized, Unavailable } from '../errors.ts'
 
 /** The part of a cycle that could not be done, and why. */
 export interface Trouble {
@@ -30,13 +30,18 @@ export function troubleOf(error: unknown): Trouble {
     const { code, advice } = error.detail
     return { code, advice }
   }
-  return error instanceof Busy
-    ? {
-        code: 'vendor-busy',
-        advice: 'Nothing to do: a quota is used up for the moment, the sync goes on later.',
-      }
-    : {
-        code: 'vendor-unavailable',
-        advice: 'Nothing to do: one side did not answer, the sync goes on by itself.',
-      }
+  if (error instanceof Busy) {
+    return {
+      code: 'vendor-busy',
+      advice: 'Nothing to do: a quota is used up for the moment, the sync goes on later.',
+    }
+  }
+  const vendorCode = error instanceof Unavailable ? error.vendorCode : undefined
+  return { code: 'vendor-unavailable', advice: adviceOn(vendorCode) }
+}
+
+function adviceOn(vendorCode: string | undefined): string {
+  return vendorCode === undefined
+    ? 'One side did not answer, and the sync goes on by itself. If this lasts, check the status of Marketo and Dynamics, and the network in between.'
+    : `Marketo answers with its code ${vendorCode}, and the sync tries again by itself. If this lasts, look up the code with your Marketo administrator.`
 }

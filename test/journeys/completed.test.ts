@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Warning } from '../../src/store/port.ts'
 import { created, type Rig, type Settings, startRig, WEBHOOK } from './rig.ts'
 
 const ANN = { email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek', company: 'Ek AB' }
@@ -115,12 +116,60 @@ describe('a person who comes with a Marketo id alone', () => {
     assert.equal((await rig.outcomeOf(body.requestId)).outcome, 'created')
   })
 
-  it('is completed with what every Marketo has when a selected field is not there', async () => {
-    const FIELDS_FILE = JSON.stringify({ add: [{ marketo: 'noSuchField', type: 'string', lead: 'sic' }] })
-    await using rig = await startWithMarketo({ FIELDS_FILE })
-    const { body } = await rig.sync({ marketoId: rig.sandbox.marketo.seed(ANN) })
+  for (const [unknownFieldWords, asked] of [
+    ['1006', 3],
+    ['1003', 2],
+  ] as const) {
+    it(`is completed without the fields that Marketo does not have, and with all others (${unknownFieldWords})`, async () => {
+      const FIELDS_FILE = JSON.stringify({
+        add: [
+          { marketo: 'noSuchField', type: 'string', lead: 'sic' },
+          { marketo: 'norThis', type: 'string', lead: 'yomifirstname' },
+        ],
+      })
+      await using rig = await startWithMarketo({ FIELDS_FILE })
+      const { marketo, dataverse } = rig.sandbox
+      marketo.setKnobs({ unknownFieldWords })
+      const created = async (email: string, said: object = {}) => {
+        const { body } = await rig.sync({
+          marketoId: marketo.seed({ ...ANN, email, title: 'Buyer' }),
+          ...said,
+        })
+        assert.equal(body.outcome, 'created')
+        const { emailaddress1, jobtitle, companyname } = dataverse.row('lead', String(body.recordId)) ?? {}
+        assert.deepEqual([emailaddress1, jobtitle, companyname], [email, 'Buyer', 'Ek AB'])
+        return body.warnings
+      }
+      const warning = (field: string) => ({
+        field,
+        code: 'marketo-field-unknown',
+        advice:
+          'The record is created without this field. Marketo has no such field: correct its REST name in the field selection.',
+      })
+      const both = [warning('noSuchField'), warning('norThis')]
+      assert.deepEqual(await created('one@example.com'), both)
+      assert.equal(questions(rig), asked)
+      // What is known to be missing is not asked for again, and said all the same.
+      assert.deepEqual(await created('two@example.com'), both)
+      assert.equal(questions(rig), asked + 1)
+      const said = { norThis: '+46 1' }
+      assert.deepEqual(await created('three@example.com', said), [warning('noSuchField')])
+      const lines = rig.log.filter((line) => line.includes('marketo-fields-refused'))
+      assert.equal(lines.length, 2, 'each field once')
+    })
+  }
+
+  it('is completed with what every Marketo has when Marketo refuses the fields without naming any', async () => {
+    await using rig = await startWithMarketo()
+    const { marketo, dataverse } = rig.sandbox
+    const refusal = { kind: 'error', code: '1025' } as const
+    for (let times = 0; times < 2; times += 1) marketo.bend({ operation: 'leads', how: refusal })
+    const { body } = await rig.sync({ marketoId: marketo.seed({ ...ANN, title: 'Buyer' }) })
     assert.equal(body.outcome, 'created')
-    assert.ok(rig.log.some((line) => line.includes('marketo-fields-refused')))
+    const { jobtitle, companyname } = dataverse.row('lead', String(body.recordId)) ?? {}
+    assert.deepEqual([jobtitle ?? null, companyname], [null, 'Ek AB'])
+    const warned = new Map((body.warnings as Warning[]).map(({ field, code }) => [field, code]))
+    assert.deepEqual([warned.get('title'), warned.has('company')], ['marketo-record-refused', false])
   })
 
   it('is keyed by the id when Marketo does not know them', async () => {

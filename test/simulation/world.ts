@@ -154,6 +154,7 @@ export class World {
       complete: new CompletePerson({
         readPerson: async (id, fields, call) => (await people.read([id], fields, call)).get(id),
         selection,
+        clock,
         log: silent,
       }),
       recordIdOf: deriveRecordId,
