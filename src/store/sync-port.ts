@@ -310,6 +310,8 @@ export interface SyncStore {
   peopleOf(linkIds: readonly number[]): Promise<{ linkId: number; marketoId: number }[]>
   /** The links that these people had before Marketo lost them, each with its id then. */
   linksOfDeparted(marketoIds: readonly number[]): Promise<{ linkId: number; marketoId: number }[]>
+  /** Of these links, the claimed ones of which a request is open, or a create may have been sent. */
+  claimsUnderWay(linkIds: readonly number[]): Promise<number[]>
   /** Whether any record is without a person, since the person was deleted in Marketo. */
   hasOrphans(): Promise<boolean>
   /** Due by now: live before initial, the longest due first. Links that are claimed or merged never are. */

@@ -8,6 +8,11 @@ const FAILURE = `failure.*, record_type, record_id, marketo_id,
                  case when other_kind is null then replica.due_at else alias.due_at end as due_at
                  from failure left join link using (link_id) left join replica using (link_id)
                  left join alias on kind = other_kind and value = other_value`
+/** Of a link: a claim of which a request is open, or a create may have been sent. */
+export const IS_UNDER_WAY = `state = 'claimed'
+       and (exists (select 1 from request where request.link_id = link.link_id and settled_at is null)
+            or exists (select 1 from intent
+                        where intent.link_id = link.link_id and intent.generation = link.generation))`
 /** The columns of `toAlias`. */
 export const ALIAS = `identifier.kind, identifier.value, seen, link.link_id, state, record_type, record_id, marketo_id`
 

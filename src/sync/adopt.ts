@@ -49,6 +49,8 @@ export async function adopt(
     values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
   const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
   const owners = await ownersOf(found, store)
+  const claimed = [...owners.values()].flatMap(({ state, linkId }) => (state === 'claimed' ? [linkId] : []))
+  const underWay = new Set(await store.claimsUnderWay(claimed))
   const byEmail = group(found)
   const sharers = await readSharers(first, { people, store }, context)
 
@@ -75,7 +77,7 @@ export async function adopt(
     const sameEmail = email === undefined ? [] : (byEmail.get(normaliseEmail(email)) ?? [])
     const candidates = own ? [own] : sameEmail
     const others = candidates.map(({ marketoId }) => owners.get(marketoId))
-    if (others.some((owner) => owner?.state === 'claimed')) {
+    if (others.some((owner) => owner && underWay.has(owner.linkId))) {
       adopted.later.push(replica)
       continue
     }
@@ -187,8 +189,9 @@ function group(found: readonly PersonUpdate[]): Map<string, PersonUpdate[]> {
   return people
 }
 
+/** A claim that is not under way has come to nothing: the flow action could not make a record for the person. */
 function isFree(owner: Replica | undefined, replica: Replica): boolean {
-  return owner === undefined || owner.linkId === replica.linkId
+  return owner === undefined || owner.linkId === replica.linkId || owner.state === 'claimed'
 }
 
 /** A person of a record that was deleted is free again. GUIDs are compared without case and without braces. */

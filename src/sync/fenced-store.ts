@@ -19,6 +19,7 @@ export function fencedStore(store: SyncStore, tenure: Tenure): SyncStore {
     formerRecords: (records) => store.formerRecords(records),
     peopleOf: (linkIds) => store.peopleOf(linkIds),
     linksOfDeparted: (marketoIds) => store.linksOfDeparted(marketoIds),
+    claimsUnderWay: (linkIds) => store.claimsUnderWay(linkIds),
     hasOrphans: () => store.hasOrphans(),
     due: (limit, now) => store.due(limit, now),
     unseen: (recordType, epoch, after, limit) => store.unseen(recordType, epoch, after, limit),

@@ -187,6 +187,23 @@ export function aliasContract(name: string, open: () => Promise<SyncStoreUnderTe
       assert.equal((await replicaOf(under.sync, linkId)).marketoId, 1)
     })
 
+    test('a claim is under way while its request is open, and while a create may still land', async (under) => {
+      const { store, sync } = under
+      const claim = (email: string) => accept(store, newRequest({ email }))
+      const [open, failed, unknown] = [await claim('a@x'), await claim('b@x'), await claim('c@x')]
+      const made = await create(store, newRequest({ email: 'd@x' }))
+      const linkIds = [open, failed, unknown, made].map(({ link }) => link.linkId)
+      assert.deepEqual((await sync.claimsUnderWay(linkIds)).sort(), linkIds.slice(0, 3).sort())
+      for (const { requestId, link } of [failed, unknown]) {
+        await store.storeIntent(requestId, link.recordId, '{}', NOW)
+      }
+      const advice = 'a'
+      await store.settle(failed.requestId, { kind: 'failed', code: 'business-rule', advice }, NOW)
+      await store.settle(unknown.requestId, { kind: 'ambiguous', code: 'ambiguous-match', advice }, NOW)
+      const left = [open.link.linkId, unknown.link.linkId]
+      assert.deepEqual((await sync.claimsUnderWay(linkIds)).sort(), left.sort())
+    })
+
     test('links are found by an e-mail, all their people by the link, and orphans at all', async ({
       store,
       sync,

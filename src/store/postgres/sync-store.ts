@@ -13,7 +13,7 @@ import type {
   UnsentActivity,
 } from '../sync-port.ts'
 import { toBacklog, toConflict, toCursor, toFailure, toUnsentActivity } from '../sync-rows.ts'
-import { ALIAS, REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Postgres } from './postgres.ts'
 import { saveChange } from './save.ts'
 import { statement } from './statement.ts'
@@ -44,6 +44,7 @@ const PEOPLE = `
   select link_id, value::bigint as marketo_id from identifier
    where kind = 'marketo' and link_id = any(:linkIds::bigint[]) order by marketo_id`
 const DEPARTED = 'select link_id, marketo_id from departed where marketo_id = any(:marketoIds::bigint[])'
+const UNDER_WAY = `select link_id from link where link_id = any(:linkIds::bigint[]) and ${IS_UNDER_WAY}`
 /** Before its replica is written, as everybody does who writes one. */
 const HOLD_LINK = `
   select link_id from link
@@ -101,6 +102,12 @@ export class PostgresSyncStore implements SyncStore {
   async linksOfDeparted(marketoIds: readonly number[]): ReturnType<SyncStore['linksOfDeparted']> {
     const rows = await this.#postgres.query(DEPARTED, { marketoIds })
     return rows.map((row) => ({ linkId: integer(row, 'link_id'), marketoId: integer(row, 'marketo_id') }))
+  }
+
+  async claimsUnderWay(linkIds: readonly number[]): Promise<number[]> {
+    if (linkIds.length === 0) return []
+    const rows = await this.#postgres.query(UNDER_WAY, { linkIds })
+    return rows.map((row) => integer(row, 'link_id'))
   }
 
   async hasOrphans(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { ALIAS, REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Database } from './database.ts'
 import { prepareAll } from './prepare.ts'
 
@@ -35,6 +35,7 @@ export function prepareStatements(db: Database) {
           and value <> record_type || ':' || record_id`,
     ),
     peopleOfLink: db.prepare("select value from identifier where link_id = ? and kind = 'marketo'"),
+    claimUnderWay: db.prepare(`select link_id from link where link_id = ? and ${IS_UNDER_WAY}`),
     departed: db.prepare('select link_id from departed where marketo_id = ?'),
     moveAlias: db.prepare(
       `insert into alias (kind, value, due_at, seen) values (:kind, :value, :dueAt, :seen)

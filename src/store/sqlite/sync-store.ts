@@ -87,6 +87,10 @@ export class SqliteSyncStore implements SyncStore {
     })
   }
 
+  async claimsUnderWay(linkIds: readonly number[]): Promise<number[]> {
+    return linkIds.filter((linkId) => this.#sync.claimUnderWay.get(linkId) !== undefined)
+  }
+
   async hasOrphans(): Promise<boolean> {
     return this.#sync.hasOrphans.get() !== undefined
   }
