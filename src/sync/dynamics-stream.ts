@@ -5,6 +5,8 @@ import type { ChangePage, Changes } from '../dataverse/changes.ts'
 import type { RecordRef } from '../dataverse/records.ts'
 import type { RefusedRows, Rows } from '../dataverse/rows.ts'
 import type { RecordType } from '../person/person.ts'
+import type { SyncField } from '../person/sync-field.ts'
+import type { SyncSchema } from '../person/sync-schema.ts'
 import type { Cursor, Stream, SyncStore } from '../store/sync-port.ts'
 import { RowIntake } from './row-intake.ts'
 import type { SyncSettings } from './settings.ts'
@@ -15,6 +17,8 @@ interface Position {
   next: string
   /** The columns that `next` asks for. */
   columns: string[]
+  /** Columns that did not travel for a while, until a full read has shown them: what is known of them may be old. */
+  away?: string[]
   /** Counts full reads of this table. */
   epoch: number
   /** A full read is under way; its last page makes this false. */
@@ -78,6 +82,21 @@ export class DynamicsStream implements Source {
     this.stream = options.recordType === 'lead' ? 'dynamics-leads' : 'dynamics-contacts'
   }
 
+  /**
+   * Columns that do not travel with this schema are noted before anything is read or decided with it: both sides' edits
+   * of them pass by unseen meanwhile, and the table is read again.
+   */
+  async adopt({ selects }: SyncSchema): Promise<void> {
+    const position = await this.#position()
+    const columns = selects[this.#options.recordType]
+    const gone = (position?.columns ?? []).filter((name) => !columns.includes(name))
+    if (position === undefined || gone.length === 0) return
+    const { store, clock } = this.#options
+    const away = [...new Set([...(position.away ?? []), ...gone])]
+    const now = clock.now()
+    await store.save({ now, cursors: [this.#cursor({ ...position, columns: [], away }, now)] })
+  }
+
   /** Takes the page in in parts, the cursor after the last one. */
   async pull(context: PullContext): Promise<Pull> {
     const { store, clock, log, areRowsProven } = this.#options
@@ -92,7 +111,10 @@ export class DynamicsStream implements Source {
     const page = await this.#intake.clearUp(told, context)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
     if (from.full) to.rows = (from.rows ?? 0) + page.rows.length
-    if (from.full && !page.more) to.unseenAfter = 0
+    if (from.full && !page.more) {
+      to.unseenAfter = 0
+      to.away = (from.away ?? []).filter((name) => !from.columns.includes(name))
+    }
     const now = clock.now()
     const news = await this.#intake.takeIn(page, this.#known(from, now, context), context)
     await store.save({ now, cursors: [this.#cursor(to, now)] })
@@ -136,7 +158,12 @@ export class DynamicsStream implements Source {
     log.info({ event: 'full-read', stream: this.stream, epoch }, 'The table is read from its beginning')
     const page = await changes.start(recordType, columns, context)
     const startedAt = clock.now()
-    return { kind: 'page', page, from: { next: page.next, columns, epoch, full: true, rows: 0, startedAt } }
+    const { away = [] } = position ?? {}
+    return {
+      kind: 'page',
+      page,
+      from: { next: page.next, columns, away, epoch, full: true, rows: 0, startedAt },
+    }
   }
 
   /** A changed table voids its cursors: the next pull reads all of it, with the columns that it has by then. */
@@ -173,8 +200,13 @@ export class DynamicsStream implements Source {
     return { more: to !== done, items: unseen.length, skipped: unseen.length - gone.length, unreadable: 0 }
   }
 
-  #known({ epoch, full }: Position, now: number, { schema }: PullContext) {
-    return { now, epoch, priority: full ? (1 as const) : (0 as const), schema }
+  #known({ epoch, full, away = [] }: Position, now: number, { schema }: PullContext) {
+    const isBack = ({ column }: SyncField) =>
+      column !== undefined &&
+      [column.logicalName, `_${column.logicalName}_value`].some((name) => away.includes(name))
+    const anew = full ? schema.fields[this.#options.recordType].filter(isBack) : []
+    const priority = full ? (1 as const) : (0 as const)
+    return { now, epoch, priority, schema, anew: anew.map(({ marketo }) => marketo) }
   }
 
   async #position(): Promise<Position | undefined> {

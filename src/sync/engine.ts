@@ -50,6 +50,7 @@ export class Engine {
   #isPaused = false
   /** Result and code of the last cycle that was logged; a new process is expected to be done. */
   #loggedEnd = 'done '
+  #adopted: SyncSchema | undefined
   #wake = new AbortController()
 
   constructor(options: EngineOptions) {
@@ -150,7 +151,11 @@ export class Engine {
       const schema = more === undefined ? undefined : await this.#schema(call, troubles)
       if (schema === undefined) return round > 0
       this.#isPaused = (await store.readState()).paused
-      const run = () => this.#reconsidered({ ...call, schema }, (context) => work.round(context))
+      const run = () =>
+        this.#reconsidered({ ...call, schema }, async (context) => {
+          await this.#adopt(context.schema)
+          return work.round(context)
+        })
       const look = () => work.lookAtAliases({ ...call, schema })
       if (!this.#isPaused) await this.#tolerate(troubles, call.signal, look)
       const worked = this.#isPaused ? 0 : await this.#tolerate(troubles, call.signal, run)
@@ -184,9 +189,10 @@ export class Engine {
       if (!isDue && !this.#streams.get(stream)?.behind) continue
       const before = troubles.length
       const pull = await this.#tolerate(troubles, context.signal, () =>
-        this.#reconsidered({ ...context, schema: schemas.known ?? context.schema }, (now) =>
-          source.pull(now),
-        ),
+        this.#reconsidered({ ...context, schema: schemas.known ?? context.schema }, async (now) => {
+          await this.#adopt(now.schema)
+          return source.pull(now)
+        }),
       )
       this.#pulledAt.set(stream, clock.now())
       this.#unreadable.set(stream, (this.#unreadable.get(stream) ?? 0) + (pull?.unreadable ?? 0))
@@ -197,6 +203,12 @@ export class Engine {
       items += pull?.items ?? 0
     }
     return { more, items }
+  }
+
+  async #adopt(schema: SyncSchema): Promise<void> {
+    if (schema === this.#adopted) return
+    for (const source of this.#options.sources) await source.adopt?.(schema)
+    this.#adopted = schema
   }
 
   /** A vendor's error ends only what ran into it. */

@@ -45,7 +45,7 @@ export class SchemaWatch {
   #renewedAt = Number.NEGATIVE_INFINITY
   #used: SyncSchema | undefined
   #tables: readonly TableDefinition[] = []
-  /** Pages of this metadata version were proven to hold values: column security was asked for after one of them. */
+  /** Pages of this metadata version hold values, when they are read after column security was asked for. */
   #provenVersion: string | undefined
   /** Rows were read since column security was last asked for, by this process or by one before it. */
   #hasUnprovenRows = true
@@ -87,8 +87,11 @@ export class SchemaWatch {
       return false
     }
     this.#hasUnprovenRows = false
-    this.#provenVersion = pageVersion ?? this.#provenVersion
-    return true
+    if (!pageVersion || pageVersion === this.#provenVersion) return true
+    // Secured and opened again before it was asked for looks like always open: a page of this version that is read
+    // from now on was not.
+    this.#provenVersion = pageVersion
+    return false
   }
 
   /** Asks whether it is over: nothing else would. */

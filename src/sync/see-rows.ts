@@ -13,6 +13,8 @@ export interface RowsContext {
   epoch: number
   priority: 0 | 1
   schema: SyncSchema
+  /** Fields that travel again: what is known of them, on both sides, may be old. */
+  anew?: readonly string[]
   /** The link that owns a record's name, if any. */
   ownerOf(recordType: RecordType, recordId: string): Replica | undefined
 }
@@ -58,11 +60,12 @@ export function movesOfRows(
 }
 
 /** The replica after a look at its row; the same object when the row says nothing new. */
-export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Replica {
-  const { recordType, recordId, etag } = replica
-  const { now, epoch, schema } = context
-  if (recordId !== row.id) return replica
-  if (etag === row.etag && epoch === replica.epoch && replica.dynamics) return replica
+export function seeRow(known: Replica, row: SeenRow, context: RowsContext): Replica {
+  const { recordType, recordId, etag } = known
+  const { now, epoch, schema, anew = [] } = context
+  if (recordId !== row.id) return known
+  if (etag === row.etag && epoch === known.epoch && known.dynamics) return known
+  const replica = epoch === known.epoch ? known : withoutFields(known, anew)
   const dynamics = dynamicsValues(row.columns, { recordType, recordId }, schema)
   const { stopped } = recordLife(row.columns, recordType)
   const stamp = stampOf(row.columns, recordType, schema)
@@ -77,6 +80,18 @@ export function seeRow(replica: Replica, row: SeenRow, context: RowsContext): Re
   const isNews = differs(knownOf(replica, dynamics), dynamics) || stopped !== replica.stopped
   if (!isNews) return after
   return touch(hasNewField(replica, after) ? withoutMarketo(after) : after, now, context.priority)
+}
+
+function withoutFields(replica: Replica, fields: readonly string[]): Replica {
+  if (fields.length === 0) return replica
+  const { dynamics, marketo } = replica
+  const left = (values: Values) =>
+    Object.fromEntries(Object.entries(values).filter(([field]) => !fields.includes(field)))
+  return {
+    ...replica,
+    ...(dynamics && { dynamics: left(dynamics) }),
+    ...(marketo && { marketo: left(marketo) }),
+  }
 }
 
 /** Of a row without a person only what was known of it counts: nobody is made of a field that was never seen. */

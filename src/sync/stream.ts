@@ -32,6 +32,8 @@ export interface Source {
   readonly stream: Stream
   /** Milliseconds between two reads up to the end; absent: every cycle. */
   readonly intervalMs?: number
+  /** Before a schema is first used. */
+  adopt?(schema: SyncSchema): Promise<void>
   pull(context: PullContext): Promise<Pull>
   /** The next page, with nothing saved. */
   peek(context: PullContext): Promise<Peek>

@@ -16,6 +16,9 @@ export function securing(): Trait {
     },
     rest: ({ dynamics }) => {
       if (dynamics.secured.has(COLUMN)) dynamics.secure(COLUMN, false)
+      // The next page of rows, or the next read of the schema an hour later, shows that it is open.
+      const [row] = dynamics.rows.lead.values()
+      if (row) dynamics.set(row.table, row.id, {})
     },
   }
 }
