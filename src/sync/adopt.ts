@@ -49,8 +49,7 @@ export async function adopt(
     values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
   const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
   const owners = await ownersOf(found, store)
-  const claimed = [...owners.values()].flatMap(({ state, linkId }) => (state === 'claimed' ? [linkId] : []))
-  const underWay = new Set(await store.claimsUnderWay(claimed))
+  const underWay = await claimsUnderWay(owners, store)
   const byEmail = group(found)
   const sharers = await readSharers(first, { people, store }, context)
 
@@ -124,6 +123,15 @@ async function ownersOf(
     if (owner) owners.set(marketoId, owner)
   }
   return owners
+}
+
+/** Of these links, those that a flow action works on. */
+async function claimsUnderWay(
+  owners: ReadonlyMap<number, Replica>,
+  store: Pick<SyncStore, 'claimsUnderWay'>,
+): Promise<Set<number>> {
+  const claimed = [...owners.values()].flatMap(({ state, linkId }) => (state === 'claimed' ? [linkId] : []))
+  return new Set(await store.claimsUnderWay(claimed))
 }
 
 interface Sharers {

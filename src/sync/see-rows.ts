@@ -238,10 +238,12 @@ export function inherit(
   if (row === undefined) return unread
   const dynamics = dynamicsValues(row.columns, to, schema)
   const { stopped, originatingLeadId } = recordLife(row.columns, to.recordType)
-  const seen = { ...heir, dynamics, etag: row.etag, stopped }
-  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) {
-    return { ...unread, dynamics, etag: row.etag, stopped }
+  // A field that did not travel for a while was not read of the person either.
+  const isUnread = hasNewField(withoutDynamics(heir), { ...heir, dynamics })
+  const withRow = (one: Replica) => {
+    return { ...(isUnread ? withoutMarketo(one) : one), dynamics, etag: row.etag, stopped }
   }
+  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return withRow(unread)
   const agreed = Object.entries(shadow).filter(([field]) => (dynamics[field] ?? null) !== null)
-  return { ...seen, shadow: Object.fromEntries(agreed) }
+  return { ...withRow(heir), shadow: Object.fromEntries(agreed) }
 }
