@@ -16,7 +16,7 @@ export const takingIn: readonly Mutant[] = [
     name: 'etag of a row that is known',
     why: 'every echo of our own writes is saved again',
     file: 'src/sync/see-rows.ts',
-    text: 'if (etag === row.etag && epoch === replica.epoch && replica.dynamics) return replica',
+    text: 'if (etag === row.etag && epoch === known.epoch && known.dynamics) return known',
     replacement: '',
     tests: [GUARDS],
   },
