@@ -111,10 +111,8 @@ export class DynamicsStream implements Source {
     const page = await this.#intake.clearUp(told, context)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
     if (from.full) to.rows = (from.rows ?? 0) + page.rows.length
-    if (from.full && !page.more) {
-      to.unseenAfter = 0
-      to.away = (from.away ?? []).filter((name) => !from.columns.includes(name))
-    }
+    if (from.full && !page.more) to.unseenAfter = 0
+    if (!to.full) to.away = (from.away ?? []).filter((name) => !from.columns.includes(name))
     const now = clock.now()
     const news = await this.#intake.takeIn(page, this.#known(from, now, context), context)
     await store.save({ now, cursors: [this.#cursor(to, now)] })
