@@ -39,6 +39,11 @@ export interface MarketoWatch {
  * not, a score that a flow step changes and what a merge brings along are logged as something else.
  */
 export class SimulatedMarketo {
+  /** A call of Sync Leads that names one of them is refused as a whole. */
+  readonly poisoned = new Set<number>()
+  refusedCalls = 0
+  /** Writes of others that were refused or not sent because of somebody poisoned. */
+  heldBack = 0
   readonly people = new Map<number, Person>()
   readonly tokens: Tokens
   readonly values: ChangeLog<LeadChange>

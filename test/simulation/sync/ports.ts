@@ -5,8 +5,10 @@ import type { Rows } from '../../../src/dataverse/rows.ts'
 import type { ActivityLog } from '../../../src/marketo/activity-log.ts'
 import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'
 import type { People } from '../../../src/marketo/people.ts'
+import { CallRefused } from '../../../src/marketo/refusal.ts'
+import { RefusedCalls } from '../../../src/marketo/refused-calls.ts'
 import type { Schema } from '../../../src/marketo/schema.ts'
-import type { SyncLeads } from '../../../src/marketo/sync-leads.ts'
+import type { SyncLeads, WriteResult } from '../../../src/marketo/sync-leads.ts'
 import { resultActivity } from '../../../src/sync/result-activity.ts'
 import type { SyncOptions } from '../../../src/sync/sync.ts'
 import type { Owner } from '../scheduler.ts'
@@ -19,6 +21,8 @@ import type { Wire } from './wire.ts'
 const MARKETO_MAX = 300
 const DYNAMICS_MAX = 1_000
 const RESULT_TYPE_ID = 100_001
+const DIVISIONS_MAX = 64
+const UNSENT_RETRY_MS = 10_000
 
 /** Dynamics as one process reaches it. */
 export function dataverseFor(
@@ -72,6 +76,40 @@ function securedTable(table: 'lead' | 'contact', secured: ReadonlySet<string>): 
   return { ...definition, columns }
 }
 
+/** One call, or several when Marketo refuses it as a whole because of some of its records. */
+async function refusable<Input>(
+  marketo: SimulatedMarketo,
+  refusedCalls: RefusedCalls,
+  inputs: readonly Input[],
+  isPoisoned: (input: Input) => boolean,
+  write: (group: readonly Input[]) => Promise<WriteResult[]>,
+): Promise<WriteResult[]> {
+  const results = new Map<Input, WriteResult>()
+  let isCutOff = false
+  await refusedCalls.send({
+    groups: [inputs],
+    async call(group) {
+      if (group.some(isPoisoned)) {
+        marketo.refusedCalls += 1
+        throw new CallRefused({ code: '1001', message: '' }, { code: 'marketo-value-invalid', advice: '' })
+      }
+      const written = await write(group)
+      for (const [index, input] of group.entries()) results.set(input, written[index] ?? { kind: 'unknown' })
+      isCutOff = written.every(({ kind }) => kind === 'unknown')
+      return isCutOff ? 'stop' : 'done'
+    },
+    refused(group, { alone }) {
+      for (const input of group) {
+        if (!isPoisoned(input)) marketo.heldBack += 1
+        results.set(input, { kind: 'refused', detail: alone })
+      }
+    },
+  })
+  const unsent = inputs.filter((input) => !results.has(input) && !isPoisoned(input))
+  if (!isCutOff) marketo.heldBack += unsent.length
+  return inputs.map((input) => results.get(input) ?? { kind: 'unsent', retryAfterMs: UNSENT_RETRY_MS })
+}
+
 /** Marketo as one process reaches it. */
 export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire): SyncOptions['marketo'] {
   const changes: FeedChanges = {
@@ -104,11 +142,18 @@ export function marketoFor(owner: Owner, marketo: SimulatedMarketo, wire: Wire):
         return [...found].map(({ id }) => ({ marketoId: id, fields: marketo.read(id, fields) ?? {} }))
       }),
   }
+  const refusedCalls = new RefusedCalls({ callDivisionsMax: DIVISIONS_MAX })
   const syncLeads: SyncLeads = {
     update(updates) {
       assert.ok(updates.length > 0 && updates.length <= DYNAMICS_MAX)
       assert.equal(new Set(updates.map(({ marketoId }) => marketoId)).size, updates.length)
-      return wire.write(owner, updates, ({ marketoId, fields }) => marketo.update(marketoId, fields))
+      return refusable(
+        marketo,
+        refusedCalls,
+        updates,
+        ({ marketoId }) => marketo.poisoned.has(marketoId),
+        (group) => wire.write(owner, group, ({ marketoId, fields }) => marketo.update(marketoId, fields)),
+      )
     },
     upsert(records, lookupField) {
       assert.ok(records.length > 0 && records.length <= DYNAMICS_MAX)
