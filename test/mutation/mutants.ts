@@ -2,8 +2,16 @@ import { calling } from './calling.ts'
 import { deciding } from './deciding.ts'
 import { leading } from './leading.ts'
 import type { Mutant } from './mutant.ts'
+import { pairing } from './pairing.ts'
 import { takingIn } from './taking-in.ts'
 import { writing } from './writing.ts'
 
 /** Every guard of the background sync that `npm run mutate` takes out. */
-export const mutants: readonly Mutant[] = [...deciding, ...writing, ...takingIn, ...calling, ...leading]
+export const mutants: readonly Mutant[] = [
+  ...deciding,
+  ...writing,
+  ...takingIn,
+  ...calling,
+  ...leading,
+  ...pairing,
+]

@@ -14,7 +14,7 @@ import type { SyncControl } from '../../../src/sync/control.ts'
 import type { Engine } from '../../../src/sync/engine.ts'
 import { createReplicatedSync } from '../../../src/sync/replicated.ts'
 import type { SyncSettings } from '../../../src/sync/settings.ts'
-import { createSync } from '../../../src/sync/sync.ts'
+import { createSync, type SyncOptions } from '../../../src/sync/sync.ts'
 import { type Owner, Scheduler } from '../scheduler.ts'
 import { Campaign } from './campaign.ts'
 import { SimulatedDynamics } from './dynamics.ts'
@@ -31,6 +31,8 @@ export interface LabOptions {
   /** Rows have a column that takes the id of each write. */
   stamped?: boolean
   settings?: Partial<SyncSettings>
+  /** How a new process reaches the vendors; absent: those of the lab. */
+  reach?: (owner: Owner, lab: Lab) => Pick<SyncOptions, 'dataverse' | 'marketo' | 'fault'>
   /** Processes that share the store, of which one leads; absent: one, whose cycles begin when a test says so. */
   replicas?: number
 }
@@ -144,9 +146,12 @@ export class Lab {
   }
 
   #partsOf(owner: Owner) {
+    const { reach = reachOwn } = this.#options
+    const { dataverse, marketo, ...more } = reach(owner, this)
     return {
-      dataverse: this.#fragile(owner, dataverseFor(owner, this.dynamics, this.toDynamics)),
-      marketo: this.#fragile(owner, marketoFor(owner, this.marketo, this.toMarketo)),
+      ...more,
+      dataverse: this.#fragile(owner, dataverse),
+      marketo: this.#fragile(owner, marketo),
       store: this.#mortal(owner, 'store', this.store),
       selection: selectionOf(this.#options.stamped ?? true),
       clock: this.scheduler.clockOf(owner),
@@ -309,6 +314,13 @@ export class Lab {
         }
       },
     })
+  }
+}
+
+function reachOwn(owner: Owner, { dynamics, toDynamics, marketo, toMarketo }: Lab) {
+  return {
+    dataverse: dataverseFor(owner, dynamics, toDynamics),
+    marketo: marketoFor(owner, marketo, toMarketo),
   }
 }
 

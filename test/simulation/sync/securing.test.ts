@@ -51,7 +51,7 @@ const SEEDS = [2, 6, 15, 20]
 for (const seed of SEEDS) {
   test(`a column that is secured and opened again and again wipes nobody and loses no edit (seed ${seed})`, async () => {
     const options = { ...HARD_SYNC_WORLD, stormHours: 3, storms: 2, stamped: true, seed }
-    const { broken } = await new World({ ...options, traits: [securing()] }).play()
+    const { broken } = await new World({ ...options, traits: [securing] }).play()
     assert.deepEqual(broken, [])
   })
 }

@@ -1,6 +1,7 @@
 import { seededRandom } from '../scheduler.ts'
 import type { Lab } from './lab.ts'
 import { reimports } from './reimports.ts'
+import { securing } from './securing.ts'
 
 /**
  * What some worlds have and others do not: a side that alters values, a secured column, a second subscription.
@@ -24,7 +25,7 @@ export interface Trait {
   check?(lab: Lab): string[]
 }
 
-export const traits: readonly Trait[] = [reimports]
+export const traits: readonly Trait[] = [reimports, securing]
 
 /** The traits of the hard world with this seed. */
 export function traitsOf(seed: number, among: readonly Trait[] = traits): Trait[] {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { LoggedConflict } from './edits.ts'
-import { INTERVAL_MS, Lab } from './lab.ts'
+import { INTERVAL_MS, Lab, type LabOptions } from './lab.ts'
 import { Storm, type StormOptions } from './storm.ts'
 import type { Trait } from './traits.ts'
 import { NO_TROUBLE, type Trouble } from './wire.ts'
 
-export interface WorldOptions extends StormOptions {
+export interface WorldOptions extends StormOptions, Pick<LabOptions, 'reach'> {
   seed: number
   stamped: boolean
   /** Virtual hours of storm, and how many storms they are split into. */
