@@ -43,6 +43,7 @@ async function send(port: number, start: string, drip?: string): Promise<string>
   }
 }
 
+const TRIES_MAX = 5
 const HEAD = `POST /echo HTTP/1.1\r\nHost: x\r\nx-api-key: ${KEY}\r\nContent-Type: application/json\r\n`
 const SLOW: readonly [string, string, string?][] = [
   ['stops in the middle of the headers', 'POST /echo HTTP/1.1\r\nHost:'],
@@ -54,7 +55,10 @@ const SLOW: readonly [string, string, string?][] = [
 for (const [what, start, drip] of SLOW) {
   test(`closes on a sender who ${what}, with 408`, async (t) => {
     const { port, calls, log } = await listen(t)
-    const answer = await send(port, start, drip)
+    // A drip that meets the closed connection makes the kernel reset it, and an answer that was not read is gone.
+    let answer = ''
+    for (let tries = 0; answer === '' && tries < TRIES_MAX; tries += 1)
+      answer = await send(port, start, drip).catch(() => '')
     assert.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n/)
     assert.match(answer, /"code":"request-timeout"/)
     assert.equal(calls(), 0)
