@@ -131,9 +131,17 @@ test('an expired change token leads to a full read, which writes nothing where b
   await calm()
   rig.dataverse.expireTokens('lead')
   rig.dataverse.expireTokens('contact')
-  const epochs = rig.log.filter((line) => line.includes('full-read')).length
+  // A first page is read twice where the schema was read again meanwhile: it is the same full read.
+  const fullReads = () =>
+    new Set(
+      rig.log
+        .filter((line) => line.includes('full-read'))
+        .map((line) => JSON.parse(line))
+        .map(({ stream, epoch }) => `${stream} ${epoch}`),
+    ).size
+  const before = fullReads()
   assert.deepEqual(await rig.writesDuring(() => calm()), { toDynamics: [], toMarketo: [] })
-  assert.equal(rig.log.filter((line) => line.includes('full-read')).length, epochs + 2)
+  assert.equal(fullReads(), before + 2)
 
   rig.dataverse.expireTokens('lead')
   const gone = await lead()
