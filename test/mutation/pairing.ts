@@ -55,7 +55,7 @@ export const pairing: readonly Mutant[] = [
     file: 'src/sync/adopt.ts',
     text: 'if (others.some((owner) => owner && underWay.has(owner.linkId))) {',
     replacement: 'if (false) {',
-    tests: ['test/simulation/sync/claims.test.ts', 'test/simulation/sync/sync.test.ts'],
+    tests: ['test/simulation/sync/claims.test.ts'],
   },
   {
     name: 'S16: organisation of every call',

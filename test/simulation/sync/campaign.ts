@@ -34,9 +34,8 @@ export class Campaign {
   /** Sends one person; ends when the request is settled. */
   async send(marketoId: number, recordType: RecordType): Promise<void> {
     const { scheduler, store } = this.#options
-    const request = this.#request(marketoId, recordType)
+    const request = await this.accept(marketoId, recordType)
     const { requestId } = request
-    await store.acceptRequest(request)
     for (;;) {
       await scheduler.sleep(scheduler.between(1, STEP_MS_MAX))
       const now = scheduler.now()
@@ -45,6 +44,13 @@ export class Campaign {
       const settlement = await this.#step(work, request)
       if (settlement) await store.settle(requestId, settlement, scheduler.now())
     }
+  }
+
+  /** A request that is open, and that no worker has taken up. */
+  async accept(marketoId: number, recordType: RecordType): Promise<NewRequest> {
+    const request = this.#request(marketoId, recordType)
+    await this.#options.store.acceptRequest(request)
+    return request
   }
 
   async #step({ link, leased }: Work, request: NewRequest): Promise<Settlement | undefined> {
