@@ -10,7 +10,7 @@ import { trouble } from './tour/trouble.ts'
 
 export const TOUR: readonly Step[] = [...everyday, ...bothSides, ...campaigns, ...trouble]
 
-const TOUR_MAX_MS = 50_000
+const TOUR_MAX_MS = 90_000
 const SETTINGS = {
   /** Refusals and lost answers are the tour's own doing; warnings about them would only hide the table. */
   LOG_LEVEL: 'error',

@@ -4,7 +4,8 @@ import type { Campaign } from '../marketo/flow-step/campaign.ts'
 import type { ChunkReport } from '../marketo/flow-step/run.ts'
 import { API_KEY, type Playground } from '../playground.ts'
 
-const WAIT_MAX_MS = 15_000
+/** Longer than the window of Marketo's limit, which the sync may have used up. */
+const WAIT_MAX_MS = 25_000
 const LOOK_EVERY_MS = 20
 
 export interface Reply {

@@ -24,10 +24,10 @@ export interface Played {
   told?: string
 }
 
-/** An answer in a few words: `422 failed: field-required`. */
+/** An answer in a few words: `422 failed: field-required`. Why one is queued is a promise of its step's. */
 export function say({ status, body }: Reply): string {
   const { outcome = 'refused', code } = body
-  return `${status} ${outcome}${code === undefined ? '' : `: ${code}`}`
+  return `${status} ${outcome}${code === undefined || outcome === 'queued' ? '' : `: ${code}`}`
 }
 
 export function person(marketoId: number, firstName: string) {

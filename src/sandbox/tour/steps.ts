@@ -159,12 +159,15 @@ export const everyday: readonly Step[] = [
     title: 'One of a batch campaign',
     asked: 'REST, type: batch',
     email: FAY.email,
-    answer: '202 queued: in-progress, then created',
+    answer: '202 queued, then created',
     leads: 1,
     async play(stage) {
       const campaign = { id: 2044, name: 'Spring Fair', type: 'batch' }
       const reply = await stage.rest({ person: FAY, campaign })
-      return { answer: `${say(reply)}, then ${await stage.ending(reply)}` }
+      return {
+        answer: `${say(reply)}, then ${await stage.ending(reply)}`,
+        promises: [['why it is queued', reply.body.code, 'in-progress']],
+      }
     },
   },
   {

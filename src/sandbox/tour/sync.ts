@@ -4,7 +4,9 @@ import { person, type Step } from './step.ts'
 const LEA = person(0, 'Lea')
 const MIO = person(0, 'Mio')
 const NIA = person(0, 'Nia')
+const OVE = person(0, 'Ove')
 const PIA = person(0, 'Pia')
+const TITLE_MAX = 100
 
 /** A person in Marketo whom a campaign has sent; both ids. */
 async function pairOf(stage: Stage, { marketoId: _, ...known }: typeof LEA) {
@@ -93,6 +95,32 @@ export const bothSides: readonly Step[] = [
         promises: [
           ['record named in Marketo', made?.microsoftRecordId, id],
           ['people too many', more.length, 0],
+        ],
+      }
+    },
+  },
+  {
+    title: 'A value that does not fit',
+    asked: 'edit here, correct it',
+    email: OVE.email,
+    answer: 'field-too-long, then none',
+    leads: 1,
+    async play(stage) {
+      const { marketoId, recordId } = await pairOf(stage, OVE)
+      stage.marketo.update(marketoId, { title: 'x'.repeat(TITLE_MAX + 1), city: 'Lund' })
+      await stage.cycle()
+      const [failure = {}] = await findings(stage, 'failures', recordId)
+      const other = stage.dataverse.row('lead', recordId)?.address1_city
+      stage.marketo.update(marketoId, { title: 'Buyer' })
+      await stage.sync('POST', `failures/${failure.failureId}/retry`)
+      await stage.cycle()
+      const open = await findings(stage, 'failures', recordId)
+      return {
+        answer: `${failure.code}, then ${open.length === 0 ? 'none' : 'still'}`,
+        told: `${failure.field}: ${failure.advice}`,
+        promises: [
+          ['other field of the same edit', other, 'Lund'],
+          ['corrected value', stage.dataverse.row('lead', recordId)?.jobtitle, 'Buyer'],
         ],
       }
     },

@@ -57,7 +57,7 @@ export const trouble: readonly Step[] = [
     title: `Dynamics says 429, wait ${RETRY_AFTER_SECONDS} s`,
     asked: 'REST',
     email: JAN.email,
-    answer: '202 queued: vendor-busy, then created',
+    answer: '202 queued, then created',
     leads: 1,
     async play(stage) {
       const retryAfter = String(RETRY_AFTER_SECONDS)
@@ -76,6 +76,7 @@ export const trouble: readonly Step[] = [
         answer,
         promises: [
           ['first create', refused?.status, 429],
+          ['why it is queued', reply.body.code, 'vendor-busy'],
           ['calls before the wait was over: look-up, create', inTime.length, 2],
           ['another person, sent in the wait', await stage.ending(other), 'created'],
         ],
