@@ -92,7 +92,7 @@ test('a throttled Entra makes callers Busy for as long as it says', async () => 
 
 test('a real concurrency limit is met by less parallelism, not by more refusals', async () => {
   await using room = await openRoom({
-    sandbox: { replyDelayMs: 5, limits: { concurrentMax: 8 } },
+    sandbox: { replyDelayMs: 100, limits: { concurrentMax: 8 } },
     settings: { retryAfterMinMs: 1, concurrencyStart: 40 },
   })
   const burst = () => Promise.allSettled(Array.from({ length: 40 }, () => room.whoAmI(call)))

@@ -73,6 +73,7 @@ test('another process can play a human, a campaign and an admin', async () => {
       [12, 1002, undefined],
       [13, 1001, 2044],
       [22, 1001, undefined],
+      [13, 1001, undefined],
       [32, 1001, 2044],
       [37, 1002, 2044],
       [37, 1001, 2044],

@@ -232,11 +232,14 @@ test('S8: a row that a full read does not show is deleted only if it is not ther
   const bob = await pair(rig, 'lead', { subject: 'Fair' })
   dataverse.expireTokens('lead')
   dataverse.remove('lead', bob.id)
-  dataverse.bend({
-    operation: 'changes',
-    path: '^(?!.*deltatoken).*leads',
-    how: { kind: 'spoil-row', at: 0, unset: ['leadid'] },
-  })
+  // An expired token casts doubt on the schema, so the first page is read twice.
+  for (let reads = 0; reads < 2; reads += 1) {
+    dataverse.bend({
+      operation: 'changes',
+      path: '^(?!.*deltatoken).*leads',
+      how: { kind: 'spoil-row', at: 0, unset: ['leadid'] },
+    })
+  }
   await rig.cycle()
   await rig.cycle()
   assert.equal((await ann.replica())?.state, 'linked')

@@ -141,7 +141,10 @@ test('a record that a full read did not show and that cannot be read is not take
   assert.ok(bad && other)
   dataverse.expireTokens('lead')
   const how = { kind: 'spoil-row', at: 0, unset: ['leadid'] } as const
-  dataverse.bend({ path: 'leads\\?(?!.*deltatoken)', operation: 'changes', how })
+  // An expired token casts doubt on the schema, so the first page is read twice.
+  for (let reads = 0; reads < 2; reads += 1) {
+    dataverse.bend({ path: 'leads\\?(?!.*deltatoken)', operation: 'changes', how })
+  }
   dataverse.update('lead', other.id, { jobtitle: 'Chef' })
   await rig.cycle()
   assert.equal(marketo.person(other.marketoId)?.title, 'Chef')
