@@ -1,5 +1,5 @@
 import type { CallContext } from '../abort.ts'
-import type { FailureDetail } from '../errors.ts'
+import type { FailureDetail, Unauthorized } from '../errors.ts'
 import type { SeenRow } from './changes.ts'
 import type { Columns, RecordRef, Table } from './records.ts'
 
@@ -22,8 +22,8 @@ export type UpdateResult =
   | { kind: 'missing' }
   /** Sending the same again cannot help; `isDenied`: until our user may do it. */
   | { kind: 'refused'; detail: FailureDetail; isDenied?: true }
-  /** Certainly not executed; try again after this time. */
-  | { kind: 'unsent'; retryAfterMs: number }
+  /** Certainly not executed; try again after this time. `because`: what keeps every row back until an operator acts. */
+  | { kind: 'unsent'; retryAfterMs: number; because?: Unauthorized }
   /** No usable answer: it may or may not have been executed, now or later. */
   | { kind: 'unknown' }
 

@@ -10,9 +10,15 @@ export function updateResult(outcome: PartOutcome, update: Update, resendAfterMs
   if (outcome.kind === 'no-reply') return unanswered(outcome.error, outcome.sent, resendAfterMs)
   const { reply, waitMs } = outcome
   const verdict = judge(reply)
-  // A token, and what concerns the whole organisation, stops an operation before it begins and says nothing of the row.
-  if (isAboutEveryRow(verdict)) return { kind: 'unsent', retryAfterMs: resendAfterMs }
   const error = errorOf(verdict, reply, waitMs)
+  // A token, and what concerns the whole organisation, stops an operation before it begins and says nothing of the row.
+  if (isAboutEveryRow(verdict)) {
+    return {
+      kind: 'unsent',
+      retryAfterMs: resendAfterMs,
+      ...(error instanceof Unauthorized && { because: error }),
+    }
+  }
   if (error === undefined) return answered(reply, update)
   if (error instanceof Unavailable) return unanswered(error, !wasRolledBack(reply), resendAfterMs)
   return error instanceof Busy

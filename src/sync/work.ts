@@ -1,3 +1,4 @@
+import type { Unauthorized } from '../errors.ts'
 import type { SyncLeads } from '../marketo/sync-leads.ts'
 import { waitMs } from '../retry.ts'
 import type { FailureSet, LinkMove, NewConflict, Replica } from '../store/sync-port.ts'
@@ -11,7 +12,7 @@ import type { FieldConflict } from './plan.ts'
 import type { SchemaWatch } from './schema-watch.ts'
 import { type SettleContext, settle } from './settle.ts'
 import type { PullContext } from './stream.ts'
-import { Writer, type Writing } from './writer.ts'
+import { Writer, type Writing, type Written } from './writer.ts'
 
 export interface WorkOptions extends DeliberateOptions {
   syncLeads: SyncLeads
@@ -36,7 +37,10 @@ export class Work {
     return this.#aliases.look(context)
   }
 
-  /** One round. Gives how many replicas it took up; 0 = nothing is due. Throws the vendors' errors of its reads. */
+  /**
+   * One round. Gives how many replicas it took up; 0 = nothing is due. Throws the vendors' errors of its reads, and
+   * after everything is saved what keeps all writes to Dynamics back.
+   */
   async round(context: PullContext): Promise<number> {
     const { store, clock, settings, tally, schemas } = this.#options
     const due = await store.due(settings.workMax, clock.now())
@@ -64,6 +68,8 @@ export class Work {
       const agreed = part.map((decision) => this.#agreed(decision, movesOf, settleContext))
       await this.#save(agreed, context)
     }
+    const obstacle = obstacleOf(written)
+    if (obstacle) throw obstacle
     return due.length
   }
 
@@ -151,6 +157,14 @@ export class Work {
       againMs: (attempts) => (attempts === 0 ? 0 : waitMs(againBackoff, attempts, random)),
     }
   }
+}
+
+/** A batch answers row by row, also where one refusal speaks of the whole organisation. */
+function obstacleOf(written: readonly Written[]): Unauthorized | undefined {
+  for (const { dynamics } of written.map(({ answers }) => answers)) {
+    if (dynamics?.kind === 'unsent' && dynamics.because) return dynamics.because
+  }
+  return undefined
 }
 
 function named({ linkId }: Replica, conflicts: readonly FieldConflict[]): NewConflict[] {

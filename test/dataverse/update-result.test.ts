@@ -52,9 +52,9 @@ const table: [string, Reply, string][] = [
   ['an empty code', error(400, ''), 'refused refused-without-reason'],
   ['a missing privilege', error(403, '0x80040220', 'prvWriteLead'), 'refused privilege-missing'],
   ['a row that is out of reach', error(403, '0x80048306'), 'refused privilege-missing'],
-  ['a disabled organisation', error(400, '0x8004a104'), 'unsent 700'],
-  ['an IP firewall', error(403, '0x80095ffe'), 'unsent 700'],
-  ['a token that ended', error(401, '0x80041d52'), 'unsent 700'],
+  ['a disabled organisation', error(400, '0x8004a104'), 'unsent 700 organisation-disabled'],
+  ['an IP firewall', error(403, '0x80095ffe'), 'unsent 700 ip-address-blocked'],
+  ['a token that ended', error(401, '0x80041d52'), 'unsent 700 token-refused'],
   ['a throttled part', error(429, '0x80072321'), 'unsent 5000'],
   ['a deadlock', error(500, '0x80044150', 'Sql-Nummer: 1205'), 'unsent 700'],
   ['another SQL error', error(500, '0x80044150', 'Sql Number: 8152'), 'unknown'],
@@ -73,7 +73,9 @@ function shown(outcome: Parameters<typeof updateResult>[0], given = update): str
     case 'refused':
       return ['refused', result.detail.code, ...(result.detail.field ? [result.detail.field] : [])].join(' ')
     case 'unsent':
-      return `unsent ${result.retryAfterMs}`
+      return ['unsent', result.retryAfterMs, ...(result.because ? [result.because.detail.code] : [])].join(
+        ' ',
+      )
     default:
       return result.kind
   }
