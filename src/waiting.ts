@@ -6,6 +6,11 @@ export const IN_PROGRESS: FailureDetail = {
   advice: 'Nothing to do: the person is stored, and is worked on now or in turn.',
 }
 
+/** How many wait, whatever for. */
+export function countWaiting(waiting: readonly { requests: number }[]): number {
+  return waiting.reduce((sum, { requests }) => sum + requests, 0)
+}
+
 /** The advice, and how it goes on, where an answer has one text for both. */
 export function adviceWhileWaiting(waiting: {
   advice?: string

@@ -1,4 +1,4 @@
-import type { Outcome, Waiting } from './port.ts'
+import type { Outcome, Waiting, WaitingRequests } from './port.ts'
 
 /**
  * Chunks of people that Marketo hands over in one call (Self-Service Flow Steps) and wants one answer for.
@@ -108,8 +108,8 @@ export interface ChunkStore {
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void>
   /** People from `position` on, at most `limit`, with what became of them. None once the callback is fixed. */
   readPeople(chunkId: string, position: number, limit: number): Promise<ChunkPerson[]>
-  /** Recorded people who are not final. */
-  countOpen(chunkId: string): Promise<number>
+  /** Recorded people who are not final, by what they wait for. */
+  readWaiting(chunkId: string): Promise<WaitingRequests[]>
   /** The callback's text for all tries, in parts, durable on return. The first one wins; the chunk is `answering`. */
   fixCallback(chunkId: string, callback: readonly string[], counts: ChunkCounts, now: number): Promise<void>
   /** The fixed parts; none before they are fixed, and once they were accepted. */

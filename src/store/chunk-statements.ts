@@ -1,3 +1,5 @@
+import { WAITING_REQUESTS } from './request-statements.ts'
+
 /**
  * What the flow step's part of the store says to either database. `:name` parameters; whole numbers, and JSON as text.
  * Several statements of one verb run in this order in one transaction, each with what the one before it has left.
@@ -35,10 +37,10 @@ export const CHUNK_SQL = {
            request.attempts, next_attempt_at, waiting, accepted_at
       from chunk join chunk_person using (number) left join request using (request_id)
      where chunk_id = :chunkId and position >= :position order by position limit :limit`,
-  countOpen: `
-    select count(*) as people
-      from chunk join chunk_person using (number) left join request using (request_id)
-     where chunk_id = :chunkId and chunk_person.outcome is null and settled_at is null`,
+  readWaiting: `
+    select ${WAITING_REQUESTS}
+      from chunk join chunk_person using (number) join request using (request_id)
+     where chunk_id = :chunkId and chunk_person.outcome is null and settled_at is null group by 1 order by 1`,
 
   startAnswering: `
     update chunk set state = 'answering', counts = :counts, answering_since = :now, attempts = 0,

@@ -3,6 +3,9 @@ import { IN_PROGRESS } from '../waiting.ts'
 /** Of a queued activity joined with its request, for `toQueued`. */
 export const WAITING_OF_ACTIVITY = 'accepted_at, settled_at, attempts, next_attempt_at, waiting'
 
+/** Of open requests grouped by the first column, for `toWaitingRequests`. */
+export const WAITING_REQUESTS = `coalesce(waiting_code, '${IN_PROGRESS.code}') as code, count(*) as requests, min(accepted_at) as oldest_at`
+
 /** What the flow action's part of the store says to either database. `:name` parameters. */
 export const REQUEST_SQL = {
   releaseLease: 'update link set lease_owner = null, lease_until = 0 where lease_owner = :requestId',
@@ -23,8 +26,7 @@ export const REQUEST_SQL = {
     update request set next_attempt_at = :nextAttemptAt, waiting_code = :code, waiting = :detail
      where request_id = :requestId and settled_at is null and waiting is null`,
   readWaiting: `
-    select coalesce(waiting_code, '${IN_PROGRESS.code}') as code, count(*) as requests, min(accepted_at) as oldest_at
-      from request where settled_at is null group by 1 order by 1`,
+    select ${WAITING_REQUESTS} from request where settled_at is null group by 1 order by 1`,
 
   pruneRequests: `
     delete from request

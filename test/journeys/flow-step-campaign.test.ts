@@ -7,7 +7,7 @@ import type { Campaign } from '../../src/sandbox/marketo/flow-step/campaign.ts'
 import type { RunReport } from '../../src/sandbox/marketo/flow-step/run.ts'
 import type { Ports } from '../../src/service.ts'
 import { until } from '../crash/until.ts'
-import { API_KEY, created, leads, type Rig, type Settings, startRig } from './rig.ts'
+import { API_KEY, created, expireSecret, leads, type Rig, type Settings, startRig } from './rig.ts'
 import { setUpSandbox } from './sync-rig.ts'
 
 const PATIENCE_MS = 10_000
@@ -193,6 +193,20 @@ describe('a callback that Marketo does not take', { concurrency: true }, () => {
     assert.deepEqual([failed.reason, failed.callbacks], ['http-404', 2])
     assert.equal(created(rig).length, 1)
   })
+})
+
+test('the operator sees what the people of a chunk wait for', async () => {
+  await using campaigns = await startCampaigns()
+  const { rig, marketo, seed } = campaigns
+  expireSecret(rig)
+  await marketo.flowSteps.run({ name: 'Clean-up', type: 'batch', personIds: [seed(1), seed(2)], ...STEP })
+  const look = async () => {
+    const { body } = await rig.request('GET', '/v1/flow-steps')
+    return (body.chunks as { open?: number; waiting?: { code: string; people: number }[] }[])[0]
+  }
+  let chunk = await look()
+  while (chunk?.waiting?.[0]?.code !== 'entra-secret-expired') chunk = await look()
+  assert.deepEqual([chunk.open, chunk.waiting], [2, [{ code: 'entra-secret-expired', people: 2 }]])
 })
 
 const REFUSED_BY_SETTING: readonly [settings: Settings, status: number][] = [

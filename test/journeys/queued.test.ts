@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { withoutPostgres } from '../postgres/cluster.ts'
 import { sharedCluster } from '../postgres/shared-cluster.ts'
-import { type Rig, type Settings, startRig, WEBHOOK } from './rig.ts'
+import { expireSecret, type Rig, type Settings, startRig, WEBHOOK } from './rig.ts'
 
 const BRIEF = { REST_DEADLINE_MS: '2000', WEBHOOK_DEADLINE_MS: '2000' }
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -34,18 +34,6 @@ const webhook = (rig: Rig, marketoId: number) =>
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(person(marketoId)),
   })
-
-/** Until the sandbox is reset: see EntraBend. */
-function expireSecret({ sandbox }: Rig): void {
-  // The start has asked for a token already.
-  sandbox.entra.revokeTokens()
-  const body = {
-    error: 'invalid_client',
-    error_description: 'AADSTS7000222: expired',
-    error_codes: [7_000_222],
-  }
-  for (let times = 0; times < 99; times += 1) sandbox.entra.bend({ kind: 'error', status: 401, body })
-}
 
 /** What stands in the way, as the sandbox plays it, and the code that says so. */
 const OBSTACLES: readonly [string, (rig: Rig) => void, string][] = [

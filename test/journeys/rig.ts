@@ -164,3 +164,15 @@ export function created(rig: Rig): readonly Record<string, unknown>[] {
     .filter(({ operation }) => operation === 'create')
     .map((one) => ({ ...one }))
 }
+
+/** Entra refuses every token until the sandbox is reset: see EntraBend. */
+export function expireSecret({ sandbox }: Rig): void {
+  // The start has asked for a token already.
+  sandbox.entra.revokeTokens()
+  const body = {
+    error: 'invalid_client',
+    error_description: 'AADSTS7000222: expired',
+    error_codes: [7_000_222],
+  }
+  for (let times = 0; times < 99; times += 1) sandbox.entra.bend({ kind: 'error', status: 401, body })
+}

@@ -133,7 +133,7 @@ async function answersOf({ store, sync, chunks }: Parts, requestIds: readonly st
         chunk,
         page: await chunks.readPage(chunk.chunkId, 1),
         people: await chunks.readPeople(chunk.chunkId, 0, 9),
-        open: await chunks.countOpen(chunk.chunkId),
+        waiting: await chunks.readWaiting(chunk.chunkId),
         callback: await chunks.readCallback(chunk.chunkId),
       })),
     ),

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Chunk, ChunkStore } from '../../store/chunk-port.ts'
+import { countWaiting } from '../../waiting.ts'
 import type { AnswerChunk } from './answer-chunk.ts'
 import type { Expansion } from './expansion.ts'
 
@@ -45,7 +46,8 @@ export class Advance {
   async #look(chunk: Chunk): Promise<number> {
     const { chunks, answers, clock, lookMs } = this.#options
     const now = clock.now()
-    const open = now < chunk.deadline ? await chunks.countOpen(chunk.chunkId) : 0
+    const waiting = now < chunk.deadline ? await chunks.readWaiting(chunk.chunkId) : []
+    const open = countWaiting(waiting)
     if (open === 0) {
       await answers.fix(chunk)
       return clock.now()

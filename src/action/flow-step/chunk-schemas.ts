@@ -59,6 +59,11 @@ export const FlowStepChunk = Type.Object(
     people: Count,
     requested: Type.Integer({ minimum: 0, description: 'People who are requests by now, or were refused.' }),
     open: Type.Optional(Type.Integer({ minimum: 0, description: 'Of these, who is not final yet.' })),
+    waiting: Type.Optional(
+      Type.Array(Type.Object({ code: Type.String(), people: Count }), {
+        description: 'Those who are not final, by what they wait for: the codes of a queued request.',
+      }),
+    ),
     outcomes: Type.Optional(
       Type.Object(
         { created: Count, exists: Count, queued: Count, failed: Count },

@@ -2,10 +2,11 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../../clock.ts'
 import { problemResponse, Refusal } from '../../problem.ts'
 import type { Chunk, ChunkState, ChunkStore } from '../../store/chunk-port.ts'
+import { countWaiting } from '../../waiting.ts'
 import { ChunkId, ChunksQuery } from './chunk-schemas.ts'
 
 export interface ChunksDoorOptions {
-  chunks: Pick<ChunkStore, 'listChunks' | 'countChunks' | 'countOpen' | 'resendCallback'>
+  chunks: Pick<ChunkStore, 'listChunks' | 'countChunks' | 'readWaiting' | 'resendCallback'>
   /** There is a callback to send. */
   wake: () => void
   clock: Clock
@@ -58,7 +59,7 @@ export function chunksDoor({ chunks, wake, clock }: ChunksDoorOptions): FastifyP
 
 async function chunkBody(chunk: Chunk, chunks: ChunksDoorOptions['chunks']) {
   const { chunkId, state, caller, munchkinId, people, counts, endedAt, lastReason } = chunk
-  const inWork = state === 'stored' || state === 'working'
+  const waiting = state === 'stored' || state === 'working' ? await chunks.readWaiting(chunkId) : undefined
   const advice = adviceFor(chunk)
   return {
     chunkId,
@@ -68,7 +69,10 @@ async function chunkBody(chunk: Chunk, chunks: ChunksDoorOptions['chunks']) {
     munchkinId,
     people,
     requested: chunk.expanded,
-    ...(inWork && { open: await chunks.countOpen(chunkId) }),
+    ...(waiting && {
+      open: countWaiting(waiting),
+      waiting: waiting.map(({ code, requests }) => ({ code, people: requests })),
+    }),
     ...(counts && { outcomes: counts }),
     receivedAt: toIso(chunk.receivedAt),
     deadlineAt: toIso(chunk.deadline),

@@ -18,7 +18,8 @@ import {
   toChunkPerson,
 } from '../chunk-rows.ts'
 import { CHUNK_SQL } from '../chunk-statements.ts'
-import { integer, type Row, text } from '../rows.ts'
+import type { WaitingRequests } from '../port.ts'
+import { type Row, text, toWaitingRequests } from '../rows.ts'
 import type { Postgres } from './postgres.ts'
 import { statement, toJson } from './statement.ts'
 
@@ -110,9 +111,9 @@ export class PostgresChunkStore implements ChunkStore {
     return rows.map(toChunkPerson)
   }
 
-  async countOpen(chunkId: string): Promise<number> {
-    const row = await this.#row(CHUNK_SQL.countOpen, { chunkId })
-    return row ? integer(row, 'people') : 0
+  async readWaiting(chunkId: string): Promise<WaitingRequests[]> {
+    const rows = await this.#postgres.query(CHUNK_SQL.readWaiting, { chunkId })
+    return rows.map(toWaitingRequests)
   }
 
   async fixCallback(

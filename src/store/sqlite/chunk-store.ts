@@ -17,7 +17,8 @@ import {
   toChunkPage,
   toChunkPerson,
 } from '../chunk-rows.ts'
-import { integer, text } from '../rows.ts'
+import type { WaitingRequests } from '../port.ts'
+import { integer, text, toWaitingRequests } from '../rows.ts'
 import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
 import type { Database } from './database.ts'
 
@@ -74,8 +75,8 @@ export class SqliteChunkStore implements ChunkStore {
     return this.#sql.readPeople.all({ chunkId, position, limit }).map(toChunkPerson)
   }
 
-  async countOpen(chunkId: string): Promise<number> {
-    return Number(this.#sql.countOpen.get({ chunkId })?.people)
+  async readWaiting(chunkId: string): Promise<WaitingRequests[]> {
+    return this.#sql.readWaiting.all({ chunkId }).map(toWaitingRequests)
   }
 
   fixCallback(chunkId: string, callback: readonly string[], counts: ChunkCounts, now: number): Promise<void> {
