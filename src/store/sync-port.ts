@@ -302,7 +302,10 @@ export interface SyncStore {
     /** Normalised. */
     emails?: readonly string[]
   }): Promise<Replica[]>
-  /** People who are not those of their links, and former records, that are to be looked at by now. */
+  /**
+   * People who are not those of their links, and former records, that are to be looked at by now. None of a link that
+   * a flow action works on; of a claim that has come to nothing only the former records.
+   */
   dueAliases(limit: number, now: number): Promise<Alias[]>
   /** Of these records, those that a link had before the one that it has now. */
   formerRecords(records: readonly { recordType: RecordType; recordId: string }[]): Promise<Alias[]>

@@ -65,12 +65,15 @@ export const SYNC_SQL = {
     delete from failure where failure_id in (select failure_id from failure where closed_at < :before limit :limit)
     returning failure_id`,
 
-  /** A claim is settled first; who has lost their own person gets another by themselves. */
+  /**
+   * A claim is settled first, or has come to nothing: then a former record may take it over. Who has lost their own
+   * person gets another by themselves.
+   */
   dueAliases: `
     select ${ALIAS}
       from alias join identifier using (kind, value) join link using (link_id)
-     where due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
-       and (kind = 'record' or marketo_id is not null)
+     where due_at <= :now and not (${IS_UNDER_WAY})
+       and (kind = 'record' or (state <> 'claimed' and marketo_id is not null))
      order by due_at limit :limit`,
   hasOrphans: "select link_id from link where state = 'orphaned' limit 1",
   retryAlias: `

@@ -112,9 +112,9 @@ export class Aliases {
     for (const part of chunks(due, settings.saveMax)) {
       await saveComputed(store, async () => {
         const now = clock.now()
-        const homes = await store.findReplicas({ linkIds: part.map(({ link }) => link.linkId) })
+        const linkIds = part.map(({ link }) => link.linkId)
         const { schema } = context
-        const second = new SecondRecords(homes, { schema, now, aliasMs: settings.aliasMs })
+        const second = await SecondRecords.of(linkIds, store, { schema, now, aliasMs: settings.aliasMs })
         for (const alias of part) {
           const key = `${alias.other.recordType}:${alias.other.recordId}`
           const why = refused.get(key)
@@ -128,21 +128,43 @@ export class Aliases {
   }
 }
 
+interface SecondRecordsOptions {
+  schema: SyncSchema
+  now: number
+  aliasMs: number
+}
+
 /**
- * Second records of links, as they come up. A link whose own record is gone passes to the first one that is open, so
- * that its person is not without a record while they have one; any other is looked at.
+ * Second records of links, as they come up. A link whose own record is gone, or was never made, passes to the first
+ * one that is open, so that its person is not without a record while they have one; any other is looked at. While a
+ * flow action works on the link it decides which record that is.
  */
 export class SecondRecords {
   readonly replicas: Replica[] = []
   readonly moves: LinkMove[] = []
   readonly aliases: AliasChange[] = []
   readonly #homes: Map<number, Replica>
-  readonly #settled = new Set<number>()
-  readonly #options: { schema: SyncSchema; now: number; aliasMs: number }
+  readonly #underWay: ReadonlySet<number>
+  readonly #settled: Set<number>
+  readonly #options: SecondRecordsOptions
 
-  constructor(homes: readonly Replica[], options: { schema: SyncSchema; now: number; aliasMs: number }) {
+  private constructor(homes: readonly Replica[], underWay: readonly number[], options: SecondRecordsOptions) {
     this.#homes = new Map(homes.map((home) => [home.linkId, home]))
+    this.#underWay = new Set(underWay)
+    this.#settled = new Set(underWay)
     this.#options = options
+  }
+
+  /** With these links as they are now. */
+  static async of(
+    linkIds: readonly number[],
+    store: Pick<SyncStore, 'findReplicas' | 'claimsUnderWay'>,
+    options: SecondRecordsOptions,
+  ): Promise<SecondRecords> {
+    const homes = linkIds.length === 0 ? [] : await store.findReplicas({ linkIds })
+    const claimed = homes.flatMap(({ state, linkId }) => (state === 'claimed' ? [linkId] : []))
+    const underWay = claimed.length === 0 ? [] : await store.claimsUnderWay(claimed)
+    return new SecondRecords(homes, underWay, options)
   }
 
   /** Its own record is there: the link has that one, whatever else is. */
@@ -176,9 +198,10 @@ export class SecondRecords {
       this.moves.push(after.move)
       return
     }
-    const { recordType, recordId } = home ?? link
-    const current = { ...alias, link: { ...link, recordType, recordId } }
-    this.aliases.push(lookAtRecord(current, row, { home, schema, dueAt: now + aliasMs }))
+    const { recordType, recordId, state } = home ?? link
+    const current = { ...alias, link: { ...link, recordType, recordId, state } }
+    const dueAt = this.#underWay.has(link.linkId) ? now : now + aliasMs
+    this.aliases.push(lookAtRecord(current, row, { home, schema, dueAt }))
   }
 }
 
@@ -256,11 +279,11 @@ function recordShared(
   { marketoId, ...own }: Alias['link'],
 ): NewFailure {
   const person = marketoId === undefined ? 'One person' : `Person ${marketoId}`
-  return {
-    side: 'dynamics',
-    code: 'record-shared',
-    advice: `${person} in Marketo has two records: edits of the ${recordType} ${recordId} do not travel, those of the ${own.recordType} ${own.recordId} do. Merge the two in Dynamics, or delete the first one; edit only the second one.`,
-  }
+  const advice =
+    own.state === 'claimed'
+      ? `The ${recordType} ${recordId} is back while a request makes another record for its person: edits of it do not travel until the request has ended. If this stays open, see why the request does not end.`
+      : `${person} in Marketo has two records: edits of the ${recordType} ${recordId} do not travel, those of the ${own.recordType} ${own.recordId} do. Merge the two in Dynamics, or delete the first one; edit only the second one.`
+  return { side: 'dynamics', code: 'record-shared', advice }
 }
 
 function isPerson(alias: Alias): alias is SharedPerson {

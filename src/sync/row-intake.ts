@@ -4,6 +4,7 @@ import type { RefusedRows, Rows } from '../dataverse/rows.ts'
 import { Rejected } from '../errors.ts'
 import type { RecordType } from '../person/person.ts'
 import type {
+  Alias,
   AliasChange,
   LinkMove,
   NewConflict,
@@ -69,20 +70,21 @@ export class RowIntake {
 
   /** What the rows change, with nothing saved. */
   async foresee(rows: readonly SeenRow[], known: Known) {
-    const { recordType, settings } = this.#options
+    const { recordType, settings, store } = this.#options
     const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
     const context: RowsContext = { ...known, ownerOf }
     const former = await this.#formerAmong(rows, ownerOf)
     const { schema, now, epoch } = known
-    const second = new SecondRecords(former.homes, { schema, now, aliasMs: settings.aliasMs })
+    const linkIds = [...former.values()].map(({ link }) => link.linkId)
+    const second = await SecondRecords.of(linkIds, store, { schema, now, aliasMs: settings.aliasMs })
     for (const { id } of rows) second.keep(ownerOf(recordType, id))
     const { replicas, moves } = second
     const newLinks: NewReplica[] = []
     for (const row of rows) {
       const owner = ownerOf(recordType, row.id)
-      const alias = former.aliases.get(row.id)
+      const alias = former.get(row.id)
       if (alias) {
-        if (alias.link.state !== 'claimed') second.look(alias, row, epoch)
+        second.look(alias, row, epoch)
         continue
       }
       const made = owner === undefined ? newReplicaOf(row, recordType, context) : undefined
@@ -210,22 +212,15 @@ export class RowIntake {
     return [{ other: { kind: 'record', ...ref }, seen: valuesOf(row, ref, schema) }]
   }
 
-  /** Rows of records that links had before the ones that they have now, and those links. */
-  async #formerAmong(rows: readonly SeenRow[], ownerOf: RowsContext['ownerOf']) {
+  /** Of these rows, by id, the records that links had before the ones that they have now. */
+  async #formerAmong(rows: readonly SeenRow[], ownerOf: RowsContext['ownerOf']): Promise<Map<string, Alias>> {
     const { store, recordType } = this.#options
     const strange = rows.filter(({ id }) => ownerOf(recordType, id) === undefined)
     const found =
       strange.length === 0
         ? []
         : await store.formerRecords(strange.map(({ id: recordId }) => ({ recordType, recordId })))
-    const homes =
-      found.length === 0 ? [] : await store.findReplicas({ linkIds: found.map(({ link }) => link.linkId) })
-    return {
-      aliases: new Map(
-        found.flatMap((one) => (one.other.kind === 'record' ? [[one.other.recordId, one]] : [])),
-      ),
-      homes,
-    }
+    return new Map(found.flatMap((one) => (one.other.kind === 'record' ? [[one.other.recordId, one]] : [])))
   }
 
   /** By id. */

@@ -201,7 +201,7 @@ function isCurrent(link: Replica, recordType: RecordType, recordId: string | und
   return link.recordType === recordType && link.recordId === recordId
 }
 
-/** A former record that is back while the one after it is gone: the link has it again. */
+/** A former record that is back while the one after it is gone, or was never made: the link has it again. */
 export function returned(
   home: Replica,
   row: SeenRow,
@@ -210,7 +210,8 @@ export function returned(
 ): { move: LinkMove; replica: Replica } | undefined {
   const { merged, stateCode } = recordLife(row.columns, recordType)
   const isOpen = !merged && (recordType === 'contact' || stateCode === 0)
-  if (home.state !== 'tombstoned' || !isOpen) return undefined
+  const isBereft = home.state === 'tombstoned' || home.state === 'claimed'
+  if (!isBereft || !isOpen) return undefined
   const ref = { recordType, recordId: row.id }
   const move: LinkMove = { kind: 'record', linkId: home.linkId, ...ref }
   return { move, replica: inherit(home, ref, row, context) }

@@ -147,6 +147,28 @@ export function aliasContract(name: string, open: () => Promise<SyncStoreUnderTe
       assert.deepEqual([await failuresIn(under), await dueIn(under)], [[], []])
     })
 
+    test('the former records of a claim are looked at once a request has ended without a record, its people are not', async (under) => {
+      const one = await enter(under.sync, 'r1', { marketoId: 1, email: 'a@x' })
+      const two = await enter(under.sync, 'r2', { marketoId: 2 })
+      await move(under.sync, { kind: 'merge', linkId: two.linkId, into: one.linkId })
+      await look(under, { other: person(2), dueAt: LATER }, { other: lead('r2'), dueAt: LATER })
+      await move(under.sync, { kind: 'tombstone', linkId: one.linkId, recordType: 'lead', recordId: 'r1' })
+      await look(under, { other: person(2), dueAt: LATER }, { other: lead('r2'), dueAt: LATER })
+      const { requestId, link } = await accept(under.store, newRequest({ marketoId: 1, email: 'a@x' }))
+      assert.deepEqual([link.state, await dueIn(under)], ['claimed', []])
+      const failed = { kind: 'failed', code: 'field-required', advice: 'Fill it.' } as const
+      await under.store.settle(requestId, failed, NOW)
+      assert.deepEqual(await dueIn(under), [[lead('r2'), one.linkId, 1]])
+    })
+
+    test('the record that a link had is to be looked at when a request proves another one of the same person', async (under) => {
+      const one = await enter(under.sync, 'r1', { marketoId: 1, email: 'a@x' })
+      const { requestId } = await accept(under.store, newRequest({ marketoId: 1, email: 'a@x' }))
+      await under.store.settle(requestId, { kind: 'linked', ...record('r2'), provenAt: NOW }, NOW)
+      assert.equal((await replicaOf(under.sync, one.linkId)).recordId, 'r2')
+      assert.deepEqual(await dueIn(under), [[lead('r1'), one.linkId, 1]])
+    })
+
     test('a person whom Marketo does not know any more leaves the record to the one who comes, who agrees on nothing yet', async (under) => {
       const known = { shadow: { a: 1 }, marketo: { a: 1 }, dynamics: { a: 1 }, etag: 'W/"1"' }
       const { linkId } = await enter(under.sync, 'r1', { marketoId: 1, email: 'a@x', ...known })

@@ -3,6 +3,9 @@ import { toLink } from '../rows.ts'
 import type { Links } from './links.ts'
 import type { Statements } from './statements.ts'
 
+/** Epoch ms of a time that is over. */
+const AT_ONCE = 0
+
 /** Which link a person is: the part of a claim that settles identity. Runs inside a transaction. */
 export class Claims {
   readonly #sql: Statements
@@ -24,7 +27,7 @@ export class Claims {
     for (const { kind, value } of identifiers) this.#links.name(link.linkId, kind, value)
     if (marketoId !== undefined) {
       if (link.marketoId === undefined) this.#links.own(link.linkId, marketoId, now)
-      else if (link.marketoId !== marketoId) this.#links.share(link.linkId, marketoId)
+      else if (link.marketoId !== marketoId) this.#links.share(link.linkId, 'marketo', String(marketoId))
       this.#followEmail(link, request)
     }
     if (link.state === 'tombstoned') this.raise(link, recordType)
@@ -68,6 +71,8 @@ export class Claims {
     this.#sql.raiseLink.run({ linkId, recordType, ...next })
     this.#sql.forgetRecord.run({ linkId, dueAt: null })
     this.#links.nameRecord(linkId, recordType, next.recordId)
+    // One that is there may take the link over, once it is known whether a new record is made.
+    this.#links.lookAtAliases(linkId, AT_ONCE)
   }
 
   /** The lowest generation from `from` on whose record id no link has ever used; reserves it. */

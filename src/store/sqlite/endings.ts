@@ -54,6 +54,9 @@ export class Endings {
       this.#links.nameRecord(home.linkId, recordType, recordId)
       if (!isRecordOf(home, record)) {
         this.#links.forgetAlias(home.linkId, 'record', recordName(recordType, recordId), now)
+        if (home.state === 'linked' || home.state === 'orphaned') {
+          this.#links.share(home.linkId, 'record', recordName(home.recordType, home.recordId))
+        }
       }
       this.#tellSync(home, record, now)
       if (made) this.#agreeOnCreate(home.linkId, requestId, text(intent, 'columns'), now)

@@ -125,7 +125,7 @@ export class LinkMoves {
     this.#sync.moveToPerson.run({ linkId, marketoId })
     this.#links.forgetAlias(linkId, 'marketo', String(marketoId), this.#now)
     if (link.marketoId !== undefined && link.marketoId !== marketoId)
-      this.#links.share(linkId, link.marketoId)
+      this.#links.share(linkId, 'marketo', String(link.marketoId))
     this.#touch(linkId)
   }
 

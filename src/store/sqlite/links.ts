@@ -82,9 +82,9 @@ export class Links {
     return this.#sql.orphanLink.run({ linkId, marketoId }).changes === 1
   }
 
-  /** A person who has the link beside its own one. */
-  share(linkId: number, marketoId: number): void {
-    this.#sql.noteAlias.run({ value: String(marketoId), linkId })
+  /** A person or a record that the link has beside its own one: the background sync looks at it. */
+  share(linkId: number, kind: 'marketo' | 'record', value: string): void {
+    this.#sql.noteAlias.run({ kind, value, linkId })
   }
 
   /** The name is the link's own from now on, or nobody's. */

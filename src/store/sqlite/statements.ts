@@ -98,7 +98,7 @@ export function prepareStatements(db: Database) {
     /** Whoever else has the link is looked at by the background sync. */
     noteAlias: db.prepare(
       `insert into alias (kind, value, due_at)
-       select kind, value, 0 from identifier where kind = 'marketo' and value = :value and link_id = :linkId
+       select kind, value, 0 from identifier where kind = :kind and value = :value and link_id = :linkId
        on conflict do nothing`,
     ),
     /** People, and the record, of a link that is merged away. */

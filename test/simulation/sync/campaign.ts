@@ -33,8 +33,12 @@ export class Campaign {
 
   /** Sends one person; ends when the request is settled. */
   async send(marketoId: number, recordType: RecordType): Promise<void> {
+    await this.work(await this.accept(marketoId, recordType))
+  }
+
+  /** Works on an accepted request until it is settled. */
+  async work(request: NewRequest): Promise<void> {
     const { scheduler, store } = this.#options
-    const request = await this.accept(marketoId, recordType)
     const { requestId } = request
     for (;;) {
       await scheduler.sleep(scheduler.between(1, STEP_MS_MAX))

@@ -196,7 +196,8 @@ function prepare(database: Database) {
     ),
     unshown: database.prepare(
       `select kind, value, link.* from identifier join link using (link_id)
-        where kind <> 'email' and state in ('linked', 'orphaned', 'tombstoned')
+        where (state in ('linked', 'orphaned', 'tombstoned') and kind <> 'email'
+               or state = 'claimed' and kind = 'record')
           and value <> case kind when 'marketo' then coalesce(cast(marketo_id as text), value)
                                  else record_type || ':' || record_id end
           and not exists (select 1 from failure

@@ -77,10 +77,10 @@ create function forget_alias(id bigint, alias_kind text, alias_value text, now_m
   select look_at_aliases(id, now_ms);
 $$;
 
--- A person who has the link beside its own one: the background sync looks at them.
-create function note_alias(id bigint, person bigint) returns void language sql as $$
+-- A person or a record that the link has beside its own one: the background sync looks at it.
+create function note_alias(id bigint, alias_kind text, alias_value text) returns void language sql as $$
   insert into alias (kind, value, due_at)
-  select kind, value, 0 from identifier where kind = 'marketo' and value = person::text and link_id = id
+  select kind, value, 0 from identifier where kind = alias_kind and value = alias_value and link_id = id
   on conflict do nothing
 $$;
 

@@ -30,6 +30,8 @@ begin
    where link_id = one.link_id;
   perform forget_record(one.link_id, null);
   perform give_name(one.link_id, 'record', record_name(type, next.record_id));
+  -- One that is there may take the link over, once it is known whether a new record is made.
+  perform look_at_aliases(one.link_id, 0);
 end $$;
 
 -- The names that a claim holds, of a list such as [{"kind": "email", "value": "a@x"}].
@@ -103,7 +105,7 @@ begin
   perform give_name(id, each ->> 'kind', each ->> 'value') from jsonb_array_elements(identifiers) as each;
   if person is not null then
     if one.marketo_id is null then perform own_link(id, person, (request ->> 'now')::bigint);
-    elsif one.marketo_id <> person then perform note_alias(id, person); end if;
+    elsif one.marketo_id <> person then perform note_alias(id, 'marketo', person::text); end if;
     -- The owner's e-mail changed: the old one is free for whoever has it now. Only once nothing is under way.
     if email is not null and one.state = 'linked' and one.marketo_id = person and owner_of('email', email) = id then
       delete from identifier where link_id = id and kind = 'email' and value <> email;

@@ -121,6 +121,9 @@ begin
     -- A link that was linked to this record already has nothing new to be synced.
     if place.record_type <> type or place.record_id <> proven_id then
       perform forget_alias(place.link_id, 'record', record_name(type, proven_id), now_ms);
+      if place.state in ('linked', 'orphaned') then
+        perform note_alias(place.link_id, 'record', record_name(place.record_type, place.record_id));
+      end if;
       perform forget_record(place.link_id, now_ms);
     elsif place.state in ('linked', 'orphaned') then
       insert into replica (link_id, due_at, dirty_since) values (place.link_id, now_ms, now_ms) on conflict do nothing;

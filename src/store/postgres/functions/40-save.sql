@@ -101,7 +101,7 @@ begin
   update link set marketo_id = person, state = case state when 'orphaned' then 'linked' else state end
    where link_id = one.link_id;
   perform forget_alias(one.link_id, 'marketo', person::text, now_ms);
-  if one.marketo_id <> person then perform note_alias(one.link_id, one.marketo_id); end if;
+  if one.marketo_id <> person then perform note_alias(one.link_id, 'marketo', one.marketo_id::text); end if;
   perform touch_replica(one.link_id);
 end $$;
 
