@@ -90,7 +90,9 @@ export function createSync(given: SyncOptions): Engine {
   return new Engine({
     sources,
     work: new Work({ ...deliberation, syncLeads, tally, schemas }),
-    push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, random, settings, log }),
+    push: new ActivityPush({
+      ...{ store, activityLog, schema: marketo.schema, clock, random, settings, faults, log },
+    }),
     schemas,
     faults,
     nativeSync: new NativeSyncWatch({ schema: marketo.schema, faults, clock, log, settings }),
