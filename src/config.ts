@@ -41,7 +41,7 @@ const NUMBERS = {
   JSON_NUMBER_CHARACTERS: { default: JSON_LIMITS.numberLengthMax, min: 32, max: 4_096 },
 } as const
 
-/** Every variable there is, in the order of .env.example and of README's table. */
+/** Every variable there is, in the order of .env.example and of docs/configuration.md. */
 export const VARIABLES = [
   'HOST',
   'PORT',

@@ -185,7 +185,7 @@ export interface Conflict extends NewConflict {
 export interface NewFailure {
   /** Which side refuses, or would. */
   side: 'marketo' | 'dynamics'
-  /** Stable, kebab-case, documented in README. */
+  /** Stable, kebab-case, documented in docs/codes.md. */
   code: string
   /** REST name or logical name of the field at fault. */
   field?: string
