@@ -162,3 +162,9 @@ function anchorsOf(path: string): Set<string> {
     ),
   )
 }
+
+test('the evidence that SECURITY.md names is there', () => {
+  const named = [...read('SECURITY.md').matchAll(/`(test\/[^`]+)`/g)].map(([, path = '']) => path)
+  assert.ok(named.length > 20)
+  for (const path of named) assert.doesNotThrow(() => readdirOrRead(path), path)
+})
