@@ -98,10 +98,11 @@ export class Oracle {
   wrote(object: string, field: string, value: Value, sources: readonly string[]): void {
     if (!this.#objects.has(object)) this.upheaval(object)
     const own = this.#find([object], field, value)
-    // What somebody had entered here, and nobody has seen since, is back: an equal older value elsewhere is not it.
-    const back = own && this.#open.has(own) && own.home === object ? own : undefined
-    const found =
-      back ?? this.#find(sources, field, value) ?? own ?? this.#findKept([object, ...sources], field, value)
+    const source = this.#find(sources, field, value)
+    // What somebody had entered here, and nobody has seen since, is back, unless it was entered there after that.
+    const isOpen = own && this.#open.has(own) && own.home === object
+    const back = isOpen && (source === undefined || source.at <= own.at) ? own : undefined
+    const found = back ?? source ?? own ?? this.#findKept([object, ...sources], field, value)
     const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
     assert.ok(
       found ?? entered ?? isEmpty(value),
