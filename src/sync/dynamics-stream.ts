@@ -15,11 +15,13 @@ import type { Peek, Pull, PullContext, Source } from './stream.ts'
 /** How far a table was taken in. */
 interface Position {
   next: string
-  /** The columns that `next` asks for. */
+  /** The columns that travel, which `next` asks for. */
   columns: string[]
+  /** The table is to be read from its beginning, whatever `next` says. */
+  again?: boolean
   /** Columns that did not travel for a while, until a full read has shown them: what is known of them may be old. */
   away?: string[]
-  /** Counts full reads of this table. */
+  /** Counts full reads of this table, those included that a crash or a change of the columns broke off. */
   epoch: number
   /** A full read is under way; its last page makes this false. */
   full: boolean
@@ -93,8 +95,10 @@ export class DynamicsStream implements Source {
     if (position === undefined || gone.length === 0) return
     const { store, clock } = this.#options
     const away = [...new Set([...(position.away ?? []), ...gone])]
+    const travelling = position.columns.filter((name) => columns.includes(name))
     const now = clock.now()
-    await store.save({ now, cursors: [this.#cursor({ ...position, columns: [], away }, now)] })
+    const to: Position = { ...position, columns: travelling, away, again: true }
+    await store.save({ now, cursors: [this.#cursor(to, now)] })
   }
 
   /** Takes the page in in parts, the cursor after the last one. */
@@ -109,6 +113,7 @@ export class DynamicsStream implements Source {
     // Column security has changed: the page is read again with the columns that are left.
     if (!isProven) return { more: true, items: 0, skipped: 0, unreadable: 0 }
     const page = await this.#intake.clearUp(told, context)
+    if (from !== position) await this.#begin(from)
     const to: Position = { ...from, next: page.next, full: from.full && page.more }
     if (from.full) to.rows = (from.rows ?? 0) + page.rows.length
     if (from.full && !page.more) to.unseenAfter = 0
@@ -143,7 +148,7 @@ export class DynamicsStream implements Source {
   /** The page after the position, from the beginning when there is none. Expired: Dynamics does not know it any more. */
   async #read(position: Position | undefined, context: PullContext): Promise<Read | Expired> {
     const columns = context.schema.selects[this.#options.recordType]
-    if (position === undefined || !sameMembers(position.columns, columns))
+    if (position === undefined || position.again || !sameMembers(position.columns, columns))
       return this.#readAll(position, context)
     const page = await this.#options.changes.follow(this.#options.recordType, position.next, context)
     return page.kind === 'page' ? { kind: 'page', page, from: position } : { kind: 'expired', from: position }
@@ -164,11 +169,22 @@ export class DynamicsStream implements Source {
     }
   }
 
+  /**
+   * Noted before its first page takes effect: what comes after a crash is another read, which may see other columns
+   * and other rows.
+   */
+  async #begin(fullRead: Position): Promise<void> {
+    const { store, clock } = this.#options
+    const now = clock.now()
+    await store.save({ now, cursors: [this.#cursor({ ...fullRead, again: true }, now)] })
+  }
+
   /** A changed table voids its cursors: the next pull reads all of it, with the columns that it has by then. */
   async #beginAnew(position: Position): Promise<Pull> {
     const { store, clock, doubtSchema } = this.#options
     doubtSchema()
-    await store.save({ now: clock.now(), cursors: [this.#cursor({ ...position, columns: [] }, clock.now())] })
+    const now = clock.now()
+    await store.save({ now, cursors: [this.#cursor({ ...position, again: true }, now)] })
     return { more: true, items: 0, skipped: 0, unreadable: 0 }
   }
 

@@ -63,16 +63,22 @@ test('S6: killed before any save of a cycle, the next one brings every edit over
   }
 })
 
-test('what a killed process had sent to Marketo is waited out from the start of the next, then looked up', async () => {
-  await using rig = await startSyncRig()
-  const { dataverse, marketo } = rig.sandbox
-  const id = dataverse.seed('lead', { lastname: 'Ek', subject: 'Fair' })
-  marketo.bend({ operation: 'sync', how: { kind: 'reset', commit: 'never' } })
-  let saves = 0
-  while (callsOf(rig, 'sync') === 0) {
+/** A process that is killed right after it has sent a new record to Marketo, which never executes it. */
+async function killedAfterSending(): Promise<{ rig: SyncRig; id: string }> {
+  for (let saves = 0; ; saves += 1) {
+    const rig = await startSyncRig()
+    const id = rig.sandbox.dataverse.seed('lead', { lastname: 'Ek', subject: 'Fair' })
+    rig.sandbox.marketo.bend({ operation: 'sync', how: { kind: 'reset', commit: 'never' } })
     assert.equal(await rig.cycleUntil(saves), 'died')
-    saves += 1
+    if (callsOf(rig, 'sync') > 0) return { rig, id }
+    await rig[Symbol.asyncDispose]()
   }
+}
+
+test('what a killed process had sent to Marketo is waited out from the start of the next, then looked up', async () => {
+  const { rig: killed, id } = await killedAfterSending()
+  await using rig = killed
+  const { marketo } = rig.sandbox
   rig.pass(LONG_MS)
   assert.equal(await rig.cycleUntil(0), 'died', 'a process that starts now')
   await rig.cycle()
