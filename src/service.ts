@@ -292,7 +292,7 @@ function buildApp(
   return createApp({
     logger: log,
     keys: config.apiKeys,
-    limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes, json: config.json },
+    limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes },
     version: packageJson.version,
     publicUrl: config.publicUrl,
     health: async () => [
@@ -307,7 +307,6 @@ function buildApp(
       webhookDoor({
         ...door,
         nullTextIsEmpty: config.nullTextIsEmpty,
-        json: config.json,
         deadlineMs: config.webhookDeadlineMs,
         bodyLimitBytes: config.webhookBodyBytes,
       }),

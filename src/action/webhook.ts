@@ -1,5 +1,4 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { JsonLimits } from '../json.ts'
 import { problemResponse, Refusal } from '../problem.ts'
 import { webhookAnswer } from './answer.ts'
 import { type DoorOptions, perform } from './door.ts'
@@ -7,9 +6,7 @@ import { type FlowActionBody, flowActionSchema, webhookSchema } from './schemas.
 import { readWebhookBody } from './webhook-body.ts'
 
 /** The door that a Marketo webhook knocks at. Its body is read by us: Marketo promises no content type. */
-export function webhookDoor(
-  options: DoorOptions & { nullTextIsEmpty: boolean; json: JsonLimits },
-): FastifyPluginAsync {
+export function webhookDoor(options: DoorOptions & { nullTextIsEmpty: boolean }): FastifyPluginAsync {
   const protocol = {
     door: 'webhook' as const,
     render: webhookAnswer.bind(undefined, options.organisation),
@@ -42,7 +39,7 @@ export function webhookDoor(
       { schema, bodyLimit: options.bodyLimitBytes },
       async (request, reply) => {
         const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-        const reading = readWebhookBody(raw, request.headers['content-type'], options)
+        const reading = readWebhookBody(raw, request.headers['content-type'], options.nullTextIsEmpty)
         if (!reading.ok) {
           const { code, detail, advice } = reading.problem
           throw new Refusal(400, code, detail, { advice })

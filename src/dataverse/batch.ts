@@ -1,4 +1,3 @@
-import { MIMEType } from 'node:util'
 import { Unavailable } from '../errors.ts'
 import type { Reply } from './verdict.ts'
 
@@ -65,13 +64,9 @@ export function isMultipart(reply: Reply): boolean {
   return boundaryOf(reply.contentType) !== undefined
 }
 
-function boundaryOf(contentType = ''): string | undefined {
-  try {
-    const { essence, params } = new MIMEType(contentType)
-    return essence === 'multipart/mixed' ? params.get('boundary') || undefined : undefined
-  } catch {
-    return undefined
-  }
+function boundaryOf(contentType: string | undefined): string | undefined {
+  const found = /^multipart\/mixed\s*;.*?\bboundary\s*=\s*(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType ?? '')
+  return found?.[1] ?? found?.[2]
 }
 
 /** Lines of each section; undefined when the closing delimiter is missing. */

@@ -179,7 +179,7 @@ export class SecondRecords {
   }
 
   /** `row` absent: it is gone. */
-  look(alias: Alias, row: SeenRow | undefined, epoch?: number): void {
+  look(alias: Alias, row: SeenRow | undefined): void {
     const { other, link } = alias
     if (other.kind !== 'record' || row === undefined) {
       this.aliases.push({ other })
@@ -188,9 +188,7 @@ export class SecondRecords {
     const { schema, now, aliasMs } = this.#options
     const home = this.#homes.get(link.linkId)
     const isSettled = home === undefined || this.#settled.has(link.linkId)
-    const after = isSettled
-      ? undefined
-      : returned(home, row, other.recordType, { schema, now, epoch: epoch ?? home.epoch })
+    const after = isSettled ? undefined : returned(home, row, other.recordType, { schema, now })
     if (after) {
       this.#settled.add(link.linkId)
       this.#homes.set(link.linkId, after.replica)

@@ -74,7 +74,7 @@ export class RowIntake {
     const ownerOf = await this.#ownersOf(rows.map(({ id }) => id))
     const context: RowsContext = { ...known, ownerOf }
     const former = await this.#formerAmong(rows, ownerOf)
-    const { schema, now, epoch } = known
+    const { schema, now } = known
     const linkIds = [...former.values()].map(({ link }) => link.linkId)
     const second = await SecondRecords.of(linkIds, store, { schema, now, aliasMs: settings.aliasMs })
     for (const { id } of rows) second.keep(ownerOf(recordType, id))
@@ -84,7 +84,7 @@ export class RowIntake {
       const owner = ownerOf(recordType, row.id)
       const alias = former.get(row.id)
       if (alias) {
-        second.look(alias, row, epoch)
+        second.look(alias, row)
         continue
       }
       const made = owner === undefined ? newReplicaOf(row, recordType, context) : undefined

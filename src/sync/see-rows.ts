@@ -206,7 +206,7 @@ export function returned(
   home: Replica,
   row: SeenRow,
   recordType: RecordType,
-  context: Pick<RowsContext, 'now' | 'schema' | 'epoch'>,
+  context: InheritContext,
 ): { move: LinkMove; replica: Replica } | undefined {
   const { merged, stateCode } = recordLife(row.columns, recordType)
   const isOpen = !merged && (recordType === 'contact' || stateCode === 0)
@@ -222,29 +222,51 @@ export function heirOf(row: SeenRow, recordType: RecordType): RecordName | undef
   return targetOf(recordLife(row.columns, recordType), recordType)
 }
 
+type InheritContext = Pick<RowsContext, 'now' | 'schema'>
+
+/** Of another table, or of a record that no full read has shown as this link's own. */
+const NO_EPOCH = 0
+
 /**
- * The replica of a link that was handed to another record. A contact that was made of the lead has the lead's
- * values, and what it does not say was never filled there. Any other record has values of its own: nothing that was
- * agreed on is a base to decide by.
+ * The replica of a link that was handed to another record: its person is read, whatever was known of them. A contact
+ * that was made of the lead has the lead's values, and what it does not say was never filled there. Any other record
+ * has values of its own: nothing that was agreed on is a base to decide by.
  */
 export function inherit(
   replica: Replica,
   to: RecordName,
   row: SeenRow | undefined,
-  context: Pick<RowsContext, 'now' | 'schema' | 'epoch'>,
+  { now, schema }: InheritContext,
 ): Replica {
-  const { now, schema, epoch } = context
-  const heir = touch({ ...withoutDynamics(replica), ...to, epoch }, now)
+  const heir = touch({ ...withoutMarketo(withoutDynamics(replica)), ...to, epoch: NO_EPOCH }, now)
   const { shadow = {}, forms, turns, ...unread } = heir
   if (row === undefined) return unread
   const dynamics = dynamicsValues(row.columns, to, schema)
   const { stopped, originatingLeadId } = recordLife(row.columns, to.recordType)
-  // A field that did not travel for a while was not read of the person either.
-  const isUnread = hasNewField(withoutDynamics(heir), { ...heir, dynamics })
-  const withRow = (one: Replica) => {
-    return { ...(isUnread ? withoutMarketo(one) : one), dynamics, etag: row.etag, stopped }
+  const seen = { dynamics, etag: row.etag, stopped }
+  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return { ...unread, ...seen }
+  return { ...heir, ...seen, shadow: agreedWithCopy(heir, dynamics, schema) }
+}
+
+/**
+ * What still counts of what was agreed on with the lead that a contact was made of. A value of the contact that is
+ * another one may be older, since it was copied before or was in the recycle bin, or newer: nothing counts as agreed
+ * on, so that the one that loses is logged. What only Dynamics says is the contact's word from now on.
+ */
+function agreedWithCopy(
+  { shadow = {}, forms, recordType }: Replica,
+  dynamics: Values,
+  schema: SyncSchema,
+): Values {
+  const inward = new Set(
+    schema.fields[recordType].flatMap(({ marketo, direction }) =>
+      direction === 'to-marketo' ? marketo : [],
+    ),
+  )
+  const isKept = (field: string, agreed: FieldValue) => {
+    const own = dynamics[field] ?? null
+    const isSame = own === agreed || own === halfOf('dynamics', field, { shadow, forms })
+    return own !== null && (isSame || inward.has(field))
   }
-  if (replica.recordType !== 'lead' || originatingLeadId !== replica.recordId) return withRow(unread)
-  const agreed = Object.entries(shadow).filter(([field]) => (dynamics[field] ?? null) !== null)
-  return { ...withRow(heir), shadow: Object.fromEntries(agreed) }
+  return Object.fromEntries(Object.entries(shadow).filter(([field, agreed]) => isKept(field, agreed)))
 }

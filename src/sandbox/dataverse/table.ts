@@ -110,9 +110,7 @@ export function stockTables(): Tables {
 
 /** How the database compares texts: without regard to case or to blanks at the end. */
 export function collationKey(text: string): string {
-  let end = text.length
-  while (text[end - 1] === ' ') end -= 1
-  return text.slice(0, end).toLowerCase()
+  return text.replace(/ +$/, '').toLowerCase()
 }
 
 export function isLookup(column: Column): boolean {
