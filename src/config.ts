@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
 import { FLOW_STEP_VARIABLES, type FlowStepConfig, readFlowStep } from './flow-step-config.ts'
+import { JSON_LIMITS, type JsonLimits } from './json.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { type MarketoConfig, readMarketo, readMunchkinId, unnamedSubscription } from './marketo-config.ts'
 import {
@@ -35,9 +36,12 @@ const NUMBERS = {
   SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: 600_000 },
   REST_BODY_BYTES: { default: 65_536, min: 1_024, max: 16_777_216 },
   WEBHOOK_BODY_BYTES: { default: 1_048_576, min: 1_024, max: 16_777_216 },
+  JSON_DEPTH: { default: JSON_LIMITS.depthMax, min: 4, max: 1_000 },
+  JSON_KEY_CHARACTERS: { default: JSON_LIMITS.keyLengthMax, min: 64, max: 65_536 },
+  JSON_NUMBER_CHARACTERS: { default: JSON_LIMITS.numberLengthMax, min: 32, max: 4_096 },
 } as const
 
-/** Every variable there is, in the order of .env.example and of README's table. */
+/** Every variable there is, in the order of .env.example and of docs/configuration.md. */
 export const VARIABLES = [
   'HOST',
   'PORT',
@@ -78,6 +82,9 @@ export const VARIABLES = [
   'SHUTDOWN_GRACE_MS',
   'REST_BODY_BYTES',
   'WEBHOOK_BODY_BYTES',
+  'JSON_DEPTH',
+  'JSON_KEY_CHARACTERS',
+  'JSON_NUMBER_CHARACTERS',
   ...FLOW_STEP_VARIABLES,
 ] as const
 export type Variable = (typeof VARIABLES)[number]
@@ -125,6 +132,8 @@ export interface Config extends FlowStepConfig {
   shutdownGraceMs: number
   restBodyBytes: number
   webhookBodyBytes: number
+  /** Of every request's body. */
+  json: JsonLimits
   /** Sentences for the log: accepted, but not wise. */
   warnings: readonly string[]
 }
@@ -136,7 +145,7 @@ interface FieldPolicy {
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
 const OUR_PREFIX =
-  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
+  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -204,6 +213,11 @@ export function toConfig(
     shutdownGraceMs: number('SHUTDOWN_GRACE_MS'),
     restBodyBytes: number('REST_BODY_BYTES'),
     webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
+    json: {
+      depthMax: number('JSON_DEPTH'),
+      keyLengthMax: number('JSON_KEY_CHARACTERS'),
+      numberLengthMax: number('JSON_NUMBER_CHARACTERS'),
+    },
     ...readFlowStep(values, problems),
     warnings: [
       ...(entra.credential.kind === 'password' ? [ROPC_WARNING] : []),

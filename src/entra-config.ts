@@ -68,13 +68,18 @@ const VARIABLE_OF: Readonly<Record<Credential['kind'], string>> = {
   password: 'ENTRA_USERNAME with ENTRA_PASSWORD',
 }
 
+const PEM_BLOCKS = [
+  { part: 'CERTIFICATE', begins: /-----BEGIN [A-Z ]*CERTIFICATE-----/ },
+  { part: 'PRIVATE KEY', begins: /-----BEGIN [A-Z ]*PRIVATE KEY-----/ },
+] as const
+
 function readCertificate(file: NamedFile, problems: Problems): string {
   if ('error' in file) {
     problems.push(`ENTRA_CLIENT_CERTIFICATE names a file that cannot be read (${file.error}): ${file.path}`)
     return ''
   }
-  for (const part of ['CERTIFICATE', 'PRIVATE KEY']) {
-    if (new RegExp(`-----BEGIN [A-Z ]*${part}-----`).test(file.text)) continue
+  for (const { part, begins } of PEM_BLOCKS) {
+    if (begins.test(file.text)) continue
     problems.push(
       `ENTRA_CLIENT_CERTIFICATE names a file without a PEM block ${part}; it needs the certificate and its private key: ${file.path}`,
     )

@@ -4,7 +4,7 @@
  */
 
 export interface FailureDetail {
-  /** Stable machine code, kebab-case, documented in README ("Failure codes"). */
+  /** Stable machine code, kebab-case, documented in docs/codes.md. */
   code: string
   /** Dataverse logical column name or Marketo REST name, when one field is at fault. */
   field?: string

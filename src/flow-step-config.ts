@@ -15,7 +15,7 @@ export interface FlowStepConfig {
   callbackGiveUpHours: number
 }
 
-/** In the order of .env.example and of README's table. */
+/** In the order of .env.example and of docs/configuration.md. */
 export const FLOW_STEP_VARIABLES = [
   'FLOW_STEP_BODY_BYTES',
   'FLOW_STEP_PEOPLE',

@@ -13,6 +13,8 @@ export type MalformedJsonCode =
   | 'forbidden-key'
   | 'number-out-of-range'
   | 'number-loses-digits'
+  | 'number-too-long'
+  | 'key-too-long'
   | 'too-deep'
 
 /** The message ends with the place, and quotes nothing but member names. */
@@ -25,9 +27,8 @@ export class MalformedJson extends Error {
   readonly line: number
   readonly column: number
   constructor(code: MalformedJsonCode, problem: string, text: string, offset: number) {
-    const before = text.slice(0, offset)
-    const line = before.split('\n').length
-    const column = offset - before.lastIndexOf('\n')
+    const { line, lineStart } = lineAt(text, offset)
+    const column = offset - lineStart + 1
     super(`${problem} (line ${line}, column ${column}).`)
     this.code = code
     this.offset = offset
@@ -36,11 +37,33 @@ export class MalformedJson extends Error {
   }
 }
 
-export const JSON_DEPTH_MAX = 32
+/** The line that the offset is in, counted from 1, and where it starts; without a list of all lines before it. */
+function lineAt(text: string, offset: number): { line: number; lineStart: number } {
+  let line = 1
+  let lineStart = 0
+  for (;;) {
+    const lineBreak = text.indexOf('\n', lineStart)
+    if (lineBreak < 0 || lineBreak >= offset) return { line, lineStart }
+    line += 1
+    lineStart = lineBreak + 1
+  }
+}
+
+/** What a JSON text may be made of, however long it is. */
+export interface JsonLimits {
+  /** Objects and lists inside each other. */
+  depthMax: number
+  /** Of a member's name, in UTF-16 units. */
+  keyLengthMax: number
+  /** Of a number as it is written, in characters. */
+  numberLengthMax: number
+}
+
+export const JSON_LIMITS: JsonLimits = { depthMax: 32, keyLengthMax: 255, numberLengthMax: 64 }
 
 interface Cursor {
   readonly text: string
-  readonly depthMax: number
+  readonly limits: JsonLimits
   at: number
 }
 
@@ -62,10 +85,13 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** One RFC 8259 value, a byte order mark tolerated. Throws MalformedJson and nothing else. */
-export function parseJson(input: string | Uint8Array, options: { depthMax?: number } = {}): unknown {
+/**
+ * One RFC 8259 value, a byte order mark tolerated. Throws MalformedJson and nothing else. Takes time in proportion to
+ * the text, whatever it is made of.
+ */
+export function parseJson(input: string | Uint8Array, limits: JsonLimits = JSON_LIMITS): unknown {
   const text = (typeof input === 'string' ? input : decodeUtf8(input)).replace(/^\uFEFF/, '')
-  const cursor: Cursor = { text, depthMax: options.depthMax ?? JSON_DEPTH_MAX, at: 0 }
+  const cursor: Cursor = { text, limits, at: 0 }
   skipWhitespace(cursor)
   if (cursor.at === text.length) throw fail(cursor, 'empty-body', 'The body is empty')
   const value = readValue(cursor, 1)
@@ -93,9 +119,8 @@ function take(cursor: Cursor, character: string): boolean {
 }
 
 function readValue(cursor: Cursor, depth: number): unknown {
-  if (depth > cursor.depthMax) {
-    throw fail(cursor, 'too-deep', `Nested more than ${cursor.depthMax} levels deep`)
-  }
+  const { depthMax } = cursor.limits
+  if (depth > depthMax) throw fail(cursor, 'too-deep', `Nested more than ${depthMax} levels deep`)
   skipWhitespace(cursor)
   const first = cursor.text[cursor.at]
   if (first === '{') return readObject(cursor, depth)
@@ -119,6 +144,10 @@ function readObject(cursor: Cursor, depth: number): Record<string, unknown> {
     const start = cursor.at
     if (cursor.text[start] !== '"') throw fail(cursor, 'malformed-json', 'A member name in quotes is missing')
     const key = readString(cursor)
+    const { keyLengthMax } = cursor.limits
+    if (key.length > keyLengthMax) {
+      throw fail(cursor, 'key-too-long', `A member name has more than ${keyLengthMax} characters`, start)
+    }
     if (FORBIDDEN_KEYS.has(key)) {
       throw fail(cursor, 'forbidden-key', `A member may not be named "${key}"`, start)
     }
@@ -183,6 +212,10 @@ function readNumber(cursor: Cursor): number {
   NUMBER.lastIndex = cursor.at
   const literal = NUMBER.exec(cursor.text)?.[0]
   if (literal === undefined) throw fail(cursor, 'malformed-json', 'A JSON value is missing or not quoted')
+  const { numberLengthMax } = cursor.limits
+  if (literal.length > numberLengthMax) {
+    throw fail(cursor, 'number-too-long', `A number has more than ${numberLengthMax} characters`)
+  }
   const value = Number(literal)
   if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
     throw fail(cursor, 'number-out-of-range', 'A number is beyond 2^53; send it as a string')
@@ -202,7 +235,9 @@ function readNumber(cursor: Cursor): number {
 function significance(literal: string): string {
   const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:e(.+))?$/i.exec(literal) ?? []
   const digits = `${whole}${fraction}`
-  const leadingZeros = digits.length - digits.replace(/^0+/, '').length
-  const significant = digits.replace(/^0+|0+$/g, '')
-  return significant === '' ? '0' : `${significant}e${whole.length - leadingZeros + Number(exponent)}`
+  let from = 0
+  while (digits[from] === '0') from += 1
+  let to = digits.length
+  while (to > from && digits[to - 1] === '0') to -= 1
+  return from === to ? '0' : `${digits.slice(from, to)}e${whole.length - from + Number(exponent)}`
 }

@@ -292,7 +292,7 @@ function buildApp(
   return createApp({
     logger: log,
     keys: config.apiKeys,
-    limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes },
+    limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes, json: config.json },
     version: packageJson.version,
     publicUrl: config.publicUrl,
     health: async () => [
@@ -307,6 +307,7 @@ function buildApp(
       webhookDoor({
         ...door,
         nullTextIsEmpty: config.nullTextIsEmpty,
+        json: config.json,
         deadlineMs: config.webhookDeadlineMs,
         bodyLimitBytes: config.webhookBodyBytes,
       }),

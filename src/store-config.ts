@@ -11,7 +11,7 @@ export interface Move {
   url: string
 }
 
-/** In the order of .env.example and of README's table. */
+/** In the order of .env.example and of docs/configuration.md. */
 export const STORE_VARIABLES = ['DATABASE_URL', 'DATABASE_CONNECTIONS', 'DATA_DIR'] as const
 type Values = Readonly<Partial<Record<string, string>>>
 

@@ -12,16 +12,9 @@ import { defaultSelection } from '../src/person/selection.ts'
 import { sources } from './source.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
-const readme = read('README.md')
 
 function read(path: string): string {
   return readFileSync(join(repository, path), 'utf8')
-}
-
-function section(title: string): string {
-  const [, text = ''] = readme.split(`\n## ${title}\n`)
-  assert(text !== '', `README has no section ${title}`)
-  return text.split(/\n## /)[0] ?? ''
 }
 
 function cellsOf(text: string): string[][] {
@@ -57,11 +50,11 @@ function codesOfSource(): Set<string> {
   return new Set([...written, ...failureCodes])
 }
 
-test('README explains every code of the source, and no other', () => {
+test('docs/codes.md explains every code of the source, and no other', () => {
   const codes = codesOfSource()
-  const explained = new Set(cellsOf(section('Failure codes')).flatMap(([codeCell = '']) => quoted(codeCell)))
+  const explained = new Set(cellsOf(read('docs/codes.md')).flatMap(([codeCell = '']) => quoted(codeCell)))
   assert(codes.size > 70, 'the search for codes has gone blind')
-  assert.deepEqual([...codes].filter((code) => !explained.has(code)).sort(), [], 'missing in README')
+  assert.deepEqual([...codes].filter((code) => !explained.has(code)).sort(), [], 'missing in docs/codes.md')
   assert.deepEqual([...explained].filter((code) => !codes.has(code)).sort(), [], 'not in the source')
 })
 
@@ -73,8 +66,8 @@ const MINIMAL: Partial<Record<Variable, string>> = {
   ENTRA_CLIENT_SECRET: 's',
 }
 
-test("README's table names the variables in their order, with the defaults that apply", () => {
-  const rows = cellsOf(section('Configuration'))
+test('docs/configuration.md names the variables in their order, with the defaults that apply', () => {
+  const rows = cellsOf(read('docs/configuration.md'))
   assert.deepEqual(
     rows.map(([name = '']) => quoted(name)[0]),
     VARIABLES,
@@ -86,15 +79,16 @@ test("README's table names the variables in their order, with the defaults that 
     const [variable = ''] = quoted(name)
     const [value] = quoted(preset)
     const shown = new RegExp(`^#${variable}=(.+)$`, 'm').exec(example)?.[1]
-    if (variable !== 'PUBLIC_URL') assert.equal(value, shown, `${variable} in README and in .env.example`)
+    if (variable !== 'PUBLIC_URL')
+      assert.equal(value, shown, `${variable} in docs/configuration.md and in .env.example`)
     if (value === undefined) continue
     const withIt = toConfig({ values: { ...MINIMAL, [variable]: value }, files: {}, strangers: [] }).config
     assert.deepEqual(withIt, withoutAny, `${variable} has another default`)
   }
 })
 
-test("README's webhook template is taken, whatever the tokens hold, and names no unknown field", () => {
-  const [, template = ''] = /```text\n(\{[\s\S]*?\n\})\n```/.exec(readme) ?? []
+test('the documented webhook template is taken, whatever the tokens hold, and names no unknown field', () => {
+  const [, template = ''] = /```text\n(\{[\s\S]*?\n\})\n```/.exec(read('docs/set-up-marketo.md')) ?? []
   for (const text of ['""', '"Ann \\"A.\\""', 'true']) {
     const body = template.replaceAll('{{lead.Id}}', '4711').replaceAll(/\{\{[^}]+\}\}/g, text)
     const reading = readWebhookBody(body)
@@ -145,3 +139,32 @@ function readdirOrRead(path: string): void {
   if (path.endsWith('/') || !/\.[a-z]+$|LICENSE$/.test(path)) readdirSync(join(repository, path))
   else read(path)
 }
+
+test('README is short, and every anchor that a link names is there', () => {
+  assert.ok(read('README.md').split('\n').length <= 201)
+  for (const path of documents()) {
+    for (const [, target = '', anchor = ''] of read(path).matchAll(/\]\(([^):#]*)#([^)]+)\)/g)) {
+      const file = target === '' ? path : join(dirname(path), target)
+      assert.ok(anchorsOf(file).has(anchor), `${path} → ${target}#${anchor}`)
+    }
+  }
+})
+
+/** As GitHub makes them of headings. */
+function anchorsOf(path: string): Set<string> {
+  const headings = [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading)
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\d _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+test('the evidence that SECURITY.md names is there', () => {
+  const named = [...read('SECURITY.md').matchAll(/`(test\/[^`]+)`/g)].map(([, path = '']) => path)
+  assert.ok(named.length > 20)
+  for (const path of named) assert.doesNotThrow(() => readdirOrRead(path), path)
+})

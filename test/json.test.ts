@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MalformedJson, parseJson } from '../src/json.ts'
+import { JSON_LIMITS, type JsonLimits, MalformedJson, parseJson } from '../src/json.ts'
 
-function refusal(input: string | Uint8Array, depthMax?: number): MalformedJson {
+function refusal(input: string | Uint8Array, limits: Partial<JsonLimits> = {}): MalformedJson {
   try {
-    parseJson(input, depthMax === undefined ? {} : { depthMax })
+    parseJson(input, { ...JSON_LIMITS, ...limits })
   } catch (error) {
     if (error instanceof MalformedJson) return error
     throw error
@@ -72,9 +72,22 @@ test('refuses bytes that are not UTF-8', () => {
 })
 
 test('bounds the nesting by its setting', () => {
-  assert.deepEqual(parseJson('[[1]]', { depthMax: 3 }), [[1]])
-  assert.equal(refusal('[[1]]', 2).code, 'too-deep')
+  assert.deepEqual(parseJson('[[1]]', { ...JSON_LIMITS, depthMax: 3 }), [[1]])
+  assert.equal(refusal('[[1]]', { depthMax: 2 }).code, 'too-deep')
   assert.equal(refusal('['.repeat(60_000)).code, 'too-deep')
+})
+
+test('bounds names and numbers by their settings', () => {
+  const limits = { ...JSON_LIMITS, keyLengthMax: 4, numberLengthMax: 4 }
+  assert.deepEqual(parseJson('{"\\u0061bcd":-1.5}', limits), { abcd: -1.5 })
+  assert.equal(refusal('[{"abcde":1}]', limits).code, 'key-too-long')
+  assert.equal(refusal('[1.500]', limits).code, 'number-too-long')
+  assert.equal(refusal(`0.1${'0'.repeat(1_000_000)}1`).code, 'number-too-long')
+})
+
+test('names the place of a fault behind many lines', () => {
+  const { line, column } = refusal(`${'\n'.repeat(1_000_000)} x`)
+  assert.deepEqual([line, column], [1_000_001, 2])
 })
 
 test('says where the fault is, in lines and columns, and quotes no value', () => {

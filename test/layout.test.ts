@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Which organisation and subscription the store is about.
   pairing: ['errors', 'problem', 'type:store', 'type:pino'],
   'move-config': ['config', 'setting', 'store-config'],
-  config: ['entra-config', 'flow-step-config', 'log', 'marketo-config', 'setting', 'store-config'],
+  config: ['entra-config', 'flow-step-config', 'json', 'log', 'marketo-config', 'setting', 'store-config'],
   'store-config': ['setting'],
   'flow-step-config': ['setting'],
   'marketo-config': ['setting'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Rejected, Unavailable } from '../src/errors.ts'
-import { createLog } from '../src/log.ts'
+import { createLog, withoutEmails } from '../src/log.ts'
 
 function recordLog(level: 'info' | 'trace' = 'info') {
   const lines: string[] = []
@@ -56,6 +56,15 @@ test('no e-mail address reaches a line, whatever member or message it is in', ()
   log.child({ who: 'ann@example.org' }).info('hello')
   assert.doesNotMatch(text(), /\bann\b|example\.org/i)
   assert.match(text(), /\[e-mail\]/)
+})
+
+test('an address is found wherever it stands in a word, and nothing else is taken for one', () => {
+  for (const address of ['a@b', 'x%40y', '@@a', 'a@@', 'ä@ö.example', 'a@b%40c']) {
+    assert.equal(withoutEmails(`{"m":"to ${address}, now"}`), '{"m":"to [e-mail], now"}', address)
+  }
+  for (const other of ['@', '@a', 'a@', 'a %40 b', '%40', 'a%40', '%40b', 'a%4', '50% @ 40']) {
+    assert.equal(withoutEmails(`{"m":"${other}"}`), `{"m":"${other}"}`, other)
+  }
 })
 
 test('an error shows type, codes, frames and causes, and nothing that its message quotes', () => {

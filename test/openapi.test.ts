@@ -64,7 +64,7 @@ test('the document is OpenAPI 3.1 with a title, a version, and pointers that lea
   for (const ref of refs) assert(Object.keys(resolve({ $ref: ref })).length > 0, ref)
 })
 
-test('the document has the doors that the README names', () => {
+test('the document has these endpoints', () => {
   assert.deepEqual(operations.map(({ name }) => name).sort(), [
     'GET /livez',
     'GET /metrics',

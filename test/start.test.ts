@@ -40,7 +40,8 @@ test('a start that fails leaves the store free for the next one', async () => {
 test('npm start, the documented start and the image run the same command', async () => {
   const read = (path: string) => readFile(join(repository, path), 'utf8')
   const { start } = packageJson.scripts
-  assert((await read('README.md')).includes(`\`node_modules/.bin/${start}\``), 'README')
+  const page = await read('docs/set-up-microsoft.md')
+  assert(page.includes(`\`node_modules/.bin/${start}\``), 'docs/set-up-microsoft.md')
   const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(await read('Dockerfile')) ?? []
   assert.equal(JSON.parse(command).join(' '), start, 'Dockerfile')
   assert.match(await read('.env.example'), /start with: npm start\n/)

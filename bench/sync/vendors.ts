@@ -19,6 +19,8 @@ export type Task =
 export interface CallCounts {
   marketo: number
   dynamics: number
+  /** Of these, what is asked once in some minutes or an hour, and not in each cycle. */
+  seldom: number
   /** Sync Leads, and rows that the service has written. */
   writes: number
 }
@@ -35,10 +37,13 @@ const sandbox = await startSandbox(process.argv[2] === 'lifted' ? LIFTED : {})
 const environment = { ...sandbox.environment(), ...sandbox.marketoEnvironment() }
 await setUp(environment)
 
+const SELDOM: ReadonlySet<string | undefined> = new Set(['activities', 'deleted-leads', 'crm'])
+
 function count({ marketo, dataverse }: Sandbox): CallCounts {
   const { applicationUser } = dataverse.ids
   return {
     marketo: marketo.calls.filter(({ operation }) => operation !== 'token').length,
+    seldom: marketo.calls.filter(({ operation }) => SELDOM.has(operation)).length,
     dynamics: dataverse.calls.filter(({ path }) => !path.includes('EntityDefinitions')).length,
     writes:
       marketo.calls.filter(({ operation }) => operation === 'sync').length +

@@ -150,6 +150,7 @@ export class World implements AsyncDisposable {
       calls: {
         marketo: counted.marketo - calls.marketo,
         dynamics: counted.dynamics - calls.dynamics,
+        seldom: counted.seldom - calls.seldom,
         writes: counted.writes - calls.writes,
       },
     }

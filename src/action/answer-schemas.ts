@@ -12,7 +12,7 @@ const recordMembers = {
   recordUrl: Type.Optional(Type.String({ description: 'Opens the record in Dynamics.' })),
 }
 const reasonMembers = {
-  code: Type.Optional(Type.String({ description: 'Stable machine code, see the README.' })),
+  code: Type.Optional(Type.String({ description: 'Stable machine code, see docs/codes.md.' })),
   field: Type.Optional(Type.String({ description: 'The column or member at fault.' })),
   advice: Type.Optional(Type.String({ description: 'What to do next.' })),
 }
@@ -35,7 +35,7 @@ const warnings = Type.Optional(
   Type.Array(
     Type.Object({
       field: Type.String({ description: 'The column in Dynamics.' }),
-      code: Type.String({ description: 'Stable machine code, see the README.' }),
+      code: Type.String({ description: 'Stable machine code, see docs/codes.md.' }),
       advice: Type.String({ description: 'What to do next.' }),
     }),
     { description: 'Fields that did not travel as they were sent. Absent: all of them did.' },
@@ -71,7 +71,7 @@ export const FlowActionAnswer = Type.Object(
 export const QueuedAnswer = Type.Object(
   {
     outcome: oneOf(['queued']),
-    code: Type.String({ description: 'The last thing that stood in the way, see the README.' }),
+    code: Type.String({ description: 'The last thing that stood in the way, see docs/codes.md.' }),
     field: reasonMembers.field,
     advice: Type.String({ description: 'What to do next.' }),
     vendorMessage,

@@ -1,4 +1,4 @@
-import { decodeUtf8, MalformedJson, parseJson } from '../json.ts'
+import { decodeUtf8, JSON_LIMITS, type JsonLimits, MalformedJson, parseJson } from '../json.ts'
 import { isNullText } from '../person/read-person.ts'
 import { inLowerCase } from './schemas.ts'
 import {
@@ -28,17 +28,17 @@ export type WebhookBody = { ok: true; members: WebhookMembers } | { ok: false; p
 
 /**
  * Never throws for what a caller sent. `body` is the raw body; its content type is a hint, not a promise.
- * `nullTextIsEmpty`: the text `null` stands for an empty token.
+ * `nullTextIsEmpty`: the text `null` stands for an empty token. `json` bounds a form's names, too.
  */
 export function readWebhookBody(
   body: Uint8Array | string,
   contentType?: string,
-  nullTextIsEmpty = true,
+  { nullTextIsEmpty = true, json = JSON_LIMITS }: { nullTextIsEmpty?: boolean; json?: JsonLimits } = {},
 ): WebhookBody {
   let text = ''
   try {
     text = (typeof body === 'string' ? body : decodeUtf8(body)).replace(/^\uFEFF/, '')
-    const members = isForm(text, contentType) ? readForm(text) : readJson(text)
+    const members = isForm(text, contentType) ? readForm(text, json) : readJson(text, json)
     refuseTemplateMistakes(members)
     return { ok: true, members: arrange(members, nullTextIsEmpty ? isEmptyOrNullText : isEmpty) }
   } catch (error) {
@@ -56,8 +56,8 @@ function isForm(text: string, contentType = ''): boolean {
   return !mediaType.endsWith('json') && /^[\w.%+-]+=/.test(text)
 }
 
-function readJson(text: string): Record<string, unknown> {
-  const value = parseJson(text)
+function readJson(text: string, limits: JsonLimits): Record<string, unknown> {
+  const value = parseJson(text, limits)
   if (isObject(value)) return value
   throw new BadBody('malformed-json', 'The body is JSON but not an object.', ENCODING_ADVICE)
 }
@@ -66,7 +66,7 @@ function readJson(text: string): Record<string, unknown> {
 const NEVER_ENCODED = /[^\w.*+%&=~!'()-]/
 const MEMBER_NAME = /^\w+$/
 
-function readForm(text: string): Record<string, unknown> {
+function readForm(text: string, { keyLengthMax }: JsonLimits): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   const isPlain = NEVER_ENCODED.test(text.trim())
   if (isPlain && /[\s+]/.test(text.trim())) throw notEncoded('holds a blank or a plus sign as it was typed')
@@ -75,6 +75,13 @@ function readForm(text: string): Record<string, unknown> {
     const separator = pair.indexOf('=')
     const key = decodeFormPart(separator < 0 ? pair : pair.slice(0, separator))
     if (separator < 0 || !MEMBER_NAME.test(key)) throw notEncoded('holds an "&" that begins no member')
+    if (key.length > keyLengthMax) {
+      throw new BadBody(
+        'key-too-long',
+        `A member name has more than ${keyLengthMax} characters.`,
+        'Shorten the name in the template.',
+      )
+    }
     if (['__proto__', 'constructor', 'prototype'].includes(key)) {
       throw new BadBody(
         'forbidden-key',

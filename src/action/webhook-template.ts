@@ -70,9 +70,12 @@ function adviceFor(error: MalformedJson): string {
       return 'Remove it from the template.'
     case 'number-out-of-range':
     case 'number-loses-digits':
+    case 'number-too-long':
       return 'Keep the number in a text field in Marketo, so that it arrives as a string.'
     case 'control-character':
       return `A token holds a line break that was not encoded. ${ENCODING_ADVICE}`
+    case 'key-too-long':
+      return 'Shorten the name in the template.'
     case 'too-deep':
       return 'Send the person flat, as in {"email": {{lead.Email Address}}}.'
     case 'malformed-json':

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { JsonLimits } from '../json.ts'
 import { problemResponse, Refusal } from '../problem.ts'
 import { webhookAnswer } from './answer.ts'
 import { type DoorOptions, perform } from './door.ts'
@@ -6,7 +7,9 @@ import { type FlowActionBody, flowActionSchema, webhookSchema } from './schemas.
 import { readWebhookBody } from './webhook-body.ts'
 
 /** The door that a Marketo webhook knocks at. Its body is read by us: Marketo promises no content type. */
-export function webhookDoor(options: DoorOptions & { nullTextIsEmpty: boolean }): FastifyPluginAsync {
+export function webhookDoor(
+  options: DoorOptions & { nullTextIsEmpty: boolean; json: JsonLimits },
+): FastifyPluginAsync {
   const protocol = {
     door: 'webhook' as const,
     render: webhookAnswer.bind(undefined, options.organisation),
@@ -39,7 +42,7 @@ export function webhookDoor(options: DoorOptions & { nullTextIsEmpty: boolean })
       { schema, bodyLimit: options.bodyLimitBytes },
       async (request, reply) => {
         const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-        const reading = readWebhookBody(raw, request.headers['content-type'], options.nullTextIsEmpty)
+        const reading = readWebhookBody(raw, request.headers['content-type'], options)
         if (!reading.ok) {
           const { code, detail, advice } = reading.problem
           throw new Refusal(400, code, detail, { advice })

@@ -1,3 +1,4 @@
+import { MIMEType } from 'node:util'
 import { Unavailable } from '../errors.ts'
 import type { Reply } from './verdict.ts'
 
@@ -64,9 +65,13 @@ export function isMultipart(reply: Reply): boolean {
   return boundaryOf(reply.contentType) !== undefined
 }
 
-function boundaryOf(contentType: string | undefined): string | undefined {
-  const found = /^multipart\/mixed\s*;.*?\bboundary\s*=\s*(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType ?? '')
-  return found?.[1] ?? found?.[2]
+function boundaryOf(contentType = ''): string | undefined {
+  try {
+    const { essence, params } = new MIMEType(contentType)
+    return essence === 'multipart/mixed' ? params.get('boundary') || undefined : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Lines of each section; undefined when the closing delimiter is missing. */

@@ -5,7 +5,7 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import type { Clock, Random } from '../clock.ts'
-import { parseJson } from '../json.ts'
+import { JSON_LIMITS, type JsonLimits, parseJson } from '../json.ts'
 import { Problem } from '../problem.ts'
 import { type ApiKey, requireApiKey } from './auth.ts'
 import { answerClientError } from './client-error.ts'
@@ -29,7 +29,7 @@ export interface HttpLimits {
   bodyLimitBytes: number
   /** Of one path parameter, in characters. */
   pathParameterLengthMax: number
-  jsonDepthMax: number
+  json: JsonLimits
 }
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -39,7 +39,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   keepAliveTimeoutMs: 72_000,
   bodyLimitBytes: 64 * 1024,
   pathParameterLengthMax: 100,
-  jsonDepthMax: 32,
+  json: JSON_LIMITS,
 }
 
 export interface AppOptions {
@@ -105,7 +105,7 @@ function acceptStrictJsonOnly(app: FastifyInstance, limits: HttpLimits): void {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: unknown, body: Buffer) => parseJson(body, { depthMax: limits.jsonDepthMax }),
+    async (_request: unknown, body: Buffer) => parseJson(body, limits.json),
   )
 }
 

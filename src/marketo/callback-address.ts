@@ -13,12 +13,9 @@ export type CallbackAddress =
   | { kind: 'allowed'; origin: string; path: string }
   | { kind: 'refused'; why: string }
 
-const LABEL = '[a-z\\d](?:[a-z\\d-]{0,61}[a-z\\d])?'
 /** Scheme, host, port and rest, in the one spelling that no two parsers read differently. */
-const SHAPE = new RegExp(
-  `^(https?)://(\\[::1\\]|${LABEL}(?:\\.${LABEL})*)(?::(\\d{1,5}))?(?:[/?][!"$-[\\]-~]*)?$`,
-  'i',
-)
+const SHAPE =
+  /^(https?):\/\/(\[::1\]|[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*)(?::(\d{1,5}))?(?:[/?][!"$-[\]-~]*)?$/i
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]'])
 const HOST_LENGTH_MAX = 253
 

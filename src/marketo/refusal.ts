@@ -53,7 +53,7 @@ const ofCalls: ReadonlySet<string> = new Set(
 
 /** Two wordings of one refusal: 1006 names a field, 1003 lists them. Nothing but names is taken from a message. */
 export function unusableFields({ code, message }: Reason): string[] {
-  const list = code === '1003' ? /\binvalid fields?:? *\[([^\]]{1,8000})\]/i.exec(message)?.[1] : undefined
+  const list = code === '1003' ? /\binvalid fields?:? *\[([^[\]]{1,8000})\]/i.exec(message)?.[1] : undefined
   const names =
     list?.split(',').map((name) => name.trim().replace(/^['"]|['"]$/g, '')) ??
     (code === '1006' || (code === '1003' && /\binvalid field/i.test(message)) ? fieldsIn(message) : [])

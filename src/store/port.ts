@@ -38,7 +38,7 @@ export interface Link {
 export interface Warning {
   /** Logical column name in Dynamics, or REST name in Marketo. */
   field: string
-  /** Stable, kebab-case, documented in README. */
+  /** Stable, kebab-case, documented in docs/codes.md. */
   code: string
   advice: string
 }

@@ -185,7 +185,7 @@ export interface Conflict extends NewConflict {
 export interface NewFailure {
   /** Which side refuses, or would. */
   side: 'marketo' | 'dynamics'
-  /** Stable, kebab-case, documented in README. */
+  /** Stable, kebab-case, documented in docs/codes.md. */
   code: string
   /** REST name or logical name of the field at fault. */
   field?: string
@@ -299,8 +299,6 @@ export interface SyncStore {
     records?: readonly { recordType: RecordType; recordId: string }[]
     marketoIds?: readonly number[]
     linkIds?: readonly number[]
-    /** Normalised. */
-    emails?: readonly string[]
   }): Promise<Replica[]>
   /**
    * People who are not those of their links, and former records, that are to be looked at by now. None of a link that
@@ -317,6 +315,11 @@ export interface SyncStore {
   claimsUnderWay(linkIds: readonly number[]): Promise<number[]>
   /** Whether any record is without a person, since the person was deleted in Marketo. */
   hasOrphans(): Promise<boolean>
+  /**
+   * Records without a person that have one of these e-mails (normalised), or whose link is found by it. What records
+   * have is compared without regard to case, of ASCII letters at least.
+   */
+  orphansWith(emails: readonly string[]): Promise<Replica[]>
   /** Due by now: live before initial, the longest due first. Links that are claimed or merged never are. */
   due(limit: number, now: number): Promise<Replica[]>
   /**

@@ -13,6 +13,8 @@ export const IS_UNDER_WAY = `state = 'claimed'
        and (exists (select 1 from request where request.link_id = link.link_id and settled_at is null)
             or exists (select 1 from intent
                         where intent.link_id = link.link_id and intent.generation = link.generation))`
+/** Of a link: its person was deleted in Marketo, and nobody has come for the record. Nothing is agreed on. */
+export const IS_ORPHAN = "state = 'orphaned' and marketo_id is null"
 /** The columns of `toAlias`. */
 export const ALIAS = `identifier.kind, identifier.value, seen, link.link_id, state, record_type, record_id, marketo_id`
 

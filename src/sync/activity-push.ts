@@ -8,6 +8,7 @@ import { summaryOf } from '../person/problem.ts'
 import { waitMs } from '../retry.ts'
 import type { SyncStore, UnsentActivity } from '../store/sync-port.ts'
 import { adviceWhileWaiting } from '../waiting.ts'
+import type { Faults } from './faults.ts'
 import { resultActivity } from './result-activity.ts'
 import { isWithin, type SyncSettings } from './settings.ts'
 
@@ -16,6 +17,19 @@ const BATCH_MAX = 300
 
 const ANSWERED = { times: 0, at: 0, waitMs: 0 }
 
+const MISSING = {
+  side: 'marketo',
+  code: 'result-activity-missing',
+  advice:
+    'Run npm run setup: Marketo has no approved custom activity for results. The results wait here, and are written then.',
+} as const
+const OUTDATED = {
+  side: 'marketo',
+  code: 'result-activity-outdated',
+  advice:
+    'Run npm run setup again: the custom activity for results lacks attributes. Results are written without them until then.',
+} as const
+
 export interface ActivityPushOptions {
   store: SyncStore
   activityLog: ActivityLog
@@ -23,6 +37,7 @@ export interface ActivityPushOptions {
   clock: Clock
   random: Random
   settings: SyncSettings
+  faults: Pick<Faults, 'set'>
   log: Logger
 }
 
@@ -33,59 +48,41 @@ export interface ActivityPushOptions {
  */
 export class ActivityPush {
   readonly #options: ActivityPushOptions
-  #isMissing = false
   /** Times in a row that Marketo gave no answer, and when it is asked again. */
   #unanswered = ANSWERED
-  #isOutdated = false
 
   constructor(options: ActivityPushOptions) {
     this.#options = options
   }
 
-  /** Gives how many activities were settled. Throws the vendors' errors. */
-  async push(call: CallContext): Promise<number> {
-    const { store, schema, clock, log } = this.#options
-    if (isWithin(this.#unanswered.waitMs, this.#unanswered.at, clock.now())) return 0
+  /** Whether all are sent. Throws the vendors' errors. */
+  async push(call: CallContext): Promise<boolean> {
+    const { store, schema, clock } = this.#options
+    if (isWithin(this.#unanswered.waitMs, this.#unanswered.at, clock.now())) return false
     const { cursors } = await store.readState()
     let after = Number(cursors.find(({ stream }) => stream === 'activity-log')?.position ?? 0)
-    for (let settled = 0; ; ) {
+    for (;;) {
       const unsent = await store.readUnsentActivities(after, BATCH_MAX)
-      if (unsent.length === 0) return settled
+      if (unsent.length === 0) return true
       const type = await schema.activityType(resultActivity.apiName, call)
-      if (type === undefined) {
-        if (!this.#isMissing) {
-          log.warn(
-            { event: 'result-activity-missing' },
-            'Run npm run setup: Marketo has no custom activity for results',
-          )
-        }
-        this.#isMissing = true
-        return settled
-      }
-      this.#noteMissing(type)
+      this.#judge(type)
+      if (type === undefined) return false
       const done = await this.#send(unsent, type, call)
       this.#unanswered = done < unsent.length ? this.#later() : ANSWERED
       const last = unsent[done - 1]
       if (last) {
         after = last.activityId
-        settled += done
         await this.#save(after)
       }
       if (done < unsent.length) throw new Unavailable('Marketo did not take all activities')
     }
   }
 
-  /** Logged once: the activities go out with what the type takes. */
-  #noteMissing({ attributes }: ApprovedActivityType): void {
-    const missing = resultActivity.attributes.filter(({ apiName }) => !attributes.has(apiName))
-    if (missing.length > 0 && !this.#isOutdated) {
-      const names = missing.map(({ apiName }) => apiName).join(', ')
-      this.#options.log.warn(
-        { event: 'result-activity-outdated', missing: names },
-        'Run npm run setup: the custom activity for results lacks attributes',
-      )
-    }
-    this.#isOutdated = missing.length > 0
+  /** Without its type no activity goes out, and they wait; with one that lacks attributes they go out without these. */
+  #judge(type: ApprovedActivityType | undefined): void {
+    const lacks = resultActivity.attributes.some(({ apiName }) => !type?.attributes.has(apiName))
+    const fault = type === undefined ? MISSING : lacks ? OUTDATED : undefined
+    this.#options.faults.set('activityLog.type', fault ? [fault] : [])
   }
 
   /** How many from the front are settled. */

@@ -11,7 +11,7 @@ export type PerWay<T> = Readonly<Record<Way, Readonly<Record<RecordType, T>>>>
 
 /** Why no cycle runs, and what to do about it. */
 export interface Blocked {
-  /** Stable, kebab-case, documented in README. */
+  /** Stable, kebab-case, documented in docs/codes.md. */
   code: string
   advice: string
 }

@@ -109,7 +109,9 @@ export class Engine {
     await nativeSync.look(call)
     const ran = await this.#rounds(call, troubles)
     if (ran) {
-      await this.#tolerate(troubles, signal, () => push.push(call))
+      const before = troubles.length
+      const isAtEnd = (await this.#tolerate(troubles, signal, () => push.push(call))) ?? false
+      this.#streams.set('activity-log', { behind: !isAtEnd, isAtEnd, ...troubles[before] })
       await store.pruneSync(startedAt - settings.retentionMs, settings.saveMax)
     }
     const cycle = this.#summarise(startedAt, ran, troubles)

@@ -21,6 +21,7 @@ export function fencedStore(store: SyncStore, tenure: Tenure): SyncStore {
     linksOfDeparted: (marketoIds) => store.linksOfDeparted(marketoIds),
     claimsUnderWay: (linkIds) => store.claimsUnderWay(linkIds),
     hasOrphans: () => store.hasOrphans(),
+    orphansWith: (emails) => store.orphansWith(emails),
     due: (limit, now) => store.due(limit, now),
     unseen: (recordType, epoch, after, limit) => store.unseen(recordType, epoch, after, limit),
     backlog: () => store.backlog(),

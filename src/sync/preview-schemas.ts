@@ -66,7 +66,7 @@ const verdict = {
   }),
   code: Type.Optional(
     Type.String({
-      description: 'Why it is narrowed or set aside, or what is to be known about it; see the README.',
+      description: 'Why it is narrowed or set aside, or what is to be known about it; see docs/codes.md.',
     }),
   ),
   advice: Type.Optional(Type.String()),

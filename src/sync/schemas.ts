@@ -61,7 +61,7 @@ export const NoBody = Type.Unsafe<null>({
   examples: [{}],
 })
 
-const Code = Type.String({ description: 'Stable machine code, see the README.' })
+const Code = Type.String({ description: 'Stable machine code, see docs/codes.md.' })
 const IDS = {
   recordType: Type.Optional(RecordType),
   recordId: Type.Optional(RecordId),

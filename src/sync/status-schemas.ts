@@ -12,7 +12,7 @@ const Tally = Type.Object(
   { description: 'Per direction and record type. skipped: looked at, nothing to write.' },
 )
 const Reason = {
-  code: Type.Optional(Type.String({ description: 'Stable machine code, see the README.' })),
+  code: Type.Optional(Type.String({ description: 'Stable machine code, see docs/codes.md.' })),
   advice: Type.Optional(Type.String({ description: 'What to do next.' })),
 }
 const Milliseconds = Type.Integer({ minimum: 0 })
@@ -94,7 +94,7 @@ export const SyncStatusAnswer = Type.Object(
     openFailures: Type.Integer(),
     waiting: Type.Array(
       Type.Object({
-        code: Type.String({ description: 'What they wait for: stable machine code, see the README.' }),
+        code: Type.String({ description: 'What they wait for: stable machine code, see docs/codes.md.' }),
         requests: Type.Integer({ description: 'Requests without an outcome.' }),
         oldestAt: Type.Intersect([Instant], { description: 'When the first of them was accepted.' }),
         ageMs: Type.Integer({ minimum: 0, description: 'Since then, in milliseconds.' }),

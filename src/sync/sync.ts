@@ -90,7 +90,9 @@ export function createSync(given: SyncOptions): Engine {
   return new Engine({
     sources,
     work: new Work({ ...deliberation, syncLeads, tally, schemas }),
-    push: new ActivityPush({ store, activityLog, schema: marketo.schema, clock, random, settings, log }),
+    push: new ActivityPush({
+      ...{ store, activityLog, schema: marketo.schema, clock, random, settings, faults, log },
+    }),
     schemas,
     faults,
     nativeSync: new NativeSyncWatch({ schema: marketo.schema, faults, clock, log, settings }),
@@ -165,10 +167,8 @@ async function searchingFor(
   const read = ids.length === 0 ? [] : (await people.read(ids, ['email'], call)).values()
   const given = [...said.map(({ newValue }) => newValue), ...[...read].map(({ email }) => email)]
   const emails = given.flatMap((email) => (typeof email === 'string' ? identifiersOf({ email }) : []))
-  const orphans = await store.findReplicas({ emails: emails.map(({ value }) => value) })
-  return orphans
-    .filter(({ state, marketoId }) => state === 'orphaned' && marketoId === undefined)
-    .map((one) => ({ ...one, dueAt: clock.now() }))
+  const orphans = await store.orphansWith(emails.map(({ value }) => value))
+  return orphans.map((one) => ({ ...one, dueAt: clock.now() }))
 }
 
 /** Merged and, where a score travels, scored people: read less often, since each read costs a call. */

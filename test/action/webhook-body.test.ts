@@ -181,9 +181,14 @@ test('takes the text null for empty, alone and in lower case, unless it was set 
     '{"email":"a@b.c","firstName":"null","lastName":"Null","title":" null ","city":"null island","syncAs":"null"}'
   const kept = { email: 'a@b.c', lastName: 'Null', city: 'null island' }
   assert.deepEqual(members(body), { person: kept })
-  const read = readWebhookBody(body, undefined, false)
+  const read = readWebhookBody(body, undefined, { nullTextIsEmpty: false })
   assert(read.ok)
   assert.deepEqual(read.members, { person: { ...kept, firstName: 'null', title: ' null ' }, syncAs: 'null' })
+})
+
+test('bounds the names of a form like those of JSON', () => {
+  const read = readWebhookBody(`${'n'.repeat(256)}=1`)
+  assert.equal(read.ok || read.problem.code, 'key-too-long')
 })
 
 test('reads Sync As in any case', () => {

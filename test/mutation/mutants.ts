@@ -1,12 +1,13 @@
 import { calling } from './calling.ts'
 import { deciding } from './deciding.ts'
+import { keeping } from './keeping.ts'
 import { leading } from './leading.ts'
 import type { Mutant } from './mutant.ts'
 import { pairing } from './pairing.ts'
 import { takingIn } from './taking-in.ts'
 import { writing } from './writing.ts'
 
-/** Every guard of the background sync that `npm run mutate` takes out. */
+/** Every guard that `npm run mutate` takes out. */
 export const mutants: readonly Mutant[] = [
   ...deciding,
   ...writing,
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...calling,
   ...leading,
   ...pairing,
+  ...keeping,
 ]

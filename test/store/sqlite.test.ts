@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,8 @@ import { accept, create, deriveRecordId, newRequest, storeContract } from './con
 import { linkMovesContract } from './link-moves-contract.ts'
 import { replicaOf, syncContract } from './sync-contract.ts'
 
+/** SQLite keeps the first 64 KB of what it may have to undo in memory in any case. */
+const PAGES = 200
 const WANTED = { batch: false, limit: 1, except: [] }
 
 function openAt(path: string) {
@@ -58,6 +61,18 @@ async function inFile() {
       await directory[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Files of this process that are on a disk, those without a name included. */
+function openFiles(): string[] {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return links.filter((link) => link.startsWith('/') && !link.startsWith('/proc/')).sort()
 }
 
 storeContract('SQLite', inFile)
@@ -174,6 +189,42 @@ describe('the SQLite file', () => {
       [...stored, 'again', 'after'].sort(),
       'what was promised is there, and nothing else',
     )
+    database[Symbol.dispose]()
+  })
+
+  it('gives the first error of a write whose savepoint is gone as well', async () => {
+    const database = new Database({ path: ':memory:' })
+    const cause = new Error('the cause')
+    const broken = database.write(() => {
+      database.prepare('release verb').run()
+      throw cause
+    })
+    const beside = database.write(() => 1)
+    assert.deepEqual(
+      (await Promise.allSettled([broken, beside])).map((result) => 'reason' in result && result.reason),
+      [cause, cause],
+    )
+    assert.equal(await database.write(() => 2), 2)
+    database[Symbol.dispose]()
+  })
+
+  it('keeps what a write may have to undo in memory, and out of the temporary directory', {
+    skip: process.platform !== 'linux' && 'open files are listed on Linux only',
+  }, async () => {
+    await using directory = await temporaryDirectory()
+    const database = new Database({ path: join(directory.path, 'store.sqlite') })
+    const insert = database.prepare('insert into cursor values (:stream, :text, 0)')
+    const rewrite = database.prepare('update cursor set position = position || :more')
+    await database.write(() => {
+      for (let stream = 0; stream < PAGES; stream += 1)
+        insert.run({ stream: String(stream), text: 'x'.repeat(3_000) })
+    })
+    const before = openFiles()
+    const during = await database.write(() => {
+      rewrite.run({ more: 'y' })
+      return openFiles()
+    })
+    assert.deepEqual(during, before)
     database[Symbol.dispose]()
   })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { resultActivity } from '../../src/sync/result-activity.ts'
 import { type SyncRig, startSyncRig } from './rig.ts'
 
 /** A fault of the set-up is visible until it is over, whatever the cycles in between had to do. */
@@ -171,4 +172,28 @@ test('a role that may not see companies leaves it open whether there is a native
   rig.sandbox.marketo.bend({ operation: 'crm', how: { kind: 'error', code: '603' } })
   await rig.cycle()
   assert.deepEqual(await open(rig), [])
+})
+
+test('without the custom activity for results they wait, visibly, and are written once there is one', async () => {
+  await using rig = await startSyncRig()
+  const { marketo, dataverse } = rig.sandbox
+  const { types } = marketo.subscription
+  const { apiName, approved } = types.delete(resultActivity.apiName)
+  assert.ok(approved)
+  const ann = await pair(rig)
+  dataverse.addPlugIn({ table: 'lead', column: 'jobtitle', value: 'Chef', message: 'No.' })
+  marketo.update(ann.marketoId, { title: 'Chef' })
+  await rig.cycle()
+  const written = () =>
+    marketo.log().filter(({ typeId }) => types.all().some(({ id }) => id === typeId)).length
+  const stream = () => rig.report().streams['activity-log']
+  assert.deepEqual(await open(rig), [['marketo', 'result-activity-missing']])
+  assert.deepEqual([written(), stream()], [0, { behind: true, isAtEnd: false }])
+
+  types.create(apiName, { ...approved, attributes: approved.attributes.slice(1) })
+  types.approve(apiName)
+  rig.pass(HOUR_MS)
+  await rig.cycle()
+  assert.deepEqual(await open(rig), [['marketo', 'result-activity-outdated']])
+  assert.deepEqual([written(), stream()], [1, { behind: false, isAtEnd: true }])
 })

@@ -41,7 +41,7 @@ function readPart(text: string, nested: boolean): MultipartPart {
   }
   if (type?.toLowerCase() !== 'application/http') throw broken('A part must be application/http.')
   const [, requestLine, after = ''] = /^\s*([^\r\n]+)(?:\r?\n)?(.*)$/s.exec(rest) ?? []
-  const [, method, url] = /^([A-Za-z]+) (.+?)(?: HTTP\/1\.1)?\s*$/.exec(requestLine ?? '') ?? []
+  const [, method, url] = /^([A-Za-z]+) (.+?)(?: HTTP\/1\.1)?$/.exec(requestLine?.trimEnd() ?? '') ?? []
   if (!method || !url) throw broken('A part has no request line.')
   const inner = readHeaders(after)
   return {

@@ -51,7 +51,7 @@ export function userPrivileges(organisation: Organisation, userId: string): Repl
 /** "RetrievePrincipalAccess function": `Target=@t` with `@t={'@odata.id':'leads(<guid>)'}`. */
 export function principalAccess(organisation: Organisation, request: Request, userId: string): Reply {
   const target = [...request.query.values()].find((value) => value.includes('@odata.id')) ?? ''
-  const [, set = '', id = ''] = /(\w+)\(([0-9a-f-]{36})\)/i.exec(target) ?? []
+  const [, set = '', id = ''] = /['"/](\w+)\(([0-9a-f-]{36})\)/i.exec(target) ?? []
   const table = tableOfSet(organisation.tables, set)
   if (!table) throw uriError("The parameter 'Target' names no row.")
   if (!organisation.rows.get(table.name, id.toLowerCase())) throw doesNotExist(table.name, id)

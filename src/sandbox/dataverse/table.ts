@@ -110,7 +110,9 @@ export function stockTables(): Tables {
 
 /** How the database compares texts: without regard to case or to blanks at the end. */
 export function collationKey(text: string): string {
-  return text.replace(/ +$/, '').toLowerCase()
+  let end = text.length
+  while (text[end - 1] === ' ') end -= 1
+  return text.slice(0, end).toLowerCase()
 }
 
 export function isLookup(column: Column): boolean {

@@ -1,4 +1,4 @@
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]/gs
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|[{}[\]:,]/gs
 
 /** Whether an object in a valid JSON text has a key twice, which a parser would hide. */
 export function hasDuplicateKey(json: string): boolean {

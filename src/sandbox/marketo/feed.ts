@@ -107,7 +107,7 @@ export class Feed {
   }
 
   #read(token: string): Cursor {
-    const text = Buffer.from(token.replace(/=+$/, ''), 'hex').toString()
+    const text = Buffer.from(token, 'hex').toString()
     const [, epoch, issued, floor, position] = /^(\d+) (\d+) (-?\d+) (\d+)$/.exec(text) ?? []
     const { now, knobs } = this.#parts
     const isOld = knobs.pagingTokenLifetimeMs > 0 && Number(issued) < now() - knobs.pagingTokenLifetimeMs

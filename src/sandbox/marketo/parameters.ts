@@ -59,7 +59,7 @@ function offsetToken(offset: number): string {
 
 function readOffset(token: string | null): number {
   if (token === null || token === '') return 0
-  const offset = /^offset (\d+)$/.exec(Buffer.from(token.replace(/=+$/, ''), 'hex').toString())?.[1]
+  const offset = /^offset (\d+)$/.exec(Buffer.from(token, 'hex').toString())?.[1]
   if (offset === undefined) throw invalidPagingToken()
   return Number(offset)
 }

@@ -15,12 +15,12 @@ export interface Token {
 /** Finds a token by its whole name without braces; undefined = there is none of that name here. */
 export type FindToken = (name: string) => Token | undefined
 
-const TOKEN = /\{\{\s*([^{}]+?)\s*\}\}/g
+const TOKEN = /\{\{([^{}]+)\}\}/g
 
 /** A token that is not known where the campaign runs stays as it is written. */
 export function fillIn(text: string, encoding: TokenEncoding, find: FindToken): string {
   return text.replaceAll(TOKEN, (written: string, inner: string) => {
-    const [, name = '', fallback] = /^(.*?)(?::default=(.*))?$/s.exec(inner) ?? []
+    const [, name = '', fallback] = /^(.*?)(?::default=(.*))?$/s.exec(inner.trim()) ?? []
     const token = find(name)
     if (!token) return written
     return encode(token.value === undefined && fallback !== undefined ? { value: fallback } : token, encoding)

@@ -13,7 +13,7 @@ import type {
   UnsentActivity,
 } from '../sync-port.ts'
 import { toBacklog, toConflict, toCursor, toFailure, toUnsentActivity } from '../sync-rows.ts'
-import { ALIAS, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, IS_ORPHAN, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Postgres } from './postgres.ts'
 import { saveChange } from './save.ts'
 import { statement } from './statement.ts'
@@ -25,7 +25,6 @@ const FIND = `
      where link_id = any(:linkIds::bigint[])
         or link_id in (select link_id from identifier where kind = 'record' and value = any(:records::text[]))
         or link_id in (select link_id from identifier where kind = 'marketo' and value = any(:marketoIds::text[]))
-        or link_id in (select link_id from identifier where kind = 'email' and value = any(:emails::text[]))
     union
     select link.link_id, link.merged_into from trail join link on link.link_id = trail.merged_into
   )
@@ -43,6 +42,13 @@ const FORMER = `
 const PEOPLE = `
   select link_id, value::bigint as marketo_id from identifier
    where kind = 'marketo' and link_id = any(:linkIds::bigint[]) order by marketo_id`
+const ORPHANS_WITH = `
+  select ${REPLICA} from link join replica using (link_id)
+   where ${IS_ORPHAN}
+     and link_id in (select link_id from identifier where kind = 'email' and value = any(:emails::text[])
+                     union all
+                     select link_id from replica
+                      where shadow is null and lower(dynamics::json ->> 'email') = any(:emails::text[]))`
 const DEPARTED = 'select link_id, marketo_id from departed where marketo_id = any(:marketoIds::bigint[])'
 const UNDER_WAY = `select link_id from link where link_id = any(:linkIds::bigint[]) and ${IS_UNDER_WAY}`
 /** Before its replica is written, as everybody does who writes one. */
@@ -74,12 +80,11 @@ export class PostgresSyncStore implements SyncStore {
   }
 
   async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
-    const { records = [], marketoIds = [], linkIds = [], emails = [] } = names
+    const { records = [], marketoIds = [], linkIds = [] } = names
     const rows = await this.#postgres.query(FIND, {
       records: records.map(({ recordType, recordId }) => `${recordType}:${recordId}`),
       marketoIds: marketoIds.map(String),
       linkIds,
-      emails,
     })
     return rows.map(toReplica)
   }
@@ -112,6 +117,10 @@ export class PostgresSyncStore implements SyncStore {
 
   async hasOrphans(): Promise<boolean> {
     return (await this.#postgres.query(SYNC_SQL.hasOrphans)).length > 0
+  }
+
+  async orphansWith(emails: readonly string[]): Promise<Replica[]> {
+    return (await this.#postgres.query(ORPHANS_WITH, { emails })).map(toReplica)
   }
 
   async due(limit: number, now: number): Promise<Replica[]> {

@@ -170,8 +170,13 @@ export class Database implements Disposable {
     } catch (error) {
       // A full disk may have ended the transaction, and the verbs before this one with it.
       if (!this.#db.isTransaction) throw error
-      this.#db.exec('rollback to verb')
-      this.#db.exec('release verb')
+      try {
+        this.#db.exec('rollback to verb')
+        this.#db.exec('release verb')
+      } catch {
+        // That the savepoint is gone, too, is a consequence: the first error says why.
+        throw error
+      }
       return error
     }
   }
@@ -194,6 +199,8 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
     // Pages that are written again and again reach the file once; the log grows to 16 MB.
     db.exec('pragma wal_autocheckpoint = 4000')
     db.exec('pragma foreign_keys = on')
+    // What a savepoint may have to undo holds people's data: it must not go to the system's temporary directory.
+    db.exec('pragma temp_store = memory')
     db.exec('begin immediate; commit')
     return db
   } catch (error) {

@@ -1,5 +1,8 @@
 import { StoreUnavailable } from '../../errors.ts'
 
+/** The part of a result code that is its primary code. */
+const PRIMARY = 0xff
+
 /** Primary result codes that say something about the file, not about the statement. Source: SQLite, "Result Codes". */
 const UNUSABLE: ReadonlyMap<number, string> = new Map([
   [5, 'the database is locked by another process'],
@@ -17,7 +20,14 @@ const UNUSABLE: ReadonlyMap<number, string> = new Map([
 
 /** The error as StoreUnavailable when the file cannot be used now; any other error as it came. */
 export function asUnavailable(error: unknown): unknown {
-  if (!(error instanceof Error) || !('errcode' in error)) return error
-  const reason = UNUSABLE.get(Number(error.errcode) & 0xff)
-  return reason === undefined ? error : new StoreUnavailable(reason, { cause: error })
+  const code = codeOf(error)
+  const reason = code === undefined ? undefined : UNUSABLE.get(code & PRIMARY)
+  if (code === undefined || reason === undefined) return error
+  // An extended code says what of many it was, such as 6410: no directory for a temporary file.
+  const detail = code === (code & PRIMARY) ? '' : ` (SQLite code ${code})`
+  return new StoreUnavailable(`${reason}${detail}`, { cause: error })
+}
+
+function codeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined
 }

@@ -240,6 +240,8 @@ const migrations: readonly string[] = [
      join link as home on home.link_id = identifier.link_id
     where former.state = 'merged' and former.proven_at is not null
       and value <> home.record_type || ':' || home.record_id`,
+  // By which records without a person are found when somebody with their e-mail comes.
+  "create index replica_unagreed_email on replica (lower(dynamics ->> '$.email')) where shadow is null",
 ]
 
 /** An e-mail in the normal form of the versions before in that of today: see person/identity.ts. */

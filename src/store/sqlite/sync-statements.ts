@@ -1,4 +1,4 @@
-import { ALIAS, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
+import { ALIAS, IS_ORPHAN, IS_UNDER_WAY, REPLICA, SYNC_SQL } from '../sync-statements.ts'
 import type { Database } from './database.ts'
 import { prepareAll } from './prepare.ts'
 
@@ -33,6 +33,14 @@ export function prepareStatements(db: Database) {
       `select ${ALIAS} from identifier join link using (link_id) left join alias using (kind, value)
         where identifier.kind = :kind and identifier.value = :value
           and value <> record_type || ':' || record_id`,
+    ),
+    orphansWith: db.prepare(
+      `select ${REPLICA} from link join replica using (link_id)
+        where ${IS_ORPHAN}
+          and link_id in (select link_id from identifier where kind = 'email' and value = :email
+                          union all
+                          select link_id from replica
+                           where shadow is null and lower(dynamics ->> '$.email') = :email)`,
     ),
     peopleOfLink: db.prepare("select value from identifier where link_id = ? and kind = 'marketo'"),
     claimUnderWay: db.prepare(`select link_id from link where link_id = ? and ${IS_UNDER_WAY}`),

@@ -46,14 +46,13 @@ export class SqliteSyncStore implements SyncStore {
   }
 
   async findReplicas(names: Parameters<SyncStore['findReplicas']>[0]): Promise<Replica[]> {
-    const { records = [], marketoIds = [], linkIds = [], emails = [] } = names
+    const { records = [], marketoIds = [], linkIds = [] } = names
     const { replicaByName } = this.#sync
     const rows = [
       ...records.map(({ recordType, recordId }) =>
         replicaByName.get('record', recordName(recordType, recordId)),
       ),
       ...marketoIds.map((marketoId) => replicaByName.get('marketo', String(marketoId))),
-      ...emails.map((email) => replicaByName.get('email', email)),
       ...linkIds.map((linkId) => this.#sync.replicaOfLink.get(this.#links.home(linkId))),
     ]
     const found = new Map<number, Row>()
@@ -93,6 +92,11 @@ export class SqliteSyncStore implements SyncStore {
 
   async hasOrphans(): Promise<boolean> {
     return this.#sync.hasOrphans.get() !== undefined
+  }
+
+  async orphansWith(emails: readonly string[]): Promise<Replica[]> {
+    const rows = emails.flatMap((email) => this.#sync.orphansWith.all({ email }))
+    return [...new Map(rows.map((row) => [integer(row, 'link_id'), row])).values()].map(toReplica)
   }
 
   async due(limit: number, now: number): Promise<Replica[]> {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Lab } from './lab.ts'
-import { linkedPair, SETTLED_CYCLES } from './pairs.ts'
+import { linkedPair, SETTLED_CYCLES, someValues } from './pairs.ts'
 import { NO_TROUBLE } from './wire.ts'
+
+/** Within this time a deletion has been read. */
+const FEED_MS_MAX = 600_000
 
 /** A person is deleted while a write of ours to their record has no answer. */
 async function orphaned(lab: Lab, outcome: 'lostAfter' | 'lostBefore') {
@@ -45,3 +48,18 @@ for (const outcome of ['lostAfter', 'lostBefore'] as const) {
     assert.deepEqual([people, lab.records.differences()], [['t1'], []])
   })
 }
+
+test('S18 a record whose e-mail another record has, too, goes on with the person who is imported anew', async () => {
+  using lab = new Lab({ seed: 13 })
+  await linkedPair(lab, 'lead')
+  const second = lab.humans.row('contact', someValues('a1'))
+  await lab.cycles(SETTLED_CYCLES)
+  const [person] = lab.marketo.find('microsoftRecordId', second.id)
+  assert.ok(person)
+  lab.humans.removePerson(person.id)
+  await lab.wait(FEED_MS_MAX)
+  await lab.cycles(SETTLED_CYCLES)
+  const id = lab.humans.person({ ...someValues('a1'), email: 'A1@sim.example' })
+  await lab.cycles(SETTLED_CYCLES)
+  assert.equal(lab.marketo.person(id).fields.microsoftRecordId, second.id)
+})

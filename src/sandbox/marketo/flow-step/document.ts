@@ -102,7 +102,7 @@ function problemOf(document: unknown, { path, must, is }: Demand): string[] {
 }
 
 function isContact(value: unknown): boolean {
-  return isUrl(value) || /^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(String(value))
+  return isUrl(value) || /^[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+$/.test(String(value))
 }
 
 function callbackHeaders(): string {
