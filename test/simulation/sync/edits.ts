@@ -15,6 +15,8 @@ export interface Edit {
   at: number
   /** The value that it replaced, which whoever entered it has seen. */
   parent?: Edit
+  /** Brought by a merge: what it had replaced where it was before. */
+  parentBefore?: Edit
   /** Somebody has seen it and entered another. */
   superseded: boolean
   /** When the service first wrote it to the other side. */
@@ -44,6 +46,20 @@ export function isUnique(value: Value): boolean {
 /** The service may know no more of a long text than its beginning. */
 export function keyOf(field: string, value: Value): string {
   return `${field} ${String(value).slice(0, KEY_MAX)}`
+}
+
+/** What whoever entered it, or merged what has it, has seen before. */
+export function ancestorsOf(edit: Edit): Set<Edit> {
+  const found = new Set<Edit>()
+  const open = [edit]
+  for (const { parent, parentBefore } of open) {
+    for (const one of [parent, parentBefore]) {
+      if (one === undefined || found.has(one)) continue
+      found.add(one)
+      open.push(one)
+    }
+  }
+  return found
 }
 
 /** Back to what it was before the other side had heard of anything else. `kept`: what the home holds of a value. */

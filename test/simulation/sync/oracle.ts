@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import {
+  ancestorsOf,
   type Edit,
   isAlike,
   isEmpty,
@@ -136,8 +137,9 @@ export class Oracle {
     if (takesOver) {
       if (kept) this.#replace(kept, survivor)
       // The side across from the survivor has not heard of it, whoever heard of it from the loser.
-      const { copiedAt, ...untold } = lost
-      this.#push(survivor, untold)
+      const { copiedAt, parent, ...untold } = lost
+      const parents = kept ? { parent: kept, ...(parent && { parentBefore: parent }) } : parent && { parent }
+      this.#push(survivor, { ...untold, ...parents })
     } else if (lost.value !== kept?.value) this.#replace(lost, loser)
     else if (lost !== kept) this.#supersede(lost)
   }
@@ -233,8 +235,7 @@ export class Oracle {
     if (winner !== expected || edit.side === winner) return false
     if (!isUnique(won)) return true
     const winning = (this.#byValue.get(`${field} ${won}`) ?? []).filter((one) => one.at <= at)
-    const seen = new Set<Edit>()
-    for (let one = edit.parent; one; one = one.parent) seen.add(one)
+    const seen = ancestorsOf(edit)
     return winning.some((one) => !seen.has(one))
   }
 
