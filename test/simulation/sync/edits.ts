@@ -15,7 +15,8 @@ export interface Edit {
   at: number
   /** The value that it replaced, which whoever entered it has seen. */
   parent?: Edit
-  /** Brought by a merge: what it had replaced where it was before. */
+  /** Brought by a merge: the edit itself, and what that had replaced where it was before. */
+  original?: Edit
   parentBefore?: Edit
   /** Somebody has seen it and entered another. */
   superseded: boolean

@@ -124,3 +124,17 @@ test('an edit that takes back both a deletion and what a merge brought after it 
   oracle.wrote('contact:a', 'title', 't3', ['marketo:1'])
   assert.deepEqual(oracle.judge([]).unlogged, [])
 })
+
+test('a value that a merge brought to another person, who replaced it, is not lost where it was entered', () => {
+  const { oracle, later } = started()
+  oracle.entered('contact:b', 'dynamics', 'title', 't1')
+  oracle.wrote('marketo:2', 'title', 't1', ['contact:b'])
+  later()
+  oracle.merged('marketo:1', 'marketo:2', 'title', true)
+  oracle.gone('marketo:2')
+  later(3_600_000)
+  oracle.entered('marketo:1', 'marketo', 'title', 't2')
+  later()
+  oracle.wrote('contact:b', 'title', 't2', ['marketo:1'])
+  assert.deepEqual(oracle.judge([]).unlogged, [])
+})

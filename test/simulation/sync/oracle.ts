@@ -139,7 +139,7 @@ export class Oracle {
       // The side across from the survivor has not heard of it, whoever heard of it from the loser.
       const { copiedAt, parent, ...untold } = lost
       const parents = kept ? { parent: kept, ...(parent && { parentBefore: parent }) } : parent && { parent }
-      this.#push(survivor, { ...untold, ...parents })
+      this.#push(survivor, { ...untold, ...parents, original: lost })
     } else if (lost.value !== kept?.value) this.#replace(lost, loser)
     else if (lost !== kept) this.#supersede(lost)
   }
@@ -269,8 +269,10 @@ export class Oracle {
   }
 
   #supersede(edit: Edit): void {
-    edit.superseded = true
-    this.#open.delete(edit)
+    for (let one: Edit | undefined = edit; one; one = one.original) {
+      one.superseded = true
+      this.#open.delete(one)
+    }
   }
 
   #push(object: string, edit: Edit): void {
