@@ -36,7 +36,7 @@ export interface Decision {
 /** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. `now`: epoch ms. */
 export function decide(given: Replica, schema: SyncSchema, now: number): Decision {
   const { replica, overtaken } = withoutOvertaken(agreedOnCreate(given, schema))
-  const { recordType, shadow, forms, restore } = replica
+  const { state, recordType, shadow, forms, restore } = replica
   const create = replica.marketoId === undefined
   const fields = fieldsOf(replica, schema)
   const marketo = create ? nobody(fields) : asSent('marketo', believedMarketo(replica) ?? {}, replica)
@@ -49,7 +49,7 @@ export function decide(given: Replica, schema: SyncSchema, now: number): Decisio
     now,
   )
   const conflicts = [...made.conflicts, ...doubtful(replica, made, schema), ...givenUp(replica, made)]
-  const outward = toColumnChanges(made.toDynamics, recordType, schema)
+  const outward = toColumnChanges(state === 'tombstoned' ? {} : made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
     replica,
@@ -167,6 +167,8 @@ function withoutOvertaken(replica: Replica): { replica: Replica; overtaken: Fiel
     restore[field] === rest.shadow?.[field] &&
     rest.sent.some((one) => one.shown && one.field === field && one.value === marketo[field])
   const isOurs = (field: string) => {
+    // Of a field that does not travel for a while, nothing is known: it waits.
+    if (!Object.hasOwn(marketo, field)) return true
     const last = lastSent(replica, field)
     const held = originalOf('marketo', field, marketo[field] ?? null, rest.forms)
     // What should have come back may never have arrived: what it was to replace stands there still.
@@ -181,10 +183,11 @@ function withoutOvertaken(replica: Replica): { replica: Replica; overtaken: Fiel
   return { replica: left.length === 0 ? rest : { ...rest, restore: Object.fromEntries(left) }, overtaken }
 }
 
-/** Of a deleted record, only that it is deleted travels. */
-function fieldsOf({ state, recordType }: Replica, schema: SyncSchema): readonly SyncField[] {
+/** Of a deleted record, only that it is deleted travels, and what a write of ours had replaced in Marketo comes back. */
+function fieldsOf({ state, recordType, restore = {} }: Replica, schema: SyncSchema): readonly SyncField[] {
   const fields = schema.fields[recordType]
-  return state === 'tombstoned' ? fields.filter(({ marketo }) => marketo === 'microsoftIsDeleted') : fields
+  if (state !== 'tombstoned') return fields
+  return fields.filter(({ marketo }) => marketo === 'microsoftIsDeleted' || Object.hasOwn(restore, marketo))
 }
 
 /** A person who is not there holds nothing. */

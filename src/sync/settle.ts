@@ -146,7 +146,7 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
     case 'created':
     case 'updated': {
       const { marketoId } = result
-      const { restore, ...restored } = { ...replica, sent: answered(replica, side) }
+      const restored = withoutRestored({ ...replica, sent: answered(replica, side) }, toMarketo)
       if (!decision.create) return { ...restored, marketo: { ...replica.marketo, ...toMarketo } }
       side.moves.push({ kind: 'person', linkId, marketoId })
       const made = { ...restored, marketoId, state: 'linked' as const }
@@ -182,6 +182,12 @@ function afterMarketo(replica: Replica, result: WriteResult, side: Side): Replic
     default:
       return result satisfies never
   }
+}
+
+/** What was not written back, such as a field that does not travel for a while, waits. */
+function withoutRestored({ restore = {}, ...replica }: Replica, written: Values): Replica {
+  const left = Object.entries(restore).filter(([field]) => !Object.hasOwn(written, field))
+  return left.length === 0 ? replica : { ...replica, restore: Object.fromEntries(left) }
 }
 
 function wholeSecond(epochMs: number): number {

@@ -186,3 +186,49 @@ for (const table of ['lead', 'contact'] as const) {
     assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1'), toldBy(lab)], ['d1', 'd1', []])
   })
 }
+
+for (const table of ['lead', 'contact'] as const) {
+  test(`S2 an edit that our write replaced unseen comes back or is told though the ${table} was deleted meanwhile`, async () => {
+    using lab = new Lab({ seed: 6 })
+    const { row, person } = await linkedPair(lab, table)
+    lab.diesHere = (point) => {
+      if (point === 'before syncLeads.update') lab.humans.editPerson(person.id, 'phone', 'm1')
+      if (point === 'after syncLeads.update') lab.humans.removeRow(row)
+      return false
+    }
+    lab.humans.editRow(row, 'phone', 'd1')
+    await lab.cycles(1)
+    lab.diesHere = () => false
+    await lab.cycles(2 * SETTLED_CYCLES)
+    const held = { lead: 'm1', contact: 'd1' }[table]
+    const told = { lead: { won: 'm1', lost: 'd1' }, contact: { won: 'd1', lost: 'm1' } }[table]
+    assert.deepEqual([person.fields.phone, person.fields.microsoftIsDeleted], [held, true])
+    assert.deepEqual(toldBy(lab), [{ field: 'phone', ...told }])
+    lab.humans.restoreRow(row.id)
+    await lab.cycles(2 * SETTLED_CYCLES)
+    assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], [held, held])
+  })
+}
+
+test('S2 an edit that our write replaced unseen waits while its field does not travel', async () => {
+  using lab = new Lab({ seed: 6 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  let isWritten = false
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update' && !isWritten) lab.humans.editPerson(person.id, 'phone', 'm1')
+    if (point === 'after syncLeads.update') isWritten = true
+    if (point === 'after changes.leadChanges' && isWritten && lab.dynamics.secured.size === 0) {
+      lab.dynamics.secure('telephone1', true)
+      lab.humans.editRow(row, 'title', 'd2')
+    }
+    return false
+  }
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycles(SETTLED_CYCLES)
+  lab.diesHere = () => false
+  assert.deepEqual([person.fields.phone, person.fields.title], ['d1', 'd2'])
+  lab.dynamics.secure('telephone1', false)
+  lab.humans.editRow(row, 'title', 'd3')
+  await lab.cycles(2 * SETTLED_CYCLES)
+  assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m1', 'm1'])
+})
