@@ -36,6 +36,7 @@ const NUMBERS = {
   SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: 600_000 },
   REST_BODY_BYTES: { default: 65_536, min: 1_024, max: 16_777_216 },
   WEBHOOK_BODY_BYTES: { default: 1_048_576, min: 1_024, max: 16_777_216 },
+  HTTP_REQUEST_TIMEOUT_MS: { default: 10_000, min: 1_000, max: 600_000 },
   JSON_DEPTH: { default: JSON_LIMITS.depthMax, min: 4, max: 1_000 },
   JSON_KEY_CHARACTERS: { default: JSON_LIMITS.keyLengthMax, min: 64, max: 65_536 },
   JSON_NUMBER_CHARACTERS: { default: JSON_LIMITS.numberLengthMax, min: 32, max: 4_096 },
@@ -82,6 +83,7 @@ export const VARIABLES = [
   'SHUTDOWN_GRACE_MS',
   'REST_BODY_BYTES',
   'WEBHOOK_BODY_BYTES',
+  'HTTP_REQUEST_TIMEOUT_MS',
   'JSON_DEPTH',
   'JSON_KEY_CHARACTERS',
   'JSON_NUMBER_CHARACTERS',
@@ -132,6 +134,8 @@ export interface Config extends FlowStepConfig {
   shutdownGraceMs: number
   restBodyBytes: number
   webhookBodyBytes: number
+  /** For a whole request to arrive. */
+  httpRequestTimeoutMs: number
   /** Of every request's body. */
   json: JsonLimits
   /** Sentences for the log: accepted, but not wise. */
@@ -213,6 +217,7 @@ export function toConfig(
     shutdownGraceMs: number('SHUTDOWN_GRACE_MS'),
     restBodyBytes: number('REST_BODY_BYTES'),
     webhookBodyBytes: number('WEBHOOK_BODY_BYTES'),
+    httpRequestTimeoutMs: number('HTTP_REQUEST_TIMEOUT_MS'),
     json: {
       depthMax: number('JSON_DEPTH'),
       keyLengthMax: number('JSON_KEY_CHARACTERS'),

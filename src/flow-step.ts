@@ -12,6 +12,8 @@ import type { ChunkStore } from './store/chunk-port.ts'
 
 /** Status and choices are asked by Marketo while a marketer waits. */
 const ASKED_TIMEOUT_MS = 5_000
+/** At most half of what a request may take to arrive. */
+const UPLOAD_WAIT_MS = 5_000
 
 export interface FlowStepParts {
   doors: readonly FastifyPluginAsync[]
@@ -59,8 +61,7 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
       flowStepDoor({
         admit: stores.pairing.admit,
         ...{ flowStep: work, sender, users: dataverse.users, selection, checks, callerOf, clock, stopping },
-        bodyLimitBytes: config.flowStepBodyBytes,
-        peopleMax: config.flowStepPeopleMax,
+        limits: { ...config.flowStepChunk, uploadWaitMs: UPLOAD_WAIT_MS, json: config.json },
         deprecatedOn: config.flowStepDeprecatedOn,
         timeoutMs: ASKED_TIMEOUT_MS,
       }),

@@ -38,6 +38,12 @@ export function problemResponse(description: string) {
   return { description, content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }
 }
 
+interface RefusalDetail {
+  field?: string
+  advice?: string
+  retryAfterMs?: number
+}
+
 /**
  * An answer as an error, for whoever refuses a request at a door.
  * The message becomes the answer's `detail` and may reach the log: no person's data in it.
@@ -48,11 +54,14 @@ export class Refusal extends Error {
   readonly code: string
   readonly field: string | undefined
   readonly advice: string | undefined
-  constructor(status: number, code: string, detail: string, more: { field?: string; advice?: string } = {}) {
+  /** When to send the same again. */
+  readonly retryAfterMs: number | undefined
+  constructor(status: number, code: string, detail: string, more: RefusalDetail = {}) {
     super(detail)
     this.status = status
     this.code = code
     this.field = more.field
     this.advice = more.advice
+    this.retryAfterMs = more.retryAfterMs
   }
 }

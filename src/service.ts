@@ -292,7 +292,14 @@ function buildApp(
   return createApp({
     logger: log,
     keys: config.apiKeys,
-    limits: { ...DEFAULT_HTTP_LIMITS, bodyLimitBytes: config.restBodyBytes, json: config.json },
+    limits: {
+      ...DEFAULT_HTTP_LIMITS,
+      requestTimeoutMs: config.httpRequestTimeoutMs,
+      // Node takes no longer time for the headers than for all.
+      headersTimeoutMs: Math.min(DEFAULT_HTTP_LIMITS.headersTimeoutMs, config.httpRequestTimeoutMs),
+      bodyLimitBytes: config.restBodyBytes,
+      json: config.json,
+    },
     version: packageJson.version,
     publicUrl: config.publicUrl,
     health: async () => [

@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:pino',
       'typebox',
       'waiting',
+      '@streamparser/json',
     ],
   ],
   sync: [

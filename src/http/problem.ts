@@ -29,14 +29,14 @@ interface Answer {
   detail: string
   field?: string | undefined
   advice?: string | undefined
-  retryAfterMs?: number
+  retryAfterMs?: number | undefined
 }
 
 /** The one place where an error becomes a status. Nothing that Dynamics said about us reaches the caller. */
 export function answerFor(error: unknown): Answer {
   if (error instanceof Refusal) {
-    const { status, code, message, field, advice } = error
-    return { status, code, detail: message, field, advice }
+    const { status, code, message, field, advice, retryAfterMs } = error
+    return { status, code, detail: message, field, advice, retryAfterMs }
   }
   if (error instanceof MalformedJson) return { status: 400, code: error.code, detail: error.message }
   if (error instanceof Rejected) {
@@ -118,6 +118,8 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
   const { status, code } = answer
   if (error instanceof StoreUnavailable) {
     request.log.error({ event: 'request-failed', status, code, reason: error.message })
+  } else if (status >= 500 && error instanceof Refusal) {
+    request.log.warn({ event: 'request-refused', status, code }, error.message)
   } else if (status >= 500) request.log.error({ event: 'request-failed', status, code, err: error })
   else request.log.info({ event: 'request-refused', status, code })
   return sendProblem(request, reply, answer)

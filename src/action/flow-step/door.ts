@@ -6,13 +6,15 @@ import type { Users } from '../../dataverse/users.ts'
 import type { CallbackSender } from '../../marketo/callback.ts'
 import type { FieldSelection } from '../../person/selection.ts'
 import { Refusal } from '../../problem.ts'
-import { membersOf, parseLeniently, textOf } from './members.ts'
+import { readTolerantly } from './list-reader.ts'
+import { membersOf, textOf } from './members.ts'
 import { choicesOf } from './picklist.ts'
 import type { FlowStep } from './port.ts'
-import { type ReceivedChunk, readSubmission } from './read-submission.ts'
-import { receiveChunk } from './receive-chunk.ts'
+import { readSubmission } from './read-submission.ts'
+import { type ChunkLimits, receiveChunk } from './receive-chunk.ts'
 import { serviceDefinition, wireNames } from './service-definition.ts'
 import { readStatus, type StatusCheck } from './status.ts'
+import { Uploads } from './uploads.ts'
 
 export interface FlowStepDoorOptions {
   flowStep: FlowStep
@@ -24,9 +26,12 @@ export interface FlowStepDoorOptions {
   checks: readonly StatusCheck[]
   /** Name of the API key that a request came with. */
   callerOf: (request: FastifyRequest) => string
-  bodyLimitBytes: number
-  /** In one chunk. */
-  peopleMax: number
+  limits: ChunkLimits & {
+    /** Chunks that are received at a time. */
+    uploadsMax: number
+    /** Until a chunk that finds no room is refused. */
+    uploadWaitMs: number
+  }
   /** ISO 8601 date from which on Marketo shows the service as deprecated. */
   deprecatedOn?: string | undefined
   /** Until status and choices stop waiting for somebody else. */
@@ -58,44 +63,58 @@ export function flowStepDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
   }
 }
 
+/** Each costs a connection, and what the kernel keeps of its bytes. */
+const WAITING_PER_UPLOAD = 16
+
 function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
-  const { flowStep, sender, admit, callerOf, bodyLimitBytes } = options
+  const { flowStep, sender, admit, callerOf, limits, clock } = options
   const names = wireNames(options.selection)
+  const { uploadsMax: max, uploadWaitMs: waitMs } = limits
+  const uploads = new Uploads({ max, waitingMax: max * WAITING_PER_UPLOAD, waitMs, clock })
+
+  const submit = async (message: IncomingMessage, caller: string) => {
+    const submission = readSubmission(await receiveChunk(message, names, limits), caller)
+    const refusal = sender.refuse(submission.callbackUrl)
+    if (refusal !== undefined) {
+      throw new Refusal(400, 'callback-refused', refusal, {
+        field: 'callbackUrl',
+        advice: 'If Marketo’s callbacks go to another host, its operator adds it to CALLBACK_HOSTS.',
+      })
+    }
+    await admit(submission.munchkinId)
+    const status = await flowStep.submit(submission)
+    const { people, unreadable } = submission.crowd
+    return { status, people, unreadable }
+  }
 
   return async (scope) => {
     // The call is JSON whatever it calls itself, and too large to be held as a whole.
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', async (_request: unknown, message: IncomingMessage) =>
-      receiveChunk(message, names, bodyLimitBytes),
-    )
+    scope.addContentTypeParser('*', (_request, message, done) => done(null, message))
 
-    scope.post<{ Body: ReceivedChunk | undefined }>(
+    scope.post<{ Body: IncomingMessage | undefined }>(
       '/flow-step/submitAsyncAction',
       { schema },
       async (request, reply) => {
-        if (!request.body) throw new Refusal(400, 'empty-body', 'The body is empty.')
-        const submission = readSubmission(request.body, callerOf(request), options)
-        const refusal = sender.refuse(submission.callbackUrl)
-        if (refusal !== undefined) {
-          throw new Refusal(400, 'callback-refused', refusal, {
-            field: 'callbackUrl',
-            advice: 'If Marketo’s callbacks go to another host, its operator adds it to CALLBACK_HOSTS.',
-          })
-        }
-        await admit(submission.munchkinId)
-        const status = await flowStep.submit(submission)
-        const { people, unreadable } = submission.crowd
-        return reply.code(201).send({ status, people, unreadable })
+        const { body } = request
+        if (!body) throw new Refusal(400, 'empty-body', 'The body is empty.')
+        return reply.code(201).send(await uploads.run(() => submit(body, callerOf(request))))
       },
     )
   }
 }
 
-function picklistDoor({ users, clock, timeoutMs, stopping }: FlowStepDoorOptions): FastifyPluginAsync {
+function picklistDoor({
+  users,
+  limits,
+  clock,
+  timeoutMs,
+  stopping,
+}: FlowStepDoorOptions): FastifyPluginAsync {
   return async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
-      parseLeniently(body),
+      readTolerantly(body, limits.json),
     )
 
     scope.post('/flow-step/getPicklist', { schema }, async ({ body }) => {

@@ -111,8 +111,12 @@ const paths = {
       responses: {
         201: { description: 'Stored; the answer follows as a callback.' },
         ...REFUSALS,
-        413: { description: 'The body is larger than FLOW_STEP_BODY_BYTES.' },
+        413: {
+          description:
+            'The body is larger than FLOW_STEP_BODY_BYTES, or a person than FLOW_STEP_PERSON_BYTES.',
+        },
         ...TROUBLE,
+        503: { description: 'Too many chunks are being received; nothing was stored.' },
       },
     },
   },

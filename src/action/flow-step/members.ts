@@ -1,20 +1,6 @@
-import { decodeUtf8, parseJson } from '../../json.ts'
-
 /** Reading JSON of which only a part is known; undefined where the shape is another. */
 
 export type Members = Readonly<Record<string, unknown>>
-
-/**
- * A member that comes twice (say) is no reason to refuse anybody, and JSON.parse takes a sixth of the time of our own
- * reader. Its sentences are used for what is no JSON at all. Throws MalformedJson.
- */
-export function parseLeniently(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decodeUtf8(bytes))
-  } catch {
-    return parseJson(bytes)
-  }
-}
 
 export function membersOf(value: unknown): Members | undefined {
   return isMembers(value) ? value : undefined

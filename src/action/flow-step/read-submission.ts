@@ -12,10 +12,6 @@ import { choicesIn } from './read-item.ts'
 /** Token and key travel as headers of the callback; Adobe's schema demands neither. */
 const HEADER_VALUE = /^[\x21-\x7e]{0,2048}$/
 
-export interface SubmissionLimits {
-  peopleMax: number
-}
-
 /** What arrived: the body without its people, and these. */
 export interface ReceivedChunk {
   /** Its objectData has something for each item. */
@@ -24,15 +20,11 @@ export interface ReceivedChunk {
 }
 
 /** Throws Refusal where no callback could be sent or nothing is readable. */
-export function readSubmission(
-  { body, crowd }: ReceivedChunk,
-  caller: string,
-  limits: SubmissionLimits,
-): Submission {
+export function readSubmission({ body, crowd }: ReceivedChunk, caller: string): Submission {
   const chunk = membersOf(body)
   if (!chunk) throw new Refusal(400, 'malformed-body', 'The body is not a JSON object.')
   const context = membersOf(chunk.context) ?? {}
-  checkItems(chunk, limits)
+  checkItems(chunk)
   // Marketo delivers what is configured as a header in the payload.
   const shared = [context.headers, context.admin, chunk.headers, chunk]
   const program = membersOf(context.program)
@@ -53,19 +45,11 @@ export function readSubmission(
   }
 }
 
-function checkItems({ objectData }: Members, { peopleMax }: SubmissionLimits): void {
-  if (objectData === undefined || objectData === null) return
-  if (!Array.isArray(objectData)) {
-    throw new Refusal(400, 'invalid-value', 'The member "objectData" of the body is not a list.', {
-      field: 'objectData',
-    })
-  }
-  if (objectData.length > peopleMax) {
-    throw new Refusal(400, 'too-many-people', `The chunk has more than ${peopleMax} people.`, {
-      field: 'objectData',
-      advice: 'Raise FLOW_STEP_PEOPLE, or send smaller chunks.',
-    })
-  }
+function checkItems({ objectData }: Members): void {
+  if (objectData === undefined || objectData === null || Array.isArray(objectData)) return
+  throw new Refusal(400, 'invalid-value', 'The member "objectData" of the body is not a list.', {
+    field: 'objectData',
+  })
 }
 
 function munchkinIdOf(context: Members, shared: readonly unknown[]): string | undefined {

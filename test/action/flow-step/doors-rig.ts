@@ -5,6 +5,7 @@ import type { Submission } from '../../../src/action/flow-step/port.ts'
 import { systemClock } from '../../../src/clock.ts'
 import type { Users } from '../../../src/dataverse/users.ts'
 import { API_KEY_NAME } from '../../../src/http/auth.ts'
+import { JSON_LIMITS } from '../../../src/json.ts'
 import { createCallbackSender } from '../../../src/marketo/callback.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
 import { createEdge, WITH_KEY } from '../../http/edge.ts'
@@ -30,8 +31,14 @@ export async function openDoors(t: TestContext, users: Users = nobody, publicUrl
     selection: defaultSelection(),
     checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: works.' }) }],
     callerOf: (request) => request.getDecorator<string>(API_KEY_NAME),
-    bodyLimitBytes: 12 * 1_024 * 1_024,
-    peopleMax: 10_000,
+    limits: {
+      bytesMax: 12 * 1_024 * 1_024,
+      personBytesMax: 262_144,
+      peopleMax: 10_000,
+      uploadsMax: 2,
+      uploadWaitMs: 50,
+      json: JSON_LIMITS,
+    },
     timeoutMs: 1_000,
     clock: systemClock,
     stopping: new AbortController().signal,

@@ -11,7 +11,6 @@ const WIRE_NAMES = new Map([
   ['annualRevenue', 'annualRevenue'],
   ['person_code', 'code'],
 ])
-const LIMITS = { peopleMax: 3 }
 
 /** The submission, with everybody in it as the work reads them. */
 function read(body: unknown) {
@@ -19,7 +18,7 @@ function read(body: unknown) {
   const items = (body as { objectData?: unknown } | null)?.objectData
   if (Array.isArray(items)) for (const item of items) crowd.add(item)
   crowd.close()
-  const submission = readSubmission({ body, crowd }, 'marketo', LIMITS)
+  const submission = readSubmission({ body, crowd }, 'marketo')
   const pages = [...chunkPages(submission)]
   const read = pages.flatMap((page) =>
     [...readChunkPage(page, page.position, 9)].flatMap(({ items }) => items),
@@ -248,12 +247,6 @@ const REFUSED: readonly [string, unknown, string, string | undefined][] = [
   ['no campaign', { ...BARE, campaignId: undefined }, 'missing-member', 'campaignId'],
   ['no instance', { ...BARE, context: {} }, 'missing-member', 'context.subscription.munchkinId'],
   ['people that are no list', { ...BARE, objectData: {} }, 'invalid-value', 'objectData'],
-  [
-    'a person too many',
-    { ...BARE, objectData: [1, 2, 3, 4].map((id) => lead(id)) },
-    'too-many-people',
-    'objectData',
-  ],
 ]
 for (const [what, body, code, field] of REFUSED) {
   test(`a chunk with ${what} is refused with ${code}`, () => {

@@ -1,15 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { receiveChunk } from '../../../src/action/flow-step/receive-chunk.ts'
-import { MalformedJson } from '../../../src/json.ts'
+import { type ChunkLimits, receiveChunk } from '../../../src/action/flow-step/receive-chunk.ts'
+import { JSON_LIMITS } from '../../../src/json.ts'
 import { Refusal } from '../../../src/problem.ts'
 
 const NAMES = new Map([['note', 'note']])
-const LIMIT_BYTES = 1_000_000
+const LIMITS: ChunkLimits = {
+  bytesMax: 1_000_000,
+  personBytesMax: 100_000,
+  peopleMax: 1_000,
+  json: JSON_LIMITS,
+}
 
 /** The chunk, its bytes arriving in pieces of so many. */
-function receive(json: string | Uint8Array, pieceBytes = 1_000, limitBytes = LIMIT_BYTES, headers = {}) {
+function receive(
+  json: string | Uint8Array,
+  pieceBytes = 1_000,
+  limits: Partial<ChunkLimits> = {},
+  headers = {},
+) {
   const bytes = Buffer.from(json)
   // One room for all pieces, as a socket may have it.
   const room = Buffer.alloc(pieceBytes)
@@ -18,7 +28,7 @@ function receive(json: string | Uint8Array, pieceBytes = 1_000, limitBytes = LIM
       yield room.subarray(0, bytes.copy(room, 0, at, at + pieceBytes))
     }
   }
-  return receiveChunk(Object.assign(pieces(), { headers }), NAMES, limitBytes)
+  return receiveChunk(Object.assign(pieces(), { headers }), NAMES, { ...LIMITS, ...limits })
 }
 
 const linesOf = ({ crowd }: Awaited<ReturnType<typeof receive>>) =>
@@ -79,20 +89,23 @@ for (const [what, json, ids] of LISTS) {
 
 const MALFORMED: readonly [string, string, string, RegExp][] = [
   ['nothing', '', 'empty-body', /empty/],
-  ['no JSON', '{"a":\n x}', 'malformed-json', /line 2,/],
+  ['no JSON', '{"a":\n x}', 'malformed-json', /^The body is no JSON near here \(byte \d\)/],
   ['an item that is no JSON', '{"objectData":[{},{"a" 1}]}', 'malformed-json', /Item 2 of "objectData"/],
   ['an item without its end', '{"objectData":[{"a":1', 'malformed-json', /./],
   ['brackets that do not fit', '{"objectData":[{"a":[1}]}', 'malformed-json', /./],
   ['a list that ends as an object', '{"objectData":[1}', 'malformed-json', /./],
   ['two commas', '{"objectData":[1,,2]}', 'malformed-json', /./],
   ['a comma at the end', '{"objectData":[1,]}', 'malformed-json', /./],
-  ['something after its end', '{"objectData":[{\n}]}\n}', 'malformed-json', /line 3,/],
+  ['something after its end', '{"objectData":[{\n}]}\n}', 'malformed-json', /^The body .*\(byte 22\)/],
+  ['only its beginning', '{"objectData":[{}]', 'malformed-json', /^The body ends too early/],
+  ['a key that is no text', '{1:2}', 'malformed-json', /./],
+  ['a list without its member', '["objectData",[1 2]]', 'malformed-json', /^The body/],
 ]
 for (const [what, json, code, sentence] of MALFORMED) {
   test(`a chunk with ${what} is refused with its place`, async () => {
     for (const pieceBytes of [1, 1_000]) {
       await assert.rejects(receive(json, pieceBytes), (error) => {
-        assert(error instanceof MalformedJson || error instanceof Refusal)
+        assert(error instanceof Refusal)
         assert.equal(error.code, code)
         assert.match(error.message, sentence)
         return true
@@ -102,8 +115,8 @@ for (const [what, json, code, sentence] of MALFORMED) {
 }
 
 for (const [where, json] of [
-  ['an item', '{"objectData":["?"]}'],
-  ['the rest', '{"a":"?"}'],
+  ['an item', '{"objectData":["?---"]}'],
+  ['the rest', '{"a":"?---"}'],
 ]) {
   test(`bytes that are no UTF-8 in ${where} are refused`, async () => {
     const bytes = Buffer.from(json ?? '').map((byte) => (byte === 0x3f ? 0xff : byte))
@@ -113,9 +126,9 @@ for (const [where, json] of [
 
 test('more bytes than allowed are refused, whether they were announced or not', async () => {
   const json = JSON.stringify({ objectData: [person(1, 'x'.repeat(100))] })
-  await assert.rejects(receive(json, 10, 50), { status: 413 })
-  await assert.rejects(receive('{}', 10, 50, { 'content-length': '51' }), { status: 413 })
-  await receive('{}', 10, 50, { 'content-length': '50' })
+  await assert.rejects(receive(json, 10, { bytesMax: 50 }), { status: 413, code: 'body-too-large' })
+  await assert.rejects(receive('{}', 10, { bytesMax: 50 }, { 'content-length': '51' }), { status: 413 })
+  await receive('{}', 10, { bytesMax: 50 }, { 'content-length': '50' })
 })
 
 test('who stops sending is refused, and it is nobody’s fault here', async () => {
@@ -123,5 +136,64 @@ test('who stops sending is refused, and it is nobody’s fault here', async () =
     yield Buffer.from('{"objectData":[')
     throw new Error('aborted')
   }
-  await assert.rejects(receiveChunk(Object.assign(cutOff(), { headers: {} }), NAMES, 100), { status: 400 })
+  await assert.rejects(receiveChunk(Object.assign(cutOff(), { headers: {} }), NAMES, LIMITS), { status: 400 })
+})
+
+const lists = (count: number) => `[${'[],'.repeat(count)}[]]`
+const TOO_MUCH: readonly [string, string, number, string, RegExp][] = [
+  ['one large person', `{"objectData":[1,${lists(400)}]}`, 413, 'person-too-large', /^Item 2 /],
+  [
+    'a person that is one text',
+    `{"objectData":[1,"${'x'.repeat(1_001)}"]}`,
+    413,
+    'person-too-large',
+    /^Item 2 /,
+  ],
+  ['a text without its end', `{"objectData":["${'x'.repeat(1_001)}`, 413, 'person-too-large', /^Item 1 /],
+  ['much beside the people', `{"objectData":[1],"a":${lists(400)}}`, 413, 'person-too-large', /^The body /],
+  [
+    'much in several lists',
+    `{"a":${lists(200)},"objectData":[],"b":${lists(200)}}`,
+    413,
+    'person-too-large',
+    /./,
+  ],
+  ['a long name beside a list', `{"${'k'.repeat(1_001)}":[[],[]]}`, 413, 'person-too-large', /^The body /],
+  ['nothing but blanks', ' '.repeat(1_001), 413, 'person-too-large', /^The body /],
+  ['blanks between people', `{"objectData":[1,${' '.repeat(1_001)}2]}`, 413, 'person-too-large', /^Item 2 /],
+  ['too many people', `{"objectData":${lists(20)}}`, 400, 'too-many-people', /more than 20/],
+  ['a deep person', `{"objectData":[${'['.repeat(7)}`, 400, 'too-deep', /^Item 1 .* more than 8 levels/],
+  ['a deep rest', '['.repeat(9), 400, 'too-deep', /^The body .* more than 8 levels/],
+  ['a long name', `{"objectData":[{"${'k'.repeat(65)}":1}]}`, 400, 'key-too-long', /more than 64 characters/],
+  [
+    'a long number',
+    `{"objectData":[0.${'1'.repeat(31)}]}`,
+    400,
+    'number-too-long',
+    /more than 32 characters/,
+  ],
+]
+for (const [what, json, status, code, sentence] of TOO_MUCH) {
+  test(`a chunk with ${what} is refused, wherever its bytes are cut`, async () => {
+    const limits = {
+      personBytesMax: 1_000,
+      peopleMax: 20,
+      json: { depthMax: 8, keyLengthMax: 64, numberLengthMax: 32 },
+    }
+    for (const pieceBytes of [1, 64, 100_000]) {
+      await assert.rejects(receive(json, pieceBytes, limits), { status, code, message: sentence })
+    }
+  })
+}
+
+test('a chunk at its limits is taken', async () => {
+  const texts = Array.from({ length: 20 }, (_, index) => person(index + 1, '\u0001é'.repeat(100)))
+  const chunk = { a: [[[[[[1]]]]]], objectData: texts, ['k'.repeat(64)]: 'x'.repeat(800) }
+  const limits = {
+    personBytesMax: 1_000,
+    peopleMax: 20,
+    json: { ...JSON_LIMITS, depthMax: 8, keyLengthMax: 64 },
+  }
+  const received = await receive(JSON.stringify(chunk, undefined, 1), 7, limits)
+  assert.equal(received.crowd.people, 20)
 })
