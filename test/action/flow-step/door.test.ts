@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
 import { serviceDefinition } from '../../../src/action/flow-step/service-definition.ts'
 import type { Users } from '../../../src/dataverse/users.ts'
 import { Unavailable } from '../../../src/errors.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
 import { openRoom } from '../../dataverse/room.ts'
+import { KEY } from '../../http/edge.ts'
 import { conforms } from './conforms.ts'
 import { chunkOf, nobody, openDoors } from './doors-rig.ts'
 
@@ -68,6 +71,39 @@ for (const [what, payload, status, code] of REFUSED) {
     assert.doesNotMatch(`${answer.body}${log()}`, /secret-|evil\.example/)
   })
 }
+
+/** Begins to send a chunk and stops in the middle. */
+async function stopSending(t: TestContext, url: string): Promise<Socket> {
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  await once(socket, 'connect')
+  const head = [
+    'POST /flow-step/submitAsyncAction HTTP/1.1',
+    'Host: x',
+    `x-api-key: ${KEY}`,
+    'Content-Length: 99',
+    // The answer to it says that the request has begun.
+    'Expect: 100-continue',
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  await once(socket, 'data')
+  socket.write('{"objectData":[')
+  return socket
+}
+
+test('a chunk that finds no room is refused with 503, and one that gets room in time is taken', async (t) => {
+  const { app, post, submissions, log } = await openDoors(t)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const stopped = [await stopSending(t, url), await stopSending(t, url)]
+  const refused = await post('submitAsyncAction', chunkOf(1))
+  assert.deepEqual([refused.statusCode, refused.json().code], [503, 'too-many-uploads'])
+  assert.equal(refused.headers['retry-after'], '5')
+  assert.match(log(), /"level":"warn"[^\n]*"event":"request-refused"[^\n]*"too-many-uploads"/)
+  for (const socket of stopped) socket.destroy()
+  assert.equal((await post('submitAsyncAction', chunkOf(1))).statusCode, 201)
+  assert.equal(submissions.length, 1)
+})
 
 const GUARDED = [
   'POST submitAsyncAction',

@@ -36,7 +36,7 @@ export async function openDoors(t: TestContext, users: Users = nobody, publicUrl
       personBytesMax: 262_144,
       peopleMax: 10_000,
       uploadsMax: 2,
-      uploadWaitMs: 50,
+      uploadWaitMs: 1_000,
       json: JSON_LIMITS,
     },
     timeoutMs: 1_000,
