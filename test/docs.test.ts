@@ -17,8 +17,13 @@ function read(path: string): string {
   return readFileSync(join(repository, path), 'utf8')
 }
 
+/** An HTML anchor, as answers link to it. */
+const ANCHOR = /<a id="([^"]+)"><\/a>/g
+
+/** The rows of tables that begin with a code or a name, without anchors. */
 function cellsOf(text: string): string[][] {
   return text
+    .replaceAll(ANCHOR, '')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .map((line) => line.slice(2, -2).split(' | '))
@@ -56,6 +61,14 @@ test('docs/codes.md explains every code of the source, and no other', () => {
   assert(codes.size > 70, 'the search for codes has gone blind')
   assert.deepEqual([...codes].filter((code) => !explained.has(code)).sort(), [], 'missing in docs/codes.md')
   assert.deepEqual([...explained].filter((code) => !codes.has(code)).sort(), [], 'not in the source')
+})
+
+test('every code has one anchor in docs/codes.md, so that an answer can link to it', () => {
+  const page = read('docs/codes.md')
+  const anchors = [...page.matchAll(ANCHOR)].map(([, anchor = '']) => anchor)
+  const codes = new Set(cellsOf(page).flatMap(([codeCell = '']) => quoted(codeCell)))
+  assert.deepEqual(anchors.sort(), [...codes].sort())
+  for (const code of codes) assert.ok(page.includes(`<a id="${code}"></a>\`${code}\``), code)
 })
 
 const MINIMAL: Partial<Record<Variable, string>> = {
@@ -150,17 +163,16 @@ test('README is short, and every anchor that a link names is there', () => {
   }
 })
 
-/** As GitHub makes them of headings. */
+/** Those that GitHub makes of headings, and explicit ones. */
 function anchorsOf(path: string): Set<string> {
-  const headings = [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading)
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\d _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
+  const text = read(path)
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\d _-]/gu, '')
+      .replaceAll(' ', '-'),
   )
+  return new Set([...headings, ...[...text.matchAll(ANCHOR)].map(([, anchor = '']) => anchor)])
 }
 
 test('the evidence that SECURITY.md names is there', () => {
