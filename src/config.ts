@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type EntraConfig, readEntra } from './entra-config.ts'
 import { FLOW_STEP_VARIABLES, type FlowStepConfig, readFlowStep } from './flow-step-config.ts'
+import { HTTP_VARIABLES, type HttpConfig, readHttp } from './http-config.ts'
 import { JSON_LIMITS, type JsonLimits } from './json.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { type MarketoConfig, readMarketo, readMunchkinId, unnamedSubscription } from './marketo-config.ts'
@@ -87,6 +88,7 @@ export const VARIABLES = [
   'JSON_DEPTH',
   'JSON_KEY_CHARACTERS',
   'JSON_NUMBER_CHARACTERS',
+  ...HTTP_VARIABLES,
   ...FLOW_STEP_VARIABLES,
 ] as const
 export type Variable = (typeof VARIABLES)[number]
@@ -99,7 +101,7 @@ export interface RawConfig {
   strangers: readonly string[]
 }
 
-export interface Config extends FlowStepConfig {
+export interface Config extends FlowStepConfig, HttpConfig {
   host: string
   port: number
   publicUrl?: string
@@ -149,7 +151,7 @@ interface FieldPolicy {
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
 const OUR_PREFIX =
-  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
+  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -223,6 +225,7 @@ export function toConfig(
       keyLengthMax: number('JSON_KEY_CHARACTERS'),
       numberLengthMax: number('JSON_NUMBER_CHARACTERS'),
     },
+    ...readHttp(values, problems),
     ...readFlowStep(values, problems),
     warnings: [
       ...(entra.credential.kind === 'password' ? [ROPC_WARNING] : []),

@@ -20,11 +20,11 @@ interface Window {
 
 /** For what repeats while something is down: the first line of a kind at once, then one a minute with a count. */
 export class SeldomLog {
-  readonly #log: Logger
+  readonly #log: Pick<Logger, Window['level']>
   readonly #clock: Clock
   readonly #windows = new Map<string, Window>()
 
-  constructor(log: Logger, clock: Clock) {
+  constructor(log: Pick<Logger, Window['level']>, clock: Clock) {
     this.#log = log
     this.#clock = clock
   }

@@ -294,6 +294,7 @@ function buildApp(
     keys: config.apiKeys,
     limits: {
       ...DEFAULT_HTTP_LIMITS,
+      ...config.connections,
       requestTimeoutMs: config.httpRequestTimeoutMs,
       // Node takes no longer time for the headers than for all.
       headersTimeoutMs: Math.min(DEFAULT_HTTP_LIMITS.headersTimeoutMs, config.httpRequestTimeoutMs),
@@ -302,6 +303,7 @@ function buildApp(
     },
     version: packageJson.version,
     publicUrl: config.publicUrl,
+    docs: config.docs,
     health: async () => [
       { name: 'accepting', ok: !stopping.aborted },
       storeCheck(await storeFault()),

@@ -9,6 +9,7 @@ const KEY = 'k'.repeat(32)
 
 export interface RunningService extends AsyncDisposable {
   url: string
+  pid: number | undefined
   key: string
 }
 
@@ -34,7 +35,7 @@ export async function startService(
     await stop()
     throw error
   })
-  return { url: service.url, key: KEY, [Symbol.asyncDispose]: stop }
+  return { url: service.url, pid: service.pid, key: KEY, [Symbol.asyncDispose]: stop }
 }
 
 /** A port of the system's choice: test files that start at the same time get different ones. */

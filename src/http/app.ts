@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -7,8 +8,10 @@ import Fastify, {
 import type { Clock, Random } from '../clock.ts'
 import { JSON_LIMITS, type JsonLimits, parseJson } from '../json.ts'
 import { Problem } from '../problem.ts'
+import { SeldomLog } from '../seldom-log.ts'
 import { type ApiKey, requireApiKey } from './auth.ts'
 import { answerClientError } from './client-error.ts'
+import { type ConnectionLimits, createBoundedServer } from './connections.ts'
 import { registerDocs } from './docs.ts'
 import { type HealthCheck, registerHealth } from './health.ts'
 import { type Metrics, measureRequests, registerMetrics } from './metrics.ts'
@@ -17,7 +20,7 @@ import { handleError } from './problem.ts'
 import { buildValidator } from './validation.ts'
 
 /** Bounds on what a caller may cost us before a door has seen the request. */
-export interface HttpLimits {
+export interface HttpLimits extends ConnectionLimits {
   /** For the whole request, headers and body, to arrive; the answer takes what its door allows. */
   requestTimeoutMs: number
   headersTimeoutMs: number
@@ -40,6 +43,9 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bodyLimitBytes: 64 * 1024,
   pathParameterLengthMax: 100,
   json: JSON_LIMITS,
+  connectionsMax: 1_000,
+  connectionRequestsMax: 32,
+  writeTimeoutMs: 30_000,
 }
 
 export interface AppOptions {
@@ -48,6 +54,8 @@ export interface AppOptions {
   limits: HttpLimits
   version: string
   publicUrl?: string | undefined
+  /** Whether `/docs` and `/openapi.json` are there. */
+  docs: boolean
   health: () => Promise<readonly HealthCheck[]>
   metrics: Metrics
   /** What routes refer to as `{ $ref: '<$id>#' }`; named by `$id` in the API description. */
@@ -62,17 +70,14 @@ export interface AppOptions {
 
 /** The whole edge, ready and not listening. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { limits, random } = options
+  const { limits, random, metrics, clock } = options
+  const seldom = new SeldomLog(options.logger, clock)
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: () => random.uuid(),
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    http: {
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: limits.connectionsCheckingIntervalMs,
-    },
+    serverFactory: (handler) =>
+      createBoundedServer(handler, serverOptions(limits), { limits, metrics, seldom, clock }),
     bodyLimit: limits.bodyLimitBytes,
     routerOptions: { maxParamLength: limits.pathParameterLengthMax },
     // A request that came in before the socket closed is answered by its door, not refused.
@@ -89,6 +94,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   measureRequests(app, options.metrics)
   logAnswers(app)
   await registerDocs(app, options)
+  app.addHook('onClose', async () => seldom.flush(true))
   registerHealth(app, options.health)
   for (const door of options.openDoors) await app.register(door)
   await app.register(async (scope) => {
@@ -98,6 +104,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
   await app.ready()
   return app
+}
+
+function serverOptions(limits: HttpLimits): ServerOptions {
+  return {
+    requestTimeout: limits.requestTimeoutMs,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: limits.connectionsCheckingIntervalMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+  }
 }
 
 function acceptStrictJsonOnly(app: FastifyInstance, limits: HttpLimits): void {

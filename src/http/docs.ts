@@ -1,11 +1,12 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify'
 
 export interface DocsOptions {
   version: string
   /** Where callers reach the service; absent = wherever the document was fetched from. */
   publicUrl?: string | undefined
+  docs: boolean
 }
 
 const DESCRIPTION = `Marketo's flow action *Sync Person to Microsoft* as an open service: it creates the lead in Dynamics 365 exactly once, in real time. An existing record is never changed by this API.
@@ -50,15 +51,75 @@ export async function registerDocs(app: FastifyInstance, options: DocsOptions): 
       buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `schema-${index}`),
     },
   })
+  if (options.docs) serveDocs(app)
+}
+
+/** Swagger UI's page and what it loads. */
+const PAGES = [
+  '/docs',
+  '/docs/',
+  '/docs/static/index.css',
+  '/docs/static/swagger-ui.css',
+  '/docs/static/swagger-ui-bundle.js',
+  '/docs/static/swagger-ui-standalone-preset.js',
+  '/docs/static/swagger-initializer.js',
+  '/docs/static/favicon-16x16.png',
+  '/docs/static/favicon-32x32.png',
+]
+const ASSET_AGE_MAX_SECONDS = 3_600
+
+interface Page {
+  type: string
+  bytes: Buffer
+}
+
+/** Everything is made once, when it is first asked for, and sent from the same bytes: nobody needs a key for it. */
+function serveDocs(app: FastifyInstance): void {
+  let document: Buffer | undefined
+  let pages: Promise<ReadonlyMap<string, Page>> | undefined
+  const pagesOnce = async () => {
+    pages ??= renderPages()
+    return pages.catch((error: unknown) => {
+      pages = undefined
+      throw error
+    })
+  }
+  const schema = { hide: true }
+  for (const path of ['/openapi.json', '/docs/json']) {
+    app.get(path, { schema }, async (_request, reply) => {
+      document ??= Buffer.from(openApiDocument(app))
+      return reply.type('application/json; charset=utf-8').send(document)
+    })
+  }
+  for (const path of PAGES) {
+    app.get(path, { schema }, async (_request, reply) => {
+      const page = (await pagesOnce()).get(path)
+      reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
+      if (path.startsWith('/docs/static/')) {
+        reply.header('cache-control', `public, max-age=${ASSET_AGE_MAX_SECONDS}`)
+      }
+      return reply.type(page?.type ?? '').send(page?.bytes)
+    })
+  }
+}
+
+/** Asks the plugin in an app of its own: by itself it opens a file for every answer. */
+async function renderPages(): Promise<ReadonlyMap<string, Page>> {
+  const app = Fastify()
+  await app.register(swagger)
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: CONTENT_SECURITY_POLICY,
     uiConfig: { tryItOutEnabled: true, deepLinking: true, validatorUrl: null },
     theme: { title: 'Sync Person to Microsoft' },
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('application/json; charset=utf-8').send(openApiDocument(app)),
-  )
+  const pages = new Map<string, Page>()
+  for (const path of PAGES) {
+    const { statusCode, headers, rawPayload } = await app.inject(path)
+    if (statusCode !== 200) throw new Error(`Swagger UI has no ${path}`)
+    pages.set(path, { type: String(headers['content-type']), bytes: rawPayload })
+  }
+  await app.close()
+  return pages
 }
 
 /** A door that reads its body by itself says in `documentedBody` what it takes; nothing is checked by it. */

@@ -9,6 +9,8 @@ const READY_POLL_MS = 50
 
 export interface Service {
   url: string
+  /** undefined = it could not be started. */
+  pid: number | undefined
   /** Resolves with the exit code when the process has ended; it has said why on our own stderr. */
   ended: Promise<number>
   /** SIGTERM unless said otherwise; resolves when the process has ended. */
@@ -54,6 +56,7 @@ export function launchService(
   })
   return {
     url: `http://${host}:${port}`,
+    pid: child.pid,
     ended,
     async stop(signal = 'SIGTERM') {
       child.kill(signal)

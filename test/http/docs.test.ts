@@ -92,3 +92,15 @@ test('Swagger UI is public at /docs, and its page may load nothing from elsewher
   )
   assert.equal((await app.inject({ url: '/docs/static/swagger-ui-bundle.js' })).statusCode, 200)
 })
+
+test('what needs no key is made once, and is not there with DOCS=off', async (t) => {
+  const paths = ['/openapi.json', '/docs', '/docs/', '/docs/json', '/docs/static/swagger-ui.css']
+  const { app } = await createEdge(t)
+  for (const path of paths) {
+    const [one, two] = [await app.inject({ url: path }), await app.inject({ url: path })]
+    assert.equal(one.statusCode, 200, path)
+    assert(one.rawPayload.equals(two.rawPayload), path)
+  }
+  const { app: quiet } = await createEdge(t, { docs: false })
+  for (const path of paths) assert.equal((await quiet.inject({ url: path })).statusCode, 404, path)
+})

@@ -23,6 +23,7 @@ export async function createEdge(
     ],
     limits: DEFAULT_HTTP_LIMITS,
     version: '0.0.0-test',
+    docs: true,
     health: async () => [],
     metrics: createMetrics(),
     schemas: [],

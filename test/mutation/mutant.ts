@@ -1,4 +1,4 @@
-/** One guard of the background sync, taken out. */
+/** One guard, taken out. */
 export interface Mutant {
   name: string
   /** What goes wrong without it. */

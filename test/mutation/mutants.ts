@@ -4,6 +4,7 @@ import { keeping } from './keeping.ts'
 import { leading } from './leading.ts'
 import type { Mutant } from './mutant.ts'
 import { pairing } from './pairing.ts'
+import { standing } from './standing.ts'
 import { takingIn } from './taking-in.ts'
 import { writing } from './writing.ts'
 
@@ -16,4 +17,5 @@ export const mutants: readonly Mutant[] = [
   ...leading,
   ...pairing,
   ...keeping,
+  ...standing,
 ]

@@ -47,7 +47,7 @@ const schema = { hide: true }
 /** What Marketo calls with its key. Source: Adobe, "Self-Service Flow Steps" (service provider interface 1.0.0). */
 export function flowStepDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
   const { selection, checks, clock, timeoutMs, stopping } = options
-  const definition = JSON.stringify(serviceDefinition(selection))
+  const definition = Buffer.from(JSON.stringify(serviceDefinition(selection)))
 
   return async (scope) => {
     await scope.register(chunkDoor(options))

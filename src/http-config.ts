@@ -1,0 +1,41 @@
+import { type Problems, readChoice, readInteger } from './setting.ts'
+
+/** What callers may cost before their key is known, and what is shown without one. */
+export interface HttpConfig {
+  /** Whether `/docs` and `/openapi.json` are there. */
+  docs: boolean
+  connections: {
+    connectionsMax: number
+    /** Requests of one connection that have arrived and are not answered yet. */
+    connectionRequestsMax: number
+    /** How long a caller may take to read an answer. */
+    writeTimeoutMs: number
+  }
+}
+
+/** In the order of .env.example and of README's table. */
+export const HTTP_VARIABLES = [
+  'DOCS',
+  'HTTP_CONNECTIONS',
+  'HTTP_CONNECTION_REQUESTS',
+  'HTTP_WRITE_TIMEOUT_MS',
+] as const
+type Values = Readonly<Partial<Record<string, string>>>
+
+const NUMBERS = {
+  HTTP_CONNECTIONS: { default: 1_000, min: 10, max: 100_000 },
+  HTTP_CONNECTION_REQUESTS: { default: 32, min: 1, max: 10_000 },
+  HTTP_WRITE_TIMEOUT_MS: { default: 30_000, min: 100, max: 600_000 },
+} as const
+
+export function readHttp(values: Values, problems: Problems): HttpConfig {
+  const number = (name: keyof typeof NUMBERS) => readInteger(name, values[name], NUMBERS[name], problems)
+  return {
+    docs: readChoice('DOCS', values.DOCS, ['on', 'off'], 'on', problems) === 'on',
+    connections: {
+      connectionsMax: number('HTTP_CONNECTIONS'),
+      connectionRequestsMax: number('HTTP_CONNECTION_REQUESTS'),
+      writeTimeoutMs: number('HTTP_WRITE_TIMEOUT_MS'),
+    },
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
+import type { SeldomLog } from '../seldom-log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Bounds on what callers may keep open. Node bounds neither how many requests and answers, nor for how long. */
+export interface ConnectionLimits {
+  connectionsMax: number
+  /** Requests of one connection that have arrived and are not answered yet. */
+  connectionRequestsMax: number
+  /** Within which a complete answer must have been read. */
+  writeTimeoutMs: number
+}
+
+export interface ConnectionOptions {
+  limits: ConnectionLimits
+  metrics: Metrics
+  seldom: SeldomLog
+  clock: Clock
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+const REASONS = {
+  'too-many-connections':
+    'More than HTTP_CONNECTIONS were open: a new connection was closed, and so were those without a request',
+  'too-many-requests': 'A connection had more than HTTP_CONNECTION_REQUESTS open and was closed',
+  'answer-not-read': 'A connection did not read its answer within HTTP_WRITE_TIMEOUT_MS and was closed',
+} as const
+
+/**
+ * A server that handles the requests of a connection one after the other, so that at most one answer of a connection
+ * waits to be read. It closes connections that go beyond the limits; their callers get no answer.
+ */
+export function createBoundedServer(
+  handler: Handler,
+  options: ServerOptions,
+  { limits, metrics, seldom, clock }: ConnectionOptions,
+): Server {
+  const lines = new WeakMap<Socket, (() => void)[]>()
+  const closed = metrics.counter('http_connections_closed_total', 'Connections closed at a limit, by reason.')
+  const report = (code: keyof typeof REASONS) => {
+    closed.add({ reason: code })
+    seldom.write('warn', { event: 'connection-closed', code }, REASONS[code])
+  }
+  const close = (socket: Socket, code: keyof typeof REASONS) => {
+    if (socket.destroyed) return
+    socket.destroy()
+    report(code)
+  }
+
+  const serve = (request: IncomingMessage, response: ServerResponse, done: () => void) => {
+    const read = new AbortController()
+    response.once('close', () => {
+      read.abort('read')
+      done()
+    })
+    response.once('prefinish', () => {
+      if (response.writableLength === 0) return
+      clock.sleep(limits.writeTimeoutMs, read.signal).then(
+        () => close(request.socket, 'answer-not-read'),
+        () => undefined,
+      )
+    })
+    handler(request, response)
+  }
+
+  const admit: Handler = (request, response) => {
+    const { socket } = request
+    if (socket.destroyed) return
+    const line = lines.get(socket) ?? []
+    lines.set(socket, line)
+    if (line.length >= limits.connectionRequestsMax) return close(socket, 'too-many-requests')
+    const serveNext = () => {
+      if (!socket.destroyed) line[0]?.()
+    }
+    line.push(() =>
+      serve(request, response, () => {
+        line.shift()
+        // Between two requests of one connection it is everybody else's turn.
+        setImmediate(serveNext)
+      }),
+    )
+    if (line.length === 1) serveNext()
+  }
+
+  const server = createServer(options, admit)
+  server.maxConnections = limits.connectionsMax
+  server.on('drop', () => {
+    report('too-many-connections')
+    server.closeIdleConnections()
+  })
+  server.on('connection', (socket: Socket) => {
+    guardParser(socket, limits.connectionRequestsMax, () => close(socket, 'too-many-requests'))
+  })
+  metrics.gauges({ http_connections: 'Connections that callers have open.' }, async () => [
+    { name: 'http_connections', value: await countConnections(server) },
+  ])
+  return server
+}
+
+const REQUEST_LINE_END = Buffer.from(' HTTP/1.1\r\n')
+
+/**
+ * Node parses everything that arrives in one piece, though the socket was closed at its first request: 64 KB hold
+ * 1,700 of them. The body of a request may hold the end of a request line, but JSON has no reason to hold many.
+ */
+function guardParser(socket: Socket, requestsMax: number, refuse: () => void): void {
+  const parsers = socket.listeners('data')
+  socket.removeAllListeners('data')
+  socket.on('data', (piece: Buffer) => {
+    if (hasMoreThan(piece, REQUEST_LINE_END, requestsMax)) return refuse()
+    for (const parse of parsers) parse.call(socket, piece)
+  })
+}
+
+function hasMoreThan(piece: Buffer, wanted: Buffer, max: number): boolean {
+  let found = 0
+  for (let at = piece.indexOf(wanted); at >= 0; at = piece.indexOf(wanted, at + wanted.length)) {
+    found += 1
+    if (found > max) return true
+  }
+  return false
+}
+
+function countConnections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)))
+}
