@@ -12,6 +12,10 @@ try {
   const stop = () => void service.close()
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  void service.failed.then((sentence) => {
+    console.error(sentence)
+    process.exitCode = 1
+  })
   await service.start()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

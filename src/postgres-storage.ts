@@ -34,6 +34,8 @@ export async function openPostgres(
       recoverySecondsMax: RECOVERY_SECONDS_MAX,
       // Who is gone is not heard of any more, and that is enough.
       recover: async () => {},
+      // The server looks after itself.
+      maintain: async () => {},
       async [Symbol.asyncDispose]() {
         await jobs[Symbol.asyncDispose]()
         await postgres.close()

@@ -56,6 +56,8 @@ export interface Service extends AsyncDisposable {
   app: FastifyInstance
   /** Takes up unfinished work and listens. Gives the address. */
   start(): Promise<string>
+  /** Resolves with a sentence for an operator when the service has closed by itself. */
+  failed: Promise<string>
   /** Not ready at once; running requests finish within the grace, the rest stays queued. Idempotent. */
   close(): Promise<void>
 }
@@ -79,16 +81,27 @@ export async function createService(
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)
 
   const deriveRecordId: DeriveRecordId = recordIdOf.bind(undefined, new URL(config.dataverseUrl).host)
-  const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log })
+  const { promise: damage, resolve: damaged } = Promise.withResolvers<string>()
+  const storage = await openStorage({ config: config.store, deriveRecordId, clock, random, log, damaged })
   try {
-    return await assemble(parts, storage, deriveRecordId)
+    const service = await assemble(parts, storage, deriveRecordId)
+    const failed = damage.then(async (sentence) => {
+      log.fatal({ event: 'store-damaged' }, sentence)
+      await service.close()
+      return sentence
+    })
+    return { ...service, failed }
   } catch (error) {
     await storage[Symbol.asyncDispose]()
     throw error
   }
 }
 
-async function assemble(parts: Parts, storage: Storage, deriveRecordId: DeriveRecordId): Promise<Service> {
+async function assemble(
+  parts: Parts,
+  storage: Storage,
+  deriveRecordId: DeriveRecordId,
+): Promise<Omit<Service, 'failed'>> {
   const { config, clock, log } = parts
   const pairing = buildPairing(parts, storage)
   const dataverse = buildDataverse(parts, storage.quota, pairing)
@@ -142,7 +155,12 @@ async function assemble(parts: Parts, storage: Storage, deriveRecordId: DeriveRe
     await storage.recover()
     await sync.check(signal)
     beating = action.heartbeat.run(drained.signal)
-    working = Promise.all([action.worker.run(signal), flowStep.run(signal), sync.run(signal)])
+    working = Promise.all([
+      action.worker.run(signal),
+      flowStep.run(signal),
+      sync.run(signal),
+      storage.maintain(signal),
+    ])
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })
     return address

@@ -9,8 +9,10 @@ import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { SqliteBindings } from './store/sqlite/bindings.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
-import { Database, fileIn } from './store/sqlite/database.ts'
+import { fileIn } from './store/sqlite/data-directory.ts'
+import { Database } from './store/sqlite/database.ts'
 import { SqliteLeases } from './store/sqlite/leases.ts'
+import { Maintenance } from './store/sqlite/maintenance.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
@@ -30,6 +32,8 @@ export interface Storage extends AsyncDisposable {
   recoverySecondsMax: number
   /** Takes back what a process that is gone has held. Call before work starts. */
   recover(): Promise<void>
+  /** Looks after the database until the signal aborts. */
+  maintain(stopping: AbortSignal): Promise<void>
 }
 
 export interface StorageOptions {
@@ -38,6 +42,8 @@ export interface StorageOptions {
   clock: Clock
   random: Random
   log: Logger
+  /** Told once, with a sentence, when the service must stop because of its database. */
+  damaged: (sentence: string) => void
 }
 
 /** What only PostgreSQL needs is loaded only with it: it takes 25 MB of memory. */
@@ -49,12 +55,13 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 }
 
 /** One file for one process. */
-function openSqlite(directory: string, { deriveRecordId, clock }: StorageOptions): Storage {
-  const database = new Database({ path: fileIn(directory) })
+function openSqlite(directory: string, { deriveRecordId, clock, log, damaged }: StorageOptions): Storage {
+  const database = new Database({ path: fileIn(directory), damaged })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const chunks = new SqliteChunkStore(database)
   const leases = new SqliteLeases(clock)
+  const maintenance = new Maintenance({ database, clock, log })
   return {
     store,
     syncStore: new SqliteSyncStore(database, leases),
@@ -66,6 +73,7 @@ function openSqlite(directory: string, { deriveRecordId, clock }: StorageOptions
     async recover() {
       await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
     },
+    maintain: (stopping) => maintenance.run(stopping),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }

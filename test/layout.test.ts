@@ -112,7 +112,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'vendor-words': [],
   // The driver on PostgreSQL waits for a lost connection; the one on SQLite has none to lose.
-  store: ['type:jobs', 'type:quota', 'node:sqlite', 'type:clock', 'errors', 'retry', 'waiting', 'pg'],
+  store: [
+    'type:jobs',
+    'type:quota',
+    'node:sqlite',
+    'type:clock',
+    'errors',
+    'retry',
+    'waiting',
+    'pg',
+    'seldom-log',
+    'type:pino',
+  ],
   // On PostgreSQL pg-boss keeps them, on the store's connections.
   jobs: ['type:clock', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
   sandbox: [],

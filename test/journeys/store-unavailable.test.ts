@@ -1,126 +1,36 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
+import { KEY, NOWHERE, startChild } from '../child-service.ts'
 import { Cluster, withoutServers } from '../postgres/cluster.ts'
-import { REST, type Reply, type Rig, startRig, WEBHOOK } from './rig.ts'
+import { REST, startRig } from './rig.ts'
+import {
+  assertAllUnavailable,
+  assertWorks,
+  person,
+  readiness,
+  smallDisk,
+  until,
+  untilReady,
+  withoutMounts,
+} from './unavailable.ts'
 
 const JSON_BODY = { 'content-type': 'application/json' }
-const RECOVERS_WITHIN_MS = 15_000
-const LOOK_EVERY_MS = 100
-const UNTIL_FULL = 64 * 1024
+const withoutLimits: string | false = (() => {
+  try {
+    execFileSync('prlimit', ['--version'])
+    return false
+  } catch {
+    return 'prlimit is missing: install util-linux'
+  }
+})()
 /** Of loops that turn once a second: what is logged each time would be there more than once. */
 const SEVERAL_TURNS_MS = 3_000
-
-/** A file system of a few MB, which tests can fill; undefined where this process may not mount one. */
-function smallDisk(megabytes: number) {
-  const path = mkdtempSync(join(tmpdir(), 'sync-person-disk-'))
-  const filler = join(path, 'filler')
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=777`, 'none', path], {
-      stdio: 'ignore',
-    })
-  } catch {
-    rmdirSync(path)
-    return undefined
-  }
-  return {
-    path,
-    fill() {
-      for (const bytes of [UNTIL_FULL, 1024, 1]) {
-        try {
-          for (;;) writeFileSync(filler, Buffer.alloc(bytes), { flag: 'a' })
-        } catch (error) {
-          assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
-        }
-      }
-    },
-    empty: () => rmSync(filler),
-    [Symbol.dispose]() {
-      execFileSync('umount', ['-l', path])
-      rmdirSync(path)
-    },
-  }
-}
-
-const withoutMounts: string | false = (() => {
-  using disk = smallDisk(1)
-  return disk === undefined && 'this user may not mount a small file system: run the tests as root'
-})()
-
-const person = (marketoId: number) => ({
-  marketoId,
-  email: `person.${marketoId}@example.com`,
-  firstName: 'Ann',
-  lastName: 'Ek',
-  company: 'Ek AB',
-})
-
-function chunk(token: string): object {
-  const { marketoId: id, ...fields } = person(71)
-  return {
-    token,
-    apiCallBackKey: 'key',
-    callbackUrl: 'https://callback.adobe.io/cfa/1',
-    campaignId: 1,
-    context: { subscription: { munchkinId: '997-SBX-001' }, campaign: { id: 1, type: 'trigger' } },
-    objectData: [
-      { objectType: 'lead', objectContext: { id, ...fields }, flowStepContext: {}, triggeringContext: {} },
-    ],
-  }
-}
-
-/** One call to every endpoint that stores something. */
-function calls(rig: Rig): Record<string, Promise<Reply>> {
-  const post = (path: string, body: object, headers: Record<string, string> = {}) =>
-    rig.request('POST', path, { headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(body) })
-  return {
-    rest: post(REST, { person: person(61) }),
-    'rest with a key': post(REST, { person: person(62) }, { 'idempotency-key': 'k-62' }),
-    'a batch campaign': post(REST, { person: person(63), campaign: { type: 'batch' } }),
-    webhook: post(WEBHOOK, person(64)),
-    'flow step': post('/flow-step/submitAsyncAction', chunk('token-1')),
-    pause: rig.request('POST', '/v1/sync/pause'),
-  }
-}
-
-async function assertAllUnavailable(rig: Rig): Promise<void> {
-  for (const [name, call] of Object.entries(calls(rig))) {
-    const { status, headers, body } = await call
-    assert.deepEqual([status, body.code, body.status], [503, 'store-unavailable', 503], name)
-    assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/, name)
-    assert.ok(Number(headers.get('retry-after')) > 0, name)
-  }
-  const token = await rig.request('POST', '/flow-step/oauth/token', {
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: 'grant_type=client_credentials&client_id=journeys&client_secret=wrong',
-  })
-  assert.equal(token.status, 401, 'tokens need no store')
-}
-
-async function readiness(rig: Rig): Promise<{ status: number; detail: string | undefined }> {
-  const { status, body } = await rig.request('GET', '/readyz')
-  const checks = body.checks as { name: string; detail?: string }[]
-  return { status, detail: checks.find(({ name }) => name === 'store')?.detail }
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const startedAt = performance.now()
-  while (!(await isSo())) {
-    assert.ok(
-      performance.now() - startedAt < RECOVERS_WITHIN_MS,
-      `not within ${RECOVERS_WITHIN_MS} ms: ${what}`,
-    )
-    await pause(LOOK_EVERY_MS)
-  }
-}
-
-const untilReady = (rig: Rig, status: number) =>
-  until(`/readyz ${status}`, async () => (await readiness(rig)).status === status)
 
 /** Errors by event and code: each kind at most once, and none called a fault of ours. */
 function assertQuietLog(lines: readonly string[]): void {
@@ -131,11 +41,6 @@ function assertQuietLog(lines: readonly string[]): void {
   assert.deepEqual([...new Set(kinds)].sort(), kinds.sort(), 'one line of a kind a minute')
   const unknown = kinds.filter((kind) => !kind.endsWith(' store-unavailable'))
   assert.deepEqual(unknown, [], 'nothing of it is a fault of ours')
-}
-
-async function assertWorks(rig: Rig): Promise<void> {
-  const { status, body } = await rig.sync(person(61))
-  assert.deepEqual([status, body.outcome], [200, 'created'])
 }
 
 describe('a database that takes no writes', () => {
@@ -176,13 +81,48 @@ describe('a database that takes no writes', () => {
     assert.match((await rig.request('GET', '/metrics')).text, /^store_writable 1$/m)
   })
 
+  it('on a disk that reports errors: 503, and it goes on by itself', { skip: withoutLimits }, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'sync-person-limited-'))
+    try {
+      const settings = { DATA_DIR: directory, REST_DEADLINE_MS: '300' }
+      await using service = startChild({ ...NOWHERE, ...settings })
+      const url = await service.url
+      const limit = (bytes: string) =>
+        execFileSync('prlimit', ['--pid', String(service.pid), `--fsize=${bytes}:`])
+      const status = async (path: string, init: RequestInit = {}) => {
+        const response = await fetch(`${url}${path}`, {
+          ...init,
+          headers: { ...JSON_BODY, 'x-api-key': KEY },
+        })
+        return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+      }
+      const send = () => status(REST, { method: 'POST', body: JSON.stringify({ person: person(61) }) })
+      const ready = async () => (await status('/readyz')).status
+      limit('100')
+      for (let calls = 0; calls < 3; calls += 1) {
+        const refused = await send()
+        assert.deepEqual([refused.status, refused.body.code], [503, 'store-unavailable'])
+      }
+      await until('/readyz 503', async () => (await ready()) === 503)
+      assert.match(
+        JSON.stringify((await status('/readyz')).body),
+        /the disk reports an error \(SQLite code \d+\)/,
+      )
+      limit('unlimited')
+      await until('/readyz 200', async () => (await ready()) === 200)
+      assert.deepEqual((await send()).body.outcome, 'queued')
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   it('refuses to start on a full disk, with a sentence', { skip: withoutMounts }, async () => {
     using disk = smallDisk(1)
     assert.ok(disk)
     disk.fill()
     await assert.rejects(
       startRig({ DATA_DIR: disk.path }),
-      /sync-person\.sqlite cannot be used: the disk is full/,
+      /sync-person\.sqlite \(DATA_DIR\) cannot be used: the disk is full/,
     )
   })
 

@@ -1,58 +1,18 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { backup, DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../errors.ts'
-import type { Row } from '../rows.ts'
-import { asUnavailable } from './lost.ts'
+import { fileIn, makeDirectory, prepareFile, syncDirectory } from './data-directory.ts'
+import { asUnavailable, isDamage } from './lost.ts'
 import { migrate } from './migrations.ts'
-
-/** The store's file in DATA_DIR. */
-export function fileIn(directory: string): string {
-  return join(directory, 'sync-person.sqlite')
-}
+import { OpenedFile, type Whereabouts } from './opened-file.ts'
+import { Statement } from './statement.ts'
 
 /** The store that is there, brought up to this version. Throws with a sentence when there is none, or it is in use. */
 export function openExisting(directory: string): Database {
   const path = fileIn(directory)
   if (!existsSync(path)) throw new Error(`There is no store at ${path}: DATA_DIR names its directory.`)
   return new Database({ path })
-}
-
-/** By name, or in order. */
-type Parameters = [Record<string, SQLInputValue>] | SQLInputValue[]
-
-/** A prepared statement. What says that the file cannot be used is thrown as StoreUnavailable. */
-export class Statement {
-  readonly #statement: StatementSync
-
-  constructor(statement: StatementSync) {
-    this.#statement = statement
-  }
-
-  get(...parameters: Parameters): Row | undefined {
-    return named(() => this.#statement.get(...(parameters as SQLInputValue[])))
-  }
-
-  all(...parameters: Parameters): Row[] {
-    return named(() => this.#statement.all(...(parameters as SQLInputValue[])))
-  }
-
-  run(...parameters: Parameters): { changes: number | bigint } {
-    return named(() => this.#statement.run(...(parameters as SQLInputValue[])))
-  }
-
-  /** Row by row, of a file that nothing else uses. */
-  iterate(): Iterable<Row> {
-    return this.#statement.iterate()
-  }
-}
-
-function named<T>(run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    throw asUnavailable(error)
-  }
 }
 
 interface Pending {
@@ -69,6 +29,16 @@ export interface DatabaseOptions {
   busyTimeoutMs?: number
   /** When queued writes are committed. Default: together, once the current I/O events are handled. */
   defer?: (flush: () => void) => void
+  /** Told once, with a sentence, of a file that is found damaged: nothing more may be written to it. */
+  damaged?: (sentence: string) => void
+}
+
+/** Why nothing is written, in words that everybody may read. */
+const ELSEWHERE: Readonly<Record<Exclude<Whereabouts, 'in place'>, string>> = {
+  deleted: 'the database file was deleted while the service is running; it will be written again',
+  moved: 'the database file was moved away while the service is running: put it back',
+  replaced:
+    'another file was put in the place of the database while the service is running: put the former one back, or restart the service to use the new one',
 }
 
 /**
@@ -76,26 +46,25 @@ export interface DatabaseOptions {
  * each is a savepoint, so one that throws takes nothing else with it.
  */
 export class Database implements Disposable {
-  readonly #db: DatabaseSync
+  readonly #options: DatabaseOptions
   readonly #defer: (flush: () => void) => void
+  #db: DatabaseSync
+  /** The database and its log; none in memory. */
+  #files: OpenedFile[] = []
   #queue: Pending[] = []
   #open = true
   #isFull = true
+  #fault: string | undefined
+  #isDamaged = false
 
   constructor(options: DatabaseOptions) {
-    if (options.path !== ':memory:') mkdirSync(dirname(options.path), { recursive: true })
+    this.#options = options
     this.#defer = options.defer ?? ((flush) => void setImmediate(flush))
-    this.#db = openExclusively(options.path, options.busyTimeoutMs ?? 100)
-    try {
-      migrate(this.#db)
-    } catch (error) {
-      this.#db.close()
-      throw asSentence(error, options.path)
-    }
+    this.#db = this.#connect()
   }
 
   prepare(sql: string): Statement {
-    return new Statement(this.#db.prepare(sql))
+    return new Statement(sql, { current: () => this.#inPlace(), named: (error) => this.#named(error) })
   }
 
   /** On disk when the promise resolves. */
@@ -131,6 +100,7 @@ export class Database implements Disposable {
     const failed = new Map<Pending, unknown>()
     let fatal: unknown
     try {
+      this.#inPlace()
       this.#synchronise(batch.some(({ synced }) => synced))
       this.#db.exec('begin immediate')
       for (const pending of batch) {
@@ -138,8 +108,10 @@ export class Database implements Disposable {
         if (error !== undefined) failed.set(pending, error)
       }
       this.#db.exec('commit')
+      // What went into a file without a name is gone with the process.
+      this.#inPlace()
     } catch (error) {
-      fatal = asUnavailable(error)
+      fatal = this.#named(error)
       this.#rollBack()
     }
     for (const pending of batch) pending.settle(fatal ?? failed.get(pending))
@@ -181,17 +153,109 @@ export class Database implements Disposable {
     }
   }
 
+  /** Looked at before each transaction and after it, not at each of its statements. */
+  #inPlace(): DatabaseSync {
+    if (!this.#db.isOpen || !this.#db.isTransaction) this.look()
+    if (this.#fault !== undefined) throw new StoreUnavailable(this.#fault)
+    return this.#db
+  }
+
+  /** What has become of the file. While it is not in its place nothing is read or written. */
+  look(): Whereabouts {
+    const found = this.#whereabouts()
+    if (this.#isDamaged) this.#fault = 'the database file is damaged'
+    else this.#fault = found === 'in place' ? undefined : ELSEWHERE[found]
+    return found
+  }
+
+  #whereabouts(): Whereabouts {
+    if (!this.#db.isOpen) return 'deleted'
+    try {
+      const [file = 'in place', log = 'in place'] = this.#files.map((one) => one.whereabouts())
+      // Of the log everything can be saved while the database itself is there.
+      return file === 'in place' && log !== 'in place' ? 'deleted' : file
+    } catch {
+      return 'moved'
+    }
+  }
+
+  /** Writes what the deleted file held to a new one in its place, and goes on with that. */
+  async restore(): Promise<void> {
+    if (this.#db.isOpen) {
+      await this.#save()
+      this.#close()
+    }
+    this.#db = this.#connect()
+    this.look()
+  }
+
+  async #save(): Promise<void> {
+    const { path } = this.#options
+    if (existsSync(path)) {
+      // Only the log is gone: all of it goes into the database itself.
+      this.truncateLog()
+      return
+    }
+    const copy = `${path}.restored`
+    makeDirectory(dirname(path))
+    rmSync(copy, { force: true })
+    closeSync(openSync(copy, 'wx', 0o600))
+    await backup(this.#db, copy)
+    renameSync(copy, path)
+    syncDirectory(dirname(path))
+  }
+
+  /** The log's content goes into the file, and the log becomes empty. False: something still reads it. */
+  truncateLog(): boolean {
+    return this.#db.prepare('pragma wal_checkpoint(truncate)').get()?.busy === 0
+  }
+
+  #named(error: unknown): unknown {
+    if (isDamage(error) && !this.#isDamaged) {
+      this.#isDamaged = true
+      this.look()
+      this.#options.damaged?.(damageSentence(this.#options.path))
+    }
+    return asUnavailable(error)
+  }
+
+  #connect(): DatabaseSync {
+    const { path, busyTimeoutMs = 100 } = this.#options
+    if (path !== ':memory:') prepareFile(path)
+    const db = openExclusively(path, busyTimeoutMs)
+    try {
+      migrate(db)
+      if (path !== ':memory:') this.#files = [path, `${path}-wal`].map((one) => new OpenedFile(one))
+      this.#isFull = true
+      return db
+    } catch (error) {
+      db.close()
+      throw asSentence(error, path)
+    }
+  }
+
+  #close(): void {
+    if (this.#db.isOpen) this.#db.close()
+    for (const file of this.#files) file[Symbol.dispose]()
+    this.#files = []
+  }
+
   /** Commits what is queued, then closes. */
   [Symbol.dispose](): void {
     if (!this.#open) return
     if (this.#queue.length > 0) this.#flush()
     this.#open = false
-    this.#db.close()
+    this.#close()
   }
 }
 
 function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  let db: DatabaseSync
+  try {
+    db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  } catch (error) {
+    throw asSentence(error, path)
+  }
   try {
     db.exec('pragma locking_mode = exclusive')
     db.exec('pragma journal_mode = wal')
@@ -217,10 +281,16 @@ function asSentence(error: unknown, path: string): unknown {
       { cause: error },
     )
   }
+  if (isDamage(error)) return new Error(damageSentence(path), { cause: error })
   const unusable = asUnavailable(error)
   if (!(unusable instanceof StoreUnavailable)) return error
   return new Error(
-    `${path} cannot be used: ${unusable.message}. Make room or make it writable, then start again.`,
+    `${path} (DATA_DIR) cannot be used: ${unusable.message}. Make room or make it writable, then start again.`,
     { cause: error },
   )
+}
+
+/** For an operator. */
+export function damageSentence(path: string): string {
+  return `${path} (DATA_DIR) is damaged. Nothing more is written to it. Keep a copy of it and restore a backup: docs/operations.md, "Restoring a backup".`
 }

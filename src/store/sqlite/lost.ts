@@ -1,5 +1,7 @@
 import { StoreUnavailable } from '../../errors.ts'
 
+const DAMAGE: ReadonlySet<number> = new Set([11, 26])
+
 /** The part of a result code that is its primary code. */
 const PRIMARY = 0xff
 
@@ -26,6 +28,11 @@ export function asUnavailable(error: unknown): unknown {
   // An extended code says what of many it was, such as 6410: no directory for a temporary file.
   const detail = code === (code & PRIMARY) ? '' : ` (SQLite code ${code})`
   return new StoreUnavailable(`${reason}${detail}`, { cause: error })
+}
+
+/** Whether the file itself is not what was written, so that to go on would make it worse. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGE.has((codeOf(error) ?? 0) & PRIMARY)
 }
 
 function codeOf(error: unknown): number | undefined {

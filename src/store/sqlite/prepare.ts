@@ -1,4 +1,5 @@
-import type { Database, Statement } from './database.ts'
+import type { Database } from './database.ts'
+import type { Statement } from './statement.ts'
 
 /** Every text prepared once, by its name. */
 export function prepareAll<T extends Readonly<Record<string, string>>>(
