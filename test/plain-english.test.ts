@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** Public text is plain English: the field's own terms, and no idiom that reads as translated. */
+
+const repository = fileURLToPath(new URL('..', import.meta.url))
+
+interface PublicText {
+  name: string
+  text: string
+}
+
+/** What is written instead. Words are compared without case, outside of code and addresses. */
+const TICS: readonly (readonly [tic: RegExp, instead: string])[] = [
+  [/\bmend(?:s|ed|ing)?\b/, 'fix'],
+  [/\bdoors?\b/, 'endpoint'],
+  [/\bpretend(?:s|ed|ing)?\b/, 'emulate'],
+  [/\b(?:told|tells?|telling)\b/, 'log, report, return'],
+  [/\bturns?\b/, 'run, convert, once a …'],
+  [/\b(?:who|what)ever\b/, 'name the subject: the caller, any value, regardless of'],
+  [/\b(?:no|some|any|every)body\b/, 'name them: the caller, an operator, another worker, no person'],
+  [/\b(?:is|are|was|were|being) away\b/, 'outage'],
+  [/\b(?:is|are|was|be) over\b/, 'closes, has ended, expires'],
+  [/(?<!\ba )\bsave (?:for|with|what|where|that|by)\b/, 'except'],
+  [/\banew\b/, 'again'],
+  [/\bstrangers?\b/, 'unknown names, other people'],
+  [/\b(?:that|who|which) (?:is|are) none\b|\bthat is not one\b/, 'an invalid value'],
+  [/\bas one would\b/, 'as a single instance would'],
+]
+
+/** Uses that are right as they are. */
+const ALLOWED: readonly RegExp[] = [/\bturn(?:s|ed)? (?:a|an|the|it|[a-z-]+) (?:\w+ ){0,3}(?:in)?to\b/]
+
+/** Without code, link targets and anchors, which hold names and no sentences. */
+function proseOf({ name, text }: PublicText): string {
+  if (!name.endsWith('.md')) return text.replaceAll(/^(?!\s*#).*$/gm, '')
+  return text
+    .replaceAll(/^ *```[\s\S]*?^ *```/gm, '')
+    .replaceAll(/`[^`\n]*`/g, '`…`')
+    .replaceAll(/\]\([^)]*\)/g, ']')
+}
+
+function ticsOf(text: PublicText): string[] {
+  return proseOf(text)
+    .split('\n')
+    .flatMap((line) => {
+      const checked = ALLOWED.reduce((rest, use) => rest.replaceAll(new RegExp(use, 'gi'), ''), line)
+      return TICS.flatMap(([tic, instead]) => {
+        const found = new RegExp(tic, 'i').exec(checked)
+        return found ? [`${text.name}: "${found[0]}" → ${instead}: ${line.slice(0, 200)}`] : []
+      })
+    })
+}
+
+/** Another kind of public text is another line here. */
+function publicTexts(): PublicText[] {
+  const read = (name: string) => ({ name, text: readFileSync(join(repository, name), 'utf8') })
+  const pages = readdirSync(join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
+  return [
+    ...readdirSync(repository).filter((name) => name.endsWith('.md')),
+    ...pages.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+    ...['.env.example', 'compose.yaml', 'deploy/kubernetes.yaml'],
+  ].map(read)
+}
+
+test('the documents are in plain English', () => {
+  assert.deepEqual(publicTexts().flatMap(ticsOf), [])
+})
+
+test('a tic is found in prose, and not in code, addresses or allowed uses', () => {
+  const found = (text: string) => ticsOf({ name: 'a.md', text }).length
+  assert.equal(found('Whoever mends it is told so.'), 3)
+  assert.equal(found('See `door.ts` and [the endpoint](src/door.ts).'), 0)
+  assert.equal(found('```sh\nopen the door\n```'), 0)
+  assert.equal(found('The file turns a reply into one of five errors.'), 0)
+  assert.equal(found('The process turns.'), 1)
+  assert.equal(ticsOf({ name: '.env.example', text: '# Which door\nDOOR=1' }).length, 1)
+})
