@@ -151,7 +151,7 @@ interface FieldPolicy {
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
 const OUR_PREFIX =
-  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
+  /^(?:ENTRA|DATABASE|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|EVENT_LOOP|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {

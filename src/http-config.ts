@@ -11,6 +11,8 @@ export interface HttpConfig {
     /** How long a caller may take to read an answer. */
     writeTimeoutMs: number
   }
+  /** How late turns of the event loop may be, on average, until real-time requests are refused. */
+  eventLoopDelayMaxMs: number
 }
 
 /** In the order of .env.example and of README's table. */
@@ -19,6 +21,7 @@ export const HTTP_VARIABLES = [
   'HTTP_CONNECTIONS',
   'HTTP_CONNECTION_REQUESTS',
   'HTTP_WRITE_TIMEOUT_MS',
+  'EVENT_LOOP_DELAY_MS',
 ] as const
 type Values = Readonly<Partial<Record<string, string>>>
 
@@ -26,6 +29,7 @@ const NUMBERS = {
   HTTP_CONNECTIONS: { default: 1_000, min: 10, max: 100_000 },
   HTTP_CONNECTION_REQUESTS: { default: 32, min: 1, max: 10_000 },
   HTTP_WRITE_TIMEOUT_MS: { default: 30_000, min: 100, max: 600_000 },
+  EVENT_LOOP_DELAY_MS: { default: 1_000, min: 50, max: 60_000 },
 } as const
 
 export function readHttp(values: Values, problems: Problems): HttpConfig {
@@ -37,5 +41,6 @@ export function readHttp(values: Values, problems: Problems): HttpConfig {
       connectionRequestsMax: number('HTTP_CONNECTION_REQUESTS'),
       writeTimeoutMs: number('HTTP_WRITE_TIMEOUT_MS'),
     },
+    eventLoopDelayMaxMs: number('EVENT_LOOP_DELAY_MS'),
   }
 }

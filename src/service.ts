@@ -313,6 +313,7 @@ function buildApp(
     limits: {
       ...DEFAULT_HTTP_LIMITS,
       ...config.connections,
+      eventLoopDelayMaxMs: config.eventLoopDelayMaxMs,
       requestTimeoutMs: config.httpRequestTimeoutMs,
       // Node takes no longer time for the headers than for all.
       headersTimeoutMs: Math.min(DEFAULT_HTTP_LIMITS.headersTimeoutMs, config.httpRequestTimeoutMs),
@@ -329,7 +330,7 @@ function buildApp(
     ],
     metrics,
     schemas: [...answerSchemas, ...flowStepSchemas, ...syncSchemas],
-    doors: [
+    realTimeDoors: [
       restDoor({ ...door, deadlineMs: config.restDeadlineMs, bodyLimitBytes: config.restBodyBytes }),
       webhookDoor({
         ...door,
@@ -338,10 +339,8 @@ function buildApp(
         deadlineMs: config.webhookDeadlineMs,
         bodyLimitBytes: config.webhookBodyBytes,
       }),
-      ...flowStep.doors,
-      peopleDoor({ store, replicas: syncStore, organisation }),
-      ...sync.doors,
     ],
+    doors: [...flowStep.doors, peopleDoor({ store, replicas: syncStore, organisation }), ...sync.doors],
     openDoors: flowStep.openDoors,
     clock,
     random,

@@ -68,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'fastify',
     '@fastify/swagger',
     '@fastify/swagger-ui',
+    '@fastify/under-pressure',
   ].concat(['ajv', 'typebox']),
   action: [
     ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort'],

@@ -13,6 +13,7 @@ import { type ApiKey, requireApiKey } from './auth.ts'
 import { answerClientError } from './client-error.ts'
 import { type ConnectionLimits, createBoundedServer } from './connections.ts'
 import { registerDocs } from './docs.ts'
+import { watchEventLoop } from './event-loop.ts'
 import { type HealthCheck, registerHealth } from './health.ts'
 import { type Metrics, measureRequests, registerMetrics } from './metrics.ts'
 import { answerUnknownRoutes } from './not-found.ts'
@@ -33,6 +34,8 @@ export interface HttpLimits extends ConnectionLimits {
   /** Of one path parameter, in characters. */
   pathParameterLengthMax: number
   json: JsonLimits
+  /** Mean of a second, beyond which real-time requests are refused. */
+  eventLoopDelayMaxMs: number
 }
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -46,6 +49,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   connectionsMax: 1_000,
   connectionRequestsMax: 32,
   writeTimeoutMs: 30_000,
+  eventLoopDelayMaxMs: 1_000,
 }
 
 export interface AppOptions {
@@ -62,6 +66,8 @@ export interface AppOptions {
   schemas: readonly object[]
   /** Each registers its routes behind the API key, in a scope of its own. */
   doors: readonly FastifyPluginAsync[]
+  /** The same where a caller waits for the result: refused while the event loop is late. */
+  realTimeDoors: readonly FastifyPluginAsync[]
   /** The same for whoever comes, without a key. */
   openDoors: readonly FastifyPluginAsync[]
   clock: Clock
@@ -95,11 +101,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   logAnswers(app)
   await registerDocs(app, options)
   app.addHook('onClose', async () => seldom.flush(true))
-  registerHealth(app, options.health)
+  const eventLoop = await watchEventLoop(app, limits.eventLoopDelayMaxMs, metrics)
+  registerHealth(app, async () => [...(await options.health()), eventLoop.check()])
   for (const door of options.openDoors) await app.register(door)
   await app.register(async (scope) => {
     requireApiKey(scope, options.keys, options.clock)
     registerMetrics(scope, options.metrics)
+    for (const door of options.realTimeDoors) await scope.register(eventLoop.protect(door))
     for (const door of options.doors) await scope.register(door)
   })
   await app.ready()

@@ -5,6 +5,7 @@ import { Unauthorized, Unavailable } from '../../src/errors.ts'
 import type { HealthCheck } from '../../src/http/health.ts'
 import { createEdge, KEY, OTHER_KEY, WITH_KEY } from './edge.ts'
 
+const EVENT_LOOP = { name: 'event-loop', ok: true }
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
 
 test('every answer carries our request id, and echoes a caller id that is harmless', async (t) => {
@@ -57,9 +58,9 @@ test('health is public: alive always, ready only while every check holds', async
     return [answer.statusCode, answer.json()]
   }
   assert.deepEqual(await ask('/livez'), [200, { status: 'alive' }])
-  assert.deepEqual(await ask('/readyz'), [200, { status: 'ready', checks }])
+  assert.deepEqual(await ask('/readyz'), [200, { status: 'ready', checks: [...checks, EVENT_LOOP] }])
   checks = [...checks, { name: 'draining', ok: false, detail: 'Shutting down.' }]
-  assert.deepEqual(await ask('/readyz'), [503, { status: 'not-ready', checks }])
+  assert.deepEqual(await ask('/readyz'), [503, { status: 'not-ready', checks: [...checks, EVENT_LOOP] }])
   assert.deepEqual(await ask('/livez'), [200, { status: 'alive' }])
 })
 

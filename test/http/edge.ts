@@ -28,6 +28,7 @@ export async function createEdge(
     metrics: createMetrics(),
     schemas: [],
     doors: [],
+    realTimeDoors: [],
     openDoors: [],
     clock: systemClock,
     random: systemRandom,

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
 const CONNECTIONS = 'test/http/connections.test.ts'
+const LOOP = 'test/http/event-loop.test.ts'
 const DOCS = 'test/http/docs.test.ts'
 
 /** What one caller, one monitor or one busy minute may cost the others. */
@@ -68,5 +69,21 @@ export const standing: readonly Mutant[] = [
     text: 'if (options.docs) serveDocs(app)',
     replacement: 'serveDocs(app)',
     tests: [DOCS],
+  },
+  {
+    name: 'real-time requests while the loop is late',
+    why: 'requests are taken in that time out, instead of being refused at once',
+    file: 'src/http/event-loop.ts',
+    text: 'if (!isLate()) return',
+    replacement: 'return',
+    tests: [LOOP],
+  },
+  {
+    name: 'readiness while the loop is late',
+    why: 'load balancers go on sending to a replica that cannot answer in time',
+    file: 'src/http/app.ts',
+    text: '[...(await options.health()), eventLoop.check()]',
+    replacement: 'options.health()',
+    tests: [LOOP],
   },
 ]

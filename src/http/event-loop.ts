@@ -1,0 +1,66 @@
+import underPressure from '@fastify/under-pressure'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { Refusal } from '../problem.ts'
+import type { HealthCheck } from './health.ts'
+import type { Metrics } from './metrics.ts'
+
+/** How often the delay is measured anew; also when a refused caller may come again. */
+const SAMPLE_MS = 1_000
+
+export interface EventLoop {
+  check(): HealthCheck
+  /** Refuses requests while the loop is late, before anything is read or stored: later they would time out. */
+  protect(door: FastifyPluginAsync): FastifyPluginAsync
+}
+
+/** Watches how late the turns of the event loop are, on average over the last second. */
+export async function watchEventLoop(
+  app: FastifyInstance,
+  delayMaxMs: number,
+  metrics: Metrics,
+): Promise<EventLoop> {
+  await app.register(underPressure, { sampleInterval: SAMPLE_MS, eventLoopUtilizationMode: 'interval' })
+  const delayMs = () => {
+    const { eventLoopDelay } = app.memoryUsage()
+    // A start that takes a second leaves nothing that was measured, and the plugin says infinity.
+    return Number.isFinite(eventLoopDelay) ? eventLoopDelay : 0
+  }
+  const shed = metrics.counter('requests_shed_total', 'Requests refused because the event loop was late.')
+  metrics.gauges(
+    {
+      event_loop_delay_seconds: 'How late turns of the event loop are, mean of the last second.',
+      event_loop_utilization: 'Share of the last second in which the event loop was busy.',
+    },
+    async () => [
+      { name: 'event_loop_delay_seconds', value: delayMs() / 1_000 },
+      { name: 'event_loop_utilization', value: app.memoryUsage().eventLoopUtilized },
+    ],
+  )
+  const isLate = () => delayMs() > delayMaxMs
+  return {
+    check: () =>
+      isLate()
+        ? {
+            name: 'event-loop',
+            ok: false,
+            detail: `Turns are later than EVENT_LOOP_DELAY_MS (${delayMaxMs} ms): real-time requests are refused.`,
+          }
+        : { name: 'event-loop', ok: true },
+    protect: (door) => async (scope) => {
+      scope.addHook('onRequest', async () => {
+        if (!isLate()) return
+        shed.add()
+        throw new Refusal(
+          503,
+          'overloaded',
+          'The service is too busy to answer in time. Nothing was stored.',
+          {
+            advice: 'Send it again after Retry-After.',
+            retryAfterMs: SAMPLE_MS,
+          },
+        )
+      })
+      await scope.register(door)
+    },
+  }
+}
