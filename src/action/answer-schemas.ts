@@ -192,7 +192,7 @@ const ENTRY_EXAMPLE = {
   outcome: 'created',
   ...EXAMPLE.record,
   requestId: EXAMPLE.requestId,
-  door: 'webhook',
+  source: 'webhook',
   campaign: { id: '2044', name: 'Spring Fair', type: 'trigger' },
 }
 
@@ -210,7 +210,9 @@ export const ActivityEntry = Type.Object(
     warnings,
     vendorMessage,
     requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),
-    door: oneOf(['rest', 'webhook', 'flow-step', 'sync']),
+    source: oneOf(['rest', 'webhook', 'flow-step', 'sync'], {
+      description: 'The endpoint that received the request; sync is the background sync.',
+    }),
     campaign: Type.Optional(
       Type.Object({
         id: Type.Optional(Type.String()),

@@ -157,7 +157,7 @@ function toEntry(organisation: string, { at, recordType, recordId, nextAttemptAt
     ...entry,
     ...(nextAttemptAt !== undefined && { nextAttemptAt: toIso(nextAttemptAt) }),
     at: toIso(at),
-    activity: entry.door === 'sync' ? 'Background Sync' : 'Sync Person to Microsoft',
+    activity: entry.source === 'sync' ? 'Background Sync' : 'Sync Person to Microsoft',
     ...(recordType &&
       recordId && { recordType, recordId, recordUrl: recordUrl(organisation, recordType, recordId) }),
   }

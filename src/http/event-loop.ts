@@ -25,11 +25,11 @@ export async function watchEventLoop(
     // A start that takes a second leaves nothing that was measured, and the plugin says infinity.
     return Number.isFinite(eventLoopDelay) ? eventLoopDelay : 0
   }
-  const shed = metrics.counter('requests_shed_total', 'Requests refused because the event loop was late.')
+  const shed = metrics.counter('requests_shed_total', 'Requests refused because the event loop was delayed.')
   metrics.gauges(
     {
-      event_loop_delay_seconds: 'How late turns of the event loop are, mean of the last second.',
-      event_loop_utilization: 'Share of the last second in which the event loop was busy.',
+      event_loop_delay_seconds: 'Mean delay of the event loop over the last second.',
+      event_loop_utilization: 'Utilization of the event loop over the last second, from 0 to 1.',
     },
     async () => [
       { name: 'event_loop_delay_seconds', value: delayMs() / 1_000 },
@@ -43,7 +43,7 @@ export async function watchEventLoop(
         ? {
             name: 'event-loop',
             ok: false,
-            detail: `Turns are later than EVENT_LOOP_DELAY_MS (${delayMaxMs} ms): real-time requests are refused.`,
+            detail: `The event loop is delayed by more than EVENT_LOOP_DELAY_MS (${delayMaxMs} ms): real-time requests are refused.`,
           }
         : { name: 'event-loop', ok: true },
     protect: (door) => async (scope) => {
@@ -53,9 +53,9 @@ export async function watchEventLoop(
         throw new Refusal(
           503,
           'overloaded',
-          'The service is too busy to answer in time. Nothing was stored.',
+          'The service is too busy to answer in time. The request was not stored.',
           {
-            advice: 'Send it again after Retry-After.',
+            advice: 'Send the request again after the time in Retry-After.',
             retryAfterMs: SAMPLE_MS,
           },
         )

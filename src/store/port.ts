@@ -183,8 +183,8 @@ export interface Activity {
   at: number
   /** Absent: the background sync's own. */
   requestId?: string
-  /** `sync` is the background sync. */
-  door: string
+  /** `rest`, `webhook`, `flow-step`, or `sync` for the background sync. */
+  source: string
   outcome: Outcome['outcome'] | 'queued'
   marketoId?: number
   campaign?: Campaign

@@ -88,16 +88,23 @@ export function toWaitingRequests(row: Row): WaitingRequests {
   return { code: text(row, 'code'), requests: integer(row, 'requests'), oldestAt: integer(row, 'oldest_at') }
 }
 
+/** Its member keeps the name that rows have had since the first version. */
+type StoredDetail = Omit<Activity, 'activityId' | 'at' | 'requestId' | 'outcome' | 'source'> & {
+  door: string
+}
+
 export function toActivity(row: Row): Activity {
   const marketoId = optionalInteger(row, 'marketo_id')
   const requestId = text(row, 'request_id')
+  const { door: source, ...detail } = JSON.parse(text(row, 'detail')) as StoredDetail
   return {
     activityId: integer(row, 'activity_id'),
     at: integer(row, 'at'),
     ...(requestId === '' ? {} : { requestId }),
     outcome: text(row, 'outcome') as Activity['outcome'],
     ...(marketoId === undefined ? {} : { marketoId }),
-    ...(JSON.parse(text(row, 'detail')) as Omit<Activity, 'activityId' | 'at' | 'requestId' | 'outcome'>),
+    ...detail,
+    source,
     ...toQueued(row),
   }
 }

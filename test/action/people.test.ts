@@ -77,6 +77,6 @@ test('a person shows how far the sync is with them, by names of fields, and its 
     code: 'field-too-long',
     field: 'lastname',
     advice: 'Shorten.',
-    door: 'sync',
+    source: 'sync',
   })
 })

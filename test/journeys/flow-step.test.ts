@@ -153,7 +153,7 @@ test("a person's log names the flow step's campaign, program and trigger", async
   await receiver.takenFor('t-1')
   const { body } = await rig.request('GET', '/v1/people/1/activities')
   const [entry] = body.activities as Record<string, unknown>[]
-  assert.equal(entry?.door, 'flow-step')
+  assert.equal(entry?.source, 'flow-step')
   assert.equal(entry?.outcome, 'created')
   assert.deepEqual(entry?.campaign, {
     id: '2044',

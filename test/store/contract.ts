@@ -467,7 +467,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
           activityId: 0,
           requestId: '',
           at: NOW,
-          door: 'rest',
+          source: 'rest',
           marketoId: 1,
           outcome: 'failed',
           code: 'c',
@@ -502,8 +502,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const request = newRequest({ marketoId: 1 }, { door: 'flow-step', unattended: true, campaign })
       const { requestId, leased } = await accept(store, request)
       assert.equal(leased, false)
-      const [{ door, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
-      assert.deepEqual([door, outcome, of], ['flow-step', 'queued', campaign])
+      const [{ source, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
+      assert.deepEqual([source, outcome, of], ['flow-step', 'queued', campaign])
       assert.deepEqual(await jobs.claim('real-time', 9, NOW), [{ requestId, crashes: 0 }])
     })
 

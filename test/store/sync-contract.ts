@@ -411,7 +411,7 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
         [logged, more],
         [
           {
-            ...{ activityId: logged?.activityId, at: 100, door: 'sync', outcome: 'failed', marketoId: 4 },
+            ...{ activityId: logged?.activityId, at: 100, source: 'sync', outcome: 'failed', marketoId: 4 },
             ...{ ...record, ...reason },
           },
           [],
