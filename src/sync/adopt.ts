@@ -3,7 +3,8 @@ import type { MarketoFields, People, RefusedReads } from '../marketo/people.ts'
 import type { PersonUpdate } from '../marketo/sync-leads.ts'
 import { identifiersOf, normaliseEmail } from '../person/identity.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
-import { isSearching } from './replica.ts'
+import { RECORD_ID } from './refused.ts'
+import { isSearching, madeFor } from './replica.ts'
 import { seePerson } from './see-person.ts'
 import type { SyncSettings } from './settings.ts'
 import type { PullContext } from './stream.ts'
@@ -43,11 +44,11 @@ export async function adopt(
   adopted.later.push(...later)
 
   const emails = first.flatMap((replica) => emailOf(replica) ?? [])
-  const retried = first.flatMap(({ intent, recordId }) => (intent?.toMarketo ? recordId : []))
+  const retried = first.flatMap((replica) => madeFor(replica) ?? [])
   const refused: RefusedReads<string> = new Map()
   const search = async (field: string, values: readonly string[]) =>
     values.length === 0 ? [] : people.search(field, values, schema.readFields, context, refused)
-  const found = [...(await search('microsoftRecordId', retried)), ...(await search('email', emails))]
+  const found = [...(await search(RECORD_ID, retried)), ...(await search('email', emails))]
   const owners = await ownersOf(found, store)
   const underWay = await claimsUnderWay(owners, store)
   const byEmail = group(found)
@@ -56,13 +57,13 @@ export async function adopt(
   for (const replica of first) {
     const { present, gone, unread } = sharers.get(replica.linkId) ?? NO_SHARERS
     for (const marketoId of gone) adopted.moves.push({ kind: 'orphan', linkId: replica.linkId, marketoId })
-    const own = found.find(({ fields }) => fields.microsoftRecordId === replica.recordId)
+    const own = found.find(({ fields }) => isNamedBy(fields, replica))
     if (own === undefined && (present || unread)) {
       if (present) adopted.ready.push(tie(adopted.moves, replica, present))
       else adopted.later.push(replica)
       continue
     }
-    const unknown = refused.get(replica.recordId) ?? refused.get(emailOf(replica) ?? '')
+    const unknown = refused.get(madeFor(replica) ?? '') ?? refused.get(emailOf(replica) ?? '')
     if (unknown !== undefined) {
       if (unknown === 'unasked') adopted.later.push(replica)
       else adopted.refused.push({ replica, failure: unsearchable(unknown) })
@@ -97,12 +98,41 @@ export async function adopt(
     moves.push({ kind: 'person', linkId: replica.linkId, marketoId })
     const { intent, ...fresh } = replica
     // Made by an earlier try of ours: what it was made with is what both sides agreed on.
-    const isOurs = fields.microsoftRecordId === replica.recordId && intent?.toMarketo !== undefined
+    const isOurs = isNamedBy(fields, replica) && intent?.toMarketo !== undefined
     const shadow = isOurs ? { ...replica.shadow, ...intent.toMarketo } : replica.shadow
     const state = replica.state === 'tombstoned' ? 'tombstoned' : 'linked'
     const tied: Replica = { ...fresh, ...madeWith(intent), marketoId, state, ...(shadow && { shadow }) }
     return seePerson(tied, fields, { now, schema, settings })
   }
+}
+
+/**
+ * People whom a write without an answer has made while their record got another person: they share its link. Gives
+ * also the links of which Marketo does not say so yet.
+ */
+export async function madeBeside(
+  tied: readonly Replica[],
+  { people }: Pick<AdoptOptions, 'people'>,
+  context: PullContext,
+): Promise<{ moves: LinkMove[]; unknown: ReadonlySet<number> }> {
+  const open = tied.flatMap((replica) => {
+    const { linkId, marketoId } = replica
+    const recordId = madeFor(replica)
+    return recordId === undefined || marketoId === undefined ? [] : [{ linkId, marketoId, recordId }]
+  })
+  if (open.length === 0) return { moves: [], unknown: new Set() }
+  const refused: RefusedReads<string> = new Map()
+  const recordIds = open.map(({ recordId }) => recordId)
+  const found = await people.search(RECORD_ID, recordIds, [RECORD_ID], context, refused)
+  const moves = open.flatMap(({ linkId, marketoId, recordId }) =>
+    found
+      .filter((one) => one.fields[RECORD_ID] === recordId && one.marketoId !== marketoId)
+      // The last one is the link's own; the others share it.
+      .flatMap((one) => [one.marketoId, marketoId])
+      .map((id): LinkMove => ({ kind: 'person', linkId, marketoId: id })),
+  )
+  const unknown = open.filter(({ recordId }) => refused.has(recordId)).map(({ linkId }) => linkId)
+  return { moves, unknown: new Set(unknown) }
 }
 
 /** What is left of an intent once its person is known: the columns with which the flow action made the record. */
@@ -202,17 +232,21 @@ function isFree(owner: Replica | undefined, replica: Replica): boolean {
   return owner === undefined || owner.linkId === replica.linkId || owner.state === 'claimed'
 }
 
+/** The person has the record, or was made for the one that the link had before. */
+function isNamedBy({ microsoftRecordId }: MarketoFields, replica: Replica): boolean {
+  return [replica.recordId, madeFor(replica)].some((id) => id !== undefined && id === microsoftRecordId)
+}
+
 /** A person of a record that was deleted is free again. GUIDs are compared without case and without braces. */
-function namesAnother(
-  { microsoftRecordId, microsoftIsDeleted }: MarketoFields,
-  { recordId }: Replica,
-): boolean {
+function namesAnother(fields: MarketoFields, replica: Replica): boolean {
+  const { microsoftRecordId, microsoftIsDeleted } = fields
+  if (isNamedBy(fields, replica)) return false
   if (typeof microsoftRecordId !== 'string' || microsoftRecordId.trim() === '') return false
   const named = microsoftRecordId
     .trim()
     .toLowerCase()
     .replace(/^\{(.*)\}$/, '$1')
-  return named !== recordId && microsoftIsDeleted !== true
+  return named !== replica.recordId && microsoftIsDeleted !== true
 }
 
 /** To make a person by this record's id would only find the same one again. */

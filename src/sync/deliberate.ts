@@ -3,7 +3,7 @@ import type { Rows } from '../dataverse/rows.ts'
 import type { People } from '../marketo/people.ts'
 import { waitMs } from '../retry.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../store/sync-port.ts'
-import { adopt } from './adopt.ts'
+import { adopt, madeBeside } from './adopt.ts'
 import { type Decision, decide } from './decide.ts'
 import { gather, settledAt, takeUp } from './gather.ts'
 import { inParts } from './pages.ts'
@@ -65,6 +65,10 @@ export async function deliberate(
   const { tied, alone, done } = sort(gathered.replicas)
   for (const replica of done) results.push(only(rest(replica, settings.confirmMs), movesOf(replica)))
 
+  const beside = await madeBeside(tied, options, context)
+  beside.moves.forEach(remember)
+  const isUnknown = ({ linkId }: Replica) => beside.unknown.has(linkId)
+
   const adopted = await adopt(alone, now, options, context)
   adopted.moves.forEach(remember)
   for (const { replica, failure } of [...gathered.refused, ...adopted.refused]) {
@@ -73,10 +77,10 @@ export async function deliberate(
   for (const replica of adopted.vain) {
     results.push(only(rest(withoutIntent(replica), settings.confirmMs), movesOf(replica)))
   }
-  for (const replica of [...gathered.leaving, ...adopted.later]) {
+  for (const replica of [...gathered.leaving, ...adopted.later, ...tied.filter(isUnknown)]) {
     results.push(only({ ...replica, dueAt: now + settings.laterMs }, movesOf(replica)))
   }
-  const ready = [...tied, ...adopted.ready]
+  const ready = [...tied.filter((replica) => !isUnknown(replica)), ...adopted.ready]
   const decisions = await inParts(ready, (replica) => decide(replica, context.schema, now), {
     clock,
     settings,

@@ -63,6 +63,12 @@ export function forgetSent(replica: Replica, before: number): Replica {
   return { ...replica, sent: replica.sent.filter(({ at, blocked }) => at >= before || blocked) }
 }
 
+/** The record for which a write without an answer may have made a person. */
+export function madeFor({ intent }: Replica): string | undefined {
+  const recordId = intent?.toMarketo?.microsoftRecordId
+  return typeof recordId === 'string' ? recordId : undefined
+}
+
 /** No write of the field to Marketo is open whose answer was lost. */
 export function isAnswered({ intent }: Replica, field: string): boolean {
   return !Object.hasOwn(intent?.toMarketo ?? {}, field)

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Lab } from './lab.ts'
-import { columnOf, linkedPair, SETTLED_CYCLES, verdictsOf } from './pairs.ts'
+import { columnOf, linkedPair, SETTLED_CYCLES, someValues, verdictsOf } from './pairs.ts'
+import { NO_TROUBLE } from './wire.ts'
 
 const TITLE = 'jobtitle'
 /** Marketo's merges are read every five minutes. */
 const MERGED_CYCLES = 8
+/** Within this time a write without an answer has been waited out. */
+const WAITED_OUT_MS = 600_000
 
 /** A person with a contact, and a lead as second record. */
 async function twoRecords(lab: Lab) {
@@ -71,4 +74,45 @@ test('a record that takes a link over gets what Marketo was given while a column
   await lab.cycles(SETTLED_CYCLES)
   assert.equal(person.fields.microsoftRecordId, contact.id)
   assert.deepEqual([person.fields.title, columnOf(lab, contact, TITLE)], ['m1', 'm1'])
+})
+
+/** A new record's person is made, no answer comes, and something happens meanwhile. */
+async function madeBeside<T>(lab: Lab, happens: () => T): Promise<T> {
+  const happened: T[] = []
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.upsert') lab.toMarketo.trouble = { ...NO_TROUBLE, lostAfter: 1 }
+    if (point !== 'after syncLeads.upsert') return false
+    lab.toMarketo.trouble = NO_TROUBLE
+    happened.push(happens())
+    return false
+  }
+  await lab.cycles(1)
+  lab.diesHere = () => false
+  await lab.cycles(SETTLED_CYCLES)
+  await lab.wait(WAITED_OUT_MS)
+  await lab.cycles(SETTLED_CYCLES)
+  const [result] = happened
+  assert.ok(happened.length === 1)
+  return result as T
+}
+
+test('a person who was made while another one took their record over is a second person of it, and seen as one', async () => {
+  using lab = new Lab({ seed: 1 })
+  const other = await linkedPair(lab, 'contact', 'b1')
+  const row = lab.humans.row('contact', someValues('a1'))
+  await madeBeside(lab, () => lab.humans.mergeRows('contact', row.id, other.row.id))
+  const people = [...lab.marketo.people.keys()]
+  const [link] = lab.records.links().filter(({ recordId }) => recordId === row.id)
+  assert.ok(link?.marketoId !== undefined && people.includes(link.marketoId))
+  const failures = await lab.store.readFailures({ limit: 10 })
+  const shared = failures.map(({ code, other: one }) => [code, one?.kind === 'marketo' && one.marketoId])
+  assert.deepEqual(shared, [['person-shared', people.find((id) => id !== link.marketoId)]])
+})
+
+test('a person who was made for a lead that is qualified before the answer is the person of the contact', async () => {
+  using lab = new Lab({ seed: 1 })
+  const lead = lab.humans.row('lead', someValues('a1'))
+  const { id } = await madeBeside(lab, () => lab.humans.qualify(lead.id))
+  const people = [...lab.marketo.people.values()].map(({ fields }) => fields.microsoftRecordId)
+  assert.deepEqual([people, lab.records.differences()], [[id], []])
 })
