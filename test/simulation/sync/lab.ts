@@ -97,6 +97,7 @@ export class Lab {
       now: () => this.scheduler.now(),
       counterpartOf: (object) => this.records.counterpartOf(object),
       linkOf: (object) => this.records.linkOf(object),
+      isShared: (object) => this.records.isShared(object),
       kept: (side, field, value) =>
         side === 'marketo'
           ? this.marketo.alters(field, value)

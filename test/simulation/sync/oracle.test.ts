@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import { Oracle } from './oracle.ts'
 
 /** Nothing moved and nothing was logged: what the oracle makes of edits alone. */
-function started() {
+function started({ shared = [] }: { shared?: readonly string[] } = {}) {
   let now = 1_700_000_000_000
   const counterparts: Record<string, string> = { 'marketo:1': 'contact:a', 'contact:a': 'marketo:1' }
   const oracle = new Oracle({
     now: () => now,
     counterpartOf: (object) => counterparts[object],
     linkOf: () => undefined,
+    isShared: (object) => shared.includes(object),
   })
   const later = (ms = 60_000) => {
     now += ms
@@ -138,3 +139,26 @@ test('a value that a merge brought to another person, who replaced it, is not lo
   oracle.wrote('contact:b', 'title', 't2', ['marketo:1'])
   assert.deepEqual(oracle.judge([]).unlogged, [])
 })
+
+const REPLACED: readonly [string, { shared: readonly string[]; laterMs: number; lost: number }][] = [
+  [
+    'who has just become a second one is told by their failure',
+    { shared: ['marketo:1'], laterMs: 60_000, lost: 0 },
+  ],
+  ['who became a second one long ago is lost', { shared: ['marketo:1'], laterMs: 86_400_000, lost: 1 }],
+  ['who shares no link is lost', { shared: [], laterMs: 60_000, lost: 1 }],
+]
+for (const [name, { shared, laterMs, lost }] of REPLACED) {
+  test(`an edit that a write of ours replaced untold in a person ${name}`, () => {
+    const { oracle, later } = started({ shared })
+    oracle.entered('contact:a', 'dynamics', 'phone', 'p1')
+    oracle.wrote('marketo:1', 'phone', 'p1', ['contact:a'])
+    later(3_600_000)
+    oracle.entered('contact:a', 'dynamics', 'phone', 'p2')
+    oracle.upheaval('contact:a')
+    later(laterMs)
+    oracle.entered('marketo:1', 'marketo', 'phone', 'p3')
+    oracle.wrote('marketo:1', 'phone', 'p2', ['contact:a'])
+    assert.equal(oracle.judge([]).unlogged.length, lost)
+  })
+}

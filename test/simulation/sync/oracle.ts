@@ -20,6 +20,8 @@ export interface OracleOptions {
   linkOf(object: string): string | undefined
   /** What a side makes of a value of the field that is written to it; absent: nothing. */
   kept?(side: Side, field: string, value: Value): Value
+  /** An open failure says that the object shares a link, and that edits of it do not travel; absent: of none. */
+  isShared?(object: string): boolean
 }
 
 export interface Verdicts {
@@ -48,6 +50,7 @@ export class Oracle {
   readonly #counterpartOf: (object: string) => string | undefined
   readonly #linkOf: (object: string) => string | undefined
   readonly #kept: NonNullable<OracleOptions['kept']>
+  readonly #isShared: NonNullable<OracleOptions['isShared']>
   /** Edits by object and field, oldest first; the last one is what the object holds. */
   readonly #histories = new Map<string, Edit[]>()
   readonly #byValue = new Map<string, Edit[]>()
@@ -56,7 +59,8 @@ export class Oracle {
   readonly #upheavals = new Map<string, number[]>()
   edits = 0
 
-  constructor({ now, counterpartOf, linkOf, kept }: OracleOptions) {
+  constructor({ now, counterpartOf, linkOf, kept, isShared }: OracleOptions) {
+    this.#isShared = isShared ?? (() => false)
     this.#kept = kept ?? ((_side, _field, value) => value)
     this.#now = now
     this.#counterpartOf = counterpartOf
@@ -204,12 +208,16 @@ export class Oracle {
     return history.slice(history.findIndex((one) => one.id === id) + 1)
   }
 
-  /** It changed nothing in the end, came back, was agreed on, or was empty when there was a first time again. */
+  /**
+   * It changed nothing in the end, came back, was agreed on, or was empty when there was a first time again. Or a write
+   * that was on its way replaced it when its person or record became a second one of a link, which a failure says.
+   */
   #isExcused(edit: Edit): boolean {
     const isFirstTime = isEmpty(edit.value) && this.#isUpheaved(edit.home, edit.at, Number.POSITIVE_INFINITY)
     const since = this.#since(edit)
     return (
       isFirstTime ||
+      (this.#isShared(edit.home) && this.#isUpheaved(edit.home, edit.at)) ||
       isNoChange(edit, (value) => this.#keptBy(edit, value)) ||
       isEnteredAgain(edit, since) ||
       isAlike(edit, since[0])

@@ -56,6 +56,13 @@ export class Records {
     return row && `link:${row.link_id}`
   }
 
+  /** An open failure names it as a second person or record of a link. */
+  isShared(object: string): boolean {
+    const [kind, id = ''] = object.split(':')
+    const name = kind === 'marketo' ? (['marketo', id] as const) : (['record', object] as const)
+    return this.#sql.sharing.get(...name) !== undefined
+  }
+
   /** S9, at the instant in which a person comes to be. */
   checkCreate({ microsoftRecordId }: MarketoFields): void {
     const others = this.#marketo.find('microsoftRecordId', String(microsoftRecordId))
@@ -193,6 +200,9 @@ function prepare(database: Database) {
     ),
     failures: database.prepare(
       'select link_id, code, field from failure where closed_at is null and other_kind is null',
+    ),
+    sharing: database.prepare(
+      'select 1 from failure where closed_at is null and other_kind = ? and other_value = ?',
     ),
     unshown: database.prepare(
       `select kind, value, link.* from identifier join link using (link_id)
