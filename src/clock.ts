@@ -3,8 +3,13 @@ import { randomUUID } from 'node:crypto'
 /** Time and chance as arguments, so that the whole service runs under a simulator with a seed. */
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds since the Unix epoch: what the machine's clock said when the process started, carried forward by the
+   * monotonic clock. It never jumps, so what is counted with it stays right when the machine's clock is set.
+   */
   now(): number
+  /** What the machine's clock says, in the same unit. It jumps when it is set: only for what others have dated. */
+  wall(): number
   /** Resolves after `ms` milliseconds; rejects with the signal's reason when aborted before. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
@@ -16,7 +21,13 @@ export interface Random {
   uuid(): string
 }
 
-export const systemClock: Clock = { now: () => Date.now(), sleep }
+/** `monotonic`: milliseconds since any moment, never fewer than before. */
+export function createClock(wall = () => Date.now(), monotonic = () => performance.now()): Clock {
+  const startedAt = wall() - monotonic()
+  return { now: () => Math.floor(startedAt + monotonic()), wall, sleep }
+}
+
+export const systemClock = createClock()
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

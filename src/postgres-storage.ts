@@ -23,8 +23,9 @@ export async function openPostgres(
   try {
     const functions = await migrate(postgres)
     const jobs = await PgBossJobs.open({ postgres, log, clock })
+    const store = new PostgresStore({ postgres, functions, jobs, deriveRecordId })
     return {
-      store: new PostgresStore({ postgres, functions, jobs, deriveRecordId }),
+      store,
       syncStore: new PostgresSyncStore(postgres, functions),
       leases: new PostgresLeases(postgres),
       bindings: new PostgresBindings(postgres),
@@ -33,7 +34,7 @@ export async function openPostgres(
       quota: new PostgresQuota({ postgres, functions, replica: random.uuid(), clock }),
       recoverySecondsMax: RECOVERY_SECONDS_MAX,
       // Who is gone is not heard of any more, and that is enough.
-      recover: async () => {},
+      recover: (now) => store.makeDue(now),
       // The server looks after itself.
       maintain: async () => {},
       async [Symbol.asyncDispose]() {

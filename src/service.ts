@@ -12,6 +12,7 @@ import { readWaitingGauges, WAITING_GAUGES } from './action/waiting-gauges.ts'
 import { webhookDoor } from './action/webhook.ts'
 import { type BackgroundSync, buildBackgroundSync } from './background-sync.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
+import { reportStoreAhead, watchClock } from './clock-watch.ts'
 import type { Config } from './config.ts'
 import { createDataverse, type Dataverse } from './dataverse/dataverse.ts'
 import type { DataverseSettings } from './dataverse/settings.ts'
@@ -152,7 +153,7 @@ async function assemble(
     const { signal } = stopping
     await pairing.begin()
     await recogniseOrganisation(parts, dataverse, signal)
-    await storage.recover()
+    reportStoreAhead(parts, await storage.recover(clock.now()))
     await sync.check(signal)
     beating = action.heartbeat.run(drained.signal)
     working = Promise.all([
@@ -160,6 +161,7 @@ async function assemble(
       flowStep.run(signal),
       sync.run(signal),
       storage.maintain(signal),
+      watchClock(parts, signal),
     ])
     const address = await app.listen({ host: config.host, port: config.port })
     log.info({ event: 'started', at: address, version: packageJson.version })

@@ -30,10 +30,13 @@ export interface Storage extends AsyncDisposable {
   quota?: Quota
   /** The work of replicas that are gone must be looked for at least so often. */
   recoverySecondsMax: number
-  /** Takes back what a process that is gone has held. Call before work starts. */
-  recover(): Promise<void>
   /** Looks after the database until the signal aborts. */
   maintain(stopping: AbortSignal): Promise<void>
+  /**
+   * Takes back what a process that is gone has held, and what a clock that was set back since would keep waiting. Gives
+   * by how many ms the store is ahead of `now` (epoch ms); 0 = it is not. Call before work starts.
+   */
+  recover(now: number): Promise<number>
 }
 
 export interface StorageOptions {
@@ -70,8 +73,10 @@ function openSqlite(directory: string, { deriveRecordId, clock, log, damaged }: 
     chunks,
     jobs,
     recoverySecondsMax: Number.POSITIVE_INFINITY,
-    async recover() {
-      await Promise.all([jobs.releaseAll(), chunks.releaseAll()])
+    async recover(now) {
+      const aheadMs = await store.makeDue(now)
+      await Promise.all([jobs.releaseAll(aheadMs > 0 ? now : undefined), chunks.releaseAll()])
+      return aheadMs
     },
     maintain: (stopping) => maintenance.run(stopping),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

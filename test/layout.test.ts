@@ -39,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'type:config',
       'background-sync',
       'clock',
+      'clock-watch',
       'flow-step',
       'log',
       'package.json',
@@ -61,6 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'postgres-storage': ['jobs', 'type:storage', 'store', 'type:store-config'],
   http: [
     'type:clock',
+    'dated-ahead',
     'errors',
     'json',
     'problem',
@@ -74,6 +76,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort'],
     ...[
       'type:clock',
+      'dated-ahead',
       'errors',
       'json',
       'problem',
@@ -118,6 +121,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type:quota',
     'node:sqlite',
     'type:clock',
+    'dated-ahead',
     'errors',
     'retry',
     'waiting',
@@ -132,6 +136,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What both vendors' limiters are made of.
   quota: ['type:abort', 'type:clock', 'errors', 'event-log'],
   clock: [],
+  'clock-watch': ['type:clock', 'dated-ahead', 'type:http', 'type:pino'],
+  'dated-ahead': [],
   divide: [],
   errors: [],
   'event-log': [],

@@ -25,6 +25,13 @@ const table: [string | undefined, number | undefined][] = [
 
 for (const [header, expected] of table) {
   test(`Retry-After ${JSON.stringify(header)} means ${expected} ms`, () => {
-    assert.equal(retryAfterMs(header, now), expected)
+    assert.equal(retryAfterMs(header, undefined, now), expected)
   })
 }
+
+test('A Retry-After date counts from the date of its reply, whatever our own clock says', () => {
+  const [until, date] = ['Sun, 01 Mar 2026 10:00:03 GMT', 'Sun, 01 Mar 2026 10:00:00 GMT']
+  for (const wall of [now - 3_600_000, now, now + 3_600_000]) {
+    assert.equal(retryAfterMs(until, date, wall), 3_000)
+  }
+})

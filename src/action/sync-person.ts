@@ -1,6 +1,7 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
+import { isDatedAhead } from '../dated-ahead.ts'
 import { type FailureDetail, Rejected, Unavailable } from '../errors.ts'
 import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'
@@ -110,7 +111,9 @@ export class SyncPerson {
     if (link.state === 'tombstoned') return this.#renew(work)
     const isLinked = link.state === 'linked' || link.state === 'orphaned'
     const provenAt = link.provenAt ?? 0
-    if (isLinked && clock.now() - provenAt <= limits.linkTrustMs) return linked(refOf(link), provenAt)
+    const now = clock.now()
+    const isProven = now - provenAt <= limits.linkTrustMs && !isDatedAhead(provenAt, now)
+    if (isLinked && isProven) return linked(refOf(link), provenAt)
     const flight = this.#flights.get(link.linkId)
     if (flight) {
       attempt.note(TWIN_AT_WORK)

@@ -46,7 +46,7 @@ export function createEntraWire(options: {
       throw failure
     })
     log.debug({ event: 'entra-call', status: reply.status, ms: clock.now() - startedAt })
-    failure = failureOf(reply, clock.now(), settings)
+    failure = failureOf(reply, clock.wall(), settings)
     // msal goes on with every reply: Azure Arc's identity endpoint answers 401 without a body as a challenge.
     const parsed: T = JSON.parse(parseObject(reply.body) === undefined ? '{}' : reply.body)
     return { status: reply.status, headers: challenge(reply), body: parsed }
@@ -64,9 +64,9 @@ function challenge(reply: WireReply): Record<string, string> {
   return value === undefined ? {} : { 'www-authenticate': value }
 }
 
-function failureOf(reply: WireReply, nowMs: number, settings: DataverseSettings) {
+function failureOf(reply: WireReply, wallMs: number, settings: DataverseSettings) {
   const { status } = reply
-  const told = retryAfterMs(reply.header('retry-after'), nowMs)
+  const told = retryAfterMs(reply.header('retry-after'), reply.header('date'), wallMs)
   if (status === 429 || (told !== undefined && status >= 400)) {
     const waitMs = Math.max(settings.retryAfterMinMs, told ?? settings.retryAfterDefaultMs)
     return new Busy('Entra asks to wait', waitMs)

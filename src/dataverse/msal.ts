@@ -53,7 +53,9 @@ export function createMsal(
     if (!result?.accessToken || expiresAtMs === undefined) {
       throw wire.failure() ?? new Unavailable('Entra answered without a token')
     }
-    return { text: result.accessToken, expiresAtMs }
+    const { clock } = parts
+    // msal counts the token's life from what the machine's clock says at this moment.
+    return { text: result.accessToken, expiresAtMs: clock.now() + (expiresAtMs - clock.wall()) }
   }
 }
 

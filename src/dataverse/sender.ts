@@ -86,7 +86,7 @@ export function createSender(options: {
 
   const learn = (reply: Reply, startedAtMs: number): number => {
     const verdict = judge(reply)
-    const told = retryAfterMs(reply.retryAfter, clock.now())
+    const told = retryAfterMs(reply.retryAfter, reply.date, clock.wall())
     const waitMs = Math.max(settings.retryAfterMinMs, told ?? settings.retryAfterDefaultMs)
     if (verdict.kind === 'throttled') {
       stats.throttled += 1
@@ -156,6 +156,7 @@ function toReply(wire: WireReply): Reply {
     contentType: wire.header('content-type'),
     requestId: wire.header('req_id') ?? fallback,
     retryAfter: wire.header('retry-after'),
+    date: wire.header('date'),
     body: wire.body,
   }
 }

@@ -11,6 +11,8 @@ export interface Reply {
   /** REQ_ID, the id that Microsoft's support asks for. */
   requestId: string | undefined
   retryAfter: string | undefined
+  /** When the reply was made, by Microsoft's clock. */
+  date?: string | undefined
   body: string
 }
 

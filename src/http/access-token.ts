@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { CLOCK_TOLERANCE_MS } from '../dated-ahead.ts'
 import type { ApiKey } from './auth.ts'
 
 export const ACCESS_TOKEN_LIFE_SECONDS = 3_600
@@ -17,7 +18,9 @@ export function issueAccessToken({ name, secret }: ApiKey, nowMs: number): strin
 export function readAccessToken(token: string, keys: readonly ApiKey[], nowMs: number): string | undefined {
   const [, name = '', expires = '', signature = ''] = TOKEN.exec(token) ?? []
   const key = keys.find((one) => Buffer.from(one.name).toString('base64url') === name)
-  if (!key || nowMs >= Number(expires) * 1_000) return undefined
+  const leftMs = Number(expires) * 1_000 - nowMs
+  // One that lives longer than any is given was issued by a clock that has been set back since.
+  if (!key || leftMs <= 0 || leftMs > ACCESS_TOKEN_LIFE_SECONDS * 1_000 + CLOCK_TOLERANCE_MS) return undefined
   const theirs = Buffer.from(signature, 'base64url')
   return timingSafeEqual(sign(`${name}.${expires}`, key.secret), theirs) ? key.name : undefined
 }

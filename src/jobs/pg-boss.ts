@@ -3,7 +3,16 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { faultOf, SeldomLog } from '../seldom-log.ts'
 import type { Postgres } from '../store/postgres/postgres.ts'
-import { BACKLOG, HAND_BACK, HOLD, HOLD_SECONDS, QUEUE, RESCHEDULE, SCHEMA } from './pg-boss-statements.ts'
+import {
+  BACKLOG,
+  HAND_BACK,
+  HOLD,
+  HOLD_SECONDS,
+  MAKE_DUE,
+  QUEUE,
+  RESCHEDULE,
+  SCHEMA,
+} from './pg-boss-statements.ts'
 import type { Job, JobLane, JobStatement, JobStatements, Jobs, NewJob } from './port.ts'
 
 export interface PgBossOptions {
@@ -16,6 +25,8 @@ export interface PgBossOptions {
 const PRIORITY: Readonly<Record<JobLane, number>> = { 'real-time': 1, batch: 0 }
 /** How often a replica looks whether another one's jobs are not heard of any more. */
 const SUPERVISION_SECONDS = 1
+/** How often the database's clock is looked at. */
+const CLOCK_INTERVAL_MS = 10_000
 const HOUR_SECONDS = 3_600
 const YEAR_SECONDS = 365 * 24 * HOUR_SECONDS
 const UNLIMITED = 2_147_483_647
@@ -37,11 +48,14 @@ const QUEUE_OPTIONS = {
 export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   readonly #boss: PgBoss
   readonly #postgres: Postgres
+  readonly #clock: Clock
   readonly #seldom: SeldomLog
+  #clockLookedAt = Number.NEGATIVE_INFINITY
   #stopping = false
 
   private constructor({ postgres, log, clock }: PgBossOptions) {
     this.#postgres = postgres
+    this.#clock = clock
     this.#seldom = new SeldomLog(log, clock)
     this.#boss = new PgBoss({
       db: { executeSql: (text, values = []) => execute(postgres, text, values) },
@@ -80,6 +94,7 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   }
 
   async claim(lane: JobLane, limit: number): Promise<Job[]> {
+    await this.#makeDue()
     const [minPriority, maxPriority] = [PRIORITY[lane], PRIORITY[lane]]
     const jobs = await this.#boss.fetch(QUEUE, { batchSize: limit, minPriority, maxPriority })
     return jobs.map(({ id, retryCount }) => ({ requestId: id, crashes: retryCount }))
@@ -116,6 +131,13 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     await this.#boss.stop({ graceful: false, close: false })
+  }
+
+  async #makeDue(): Promise<void> {
+    const now = this.#clock.now()
+    if (now - this.#clockLookedAt < CLOCK_INTERVAL_MS) return
+    this.#clockLookedAt = now
+    await this.#postgres.transaction(MAKE_DUE)
   }
 
   /** What was not done now is done with the next look, by this replica or another. */

@@ -13,9 +13,9 @@ export class SqliteJobs implements Jobs, JobsInTransaction {
     this.#sql = prepareStatements(database)
   }
 
-  /** One process has the file, so what a former one held is free. Call before work starts. */
-  releaseAll(): Promise<void> {
-    return this.#db.write(() => void this.#sql.releaseAll.run())
+  /** One process has the file, so what a former one held is free. No job waits beyond `latest` (epoch ms). Call before work starts. */
+  releaseAll(latest = Number.MAX_SAFE_INTEGER): Promise<void> {
+    return this.#db.write(() => void this.#sql.releaseAll.run({ latest }))
   }
 
   enqueue({ requestId, lane, held }: NewJob, now: number): void {
@@ -69,7 +69,7 @@ function prepareStatements(db: Database) {
       `insert into job (request_id, run_at, priority, leased_until, created_at)
        values (:requestId, :now, :priority, :leasedUntil, :now)`,
     ),
-    releaseAll: db.prepare('update job set leased_until = 0'),
+    releaseAll: db.prepare('update job set leased_until = 0, run_at = min(run_at, :latest)'),
     remove: db.prepare('delete from job where request_id = ?'),
     claim: db.prepare(
       `update job set leased_until = :until, crashes = crashes + 1

@@ -88,7 +88,7 @@ export function createCallbackSender(options: CallbackSenderOptions): CallbackSe
     try {
       return await withDeadline(clock, callbackTimeoutMs, signal, async (bounded) => {
         const { status, header } = await exchangeHead(agent, toWire(to, callback), bounded)
-        return resultOf(status, retryAfterMs(header('retry-after'), clock.now()))
+        return resultOf(status, retryAfterMs(header('retry-after'), header('date'), clock.wall()))
       })
     } finally {
       await agent.destroy()

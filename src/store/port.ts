@@ -244,6 +244,11 @@ export interface Store extends AsyncDisposable {
   readActivities(marketoId: number, limit: number, before?: number): Promise<Activity[]>
   /** Forgets settled requests and activities older than `before` (epoch ms), `limit` of each at most. Links stay. */
   prune(before: number, limit: number): Promise<{ requests: number; activities: number }>
+  /**
+   * Where what has happened is dated after `now`, the clock was set back: all that waits for a moment ahead is due, and
+   * what is held until one is free. Gives by how many ms the latest is ahead; 0 = it is not.
+   */
+  makeDue(now: number): Promise<number>
   /** Open requests by the reason for which they wait, ordered by it. */
   readWaiting(): Promise<WaitingRequests[]>
   /** Writes something of no meaning, durable on return. Throws StoreUnavailable, at once and without another try. */

@@ -121,7 +121,7 @@ test('nothing of a call that was admitted stays behind on its signal', async () 
 
 test('when a timer is late, the next start still belongs to the first in the queue', async () => {
   let now = 0
-  const lateClock = { now: () => now, sleep: () => new Promise<void>(() => undefined) }
+  const lateClock = { now: () => now, wall: () => now, sleep: () => new Promise<void>(() => undefined) }
   const settings = { ...defaultSettings, concurrencyStart: 10, spacingFirstMs: 50 }
   const limiter = new Limiter({ settings, clock: lateClock, closing: open })
   limiter.learn({ kind: 'throttled', cause: 'requests', startedAtMs: 0, retryAfterMs: 0 })

@@ -1,11 +1,13 @@
 import type { Clock, Random } from '../../src/clock.ts'
 
-/** A clock that moves only when told; sleepers wake in order of time. */
+/** A clock that moves only when told; sleepers wake in order of time. `set` is what an administrator does. */
 export function manualClock(startMs = 1_800_000_000_000) {
   let now = startMs
+  let aheadMs = 0
   let sleepers: { at: number; wake: () => void }[] = []
   const clock: Clock = {
     now: () => now,
+    wall: () => now + aheadMs,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)
@@ -28,6 +30,9 @@ export function manualClock(startMs = 1_800_000_000_000) {
     clock,
     get sleeping() {
       return sleepers.length
+    },
+    set(byMs: number) {
+      aheadMs += byMs
     },
     async advance(ms: number) {
       const until = now + ms

@@ -6,6 +6,7 @@ import { type Credential, createMsal } from '../../src/dataverse/msal.ts'
 import { type DataverseSettings, defaultSettings } from '../../src/dataverse/settings.ts'
 import { Busy, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { createAgent } from '../../src/exchange.ts'
+import { takeMachineClock } from '../machine-clock.ts'
 import { type Answer, inTurn, json, listeningLog, scriptedServer } from './rig.ts'
 import { selfSigned } from './self-signed.ts'
 
@@ -48,6 +49,17 @@ test('a secret becomes one POST to the token endpoint, without discovery', async
     ['client_id', 'scope', 'grant_type', 'client_secret'].map((name) => form.get(name)),
     [clientId, `${resource}/.default`, 'client_credentials', 's3cret-value'],
   )
+})
+
+test('a token lives as long as Entra says, though the machine’s clock was set since the start', async () => {
+  for (const byMs of [-7_200_000, 7_200_000]) {
+    using machine = takeMachineClock()
+    await using rig = await setUp(granted, secret)
+    machine.set(byMs)
+    const before = systemClock.now()
+    const { expiresAtMs } = await rig.acquire(open)
+    assert.ok(Math.abs(expiresAtMs - before - 3_599_000) < 2_000, `${expiresAtMs - before}`)
+  }
 })
 
 test('a certificate signs an assertion that its public key verifies', async () => {

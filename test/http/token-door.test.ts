@@ -12,7 +12,7 @@ const KEYS = [
 const START = Date.UTC(2026, 0, 1)
 
 function edgeAt(t: TestContext) {
-  const clock = { at: START, now: () => clock.at, sleep: async () => {} }
+  const clock = { at: START, now: () => clock.at, wall: () => clock.at, sleep: async () => {} }
   return createEdge(t, {
     clock,
     openDoors: [tokenDoor({ path: '/token', keys: KEYS, clock })],
@@ -102,4 +102,12 @@ test('a token that was changed anywhere, or whose key is gone, stands for nobody
   ]) {
     assert.equal(readAccessToken(forged, KEYS, START), undefined, forged)
   }
+})
+
+test('a token that would live for longer than any is one of a clock that was set back since', () => {
+  const [key] = KEYS
+  assert.ok(key)
+  const token = issueAccessToken(key, START)
+  assert.equal(readAccessToken(token, KEYS, START - 5_000), 'marketo')
+  assert.equal(readAccessToken(token, KEYS, START - 3_600_000), undefined)
 })

@@ -67,19 +67,24 @@ async function openAt(url: string) {
     const [row] = await postgres.query(`select monitor_claim_on::text as at from sync_person_jobs.queue`)
     return row?.at
   }
+  /** All of pg-boss's statements read the time in one function. */
+  const set = async (ms: number) => {
+    ahead += ms
+    await postgres.query(
+      `create or replace function sync_person_jobs.job_now() returns timestamptz language sql stable as
+       $$ select pg_catalog.now() + interval '${ahead} milliseconds' $$`,
+    )
+  }
   return {
     ...{ url, jobs, postgres, lines },
     enqueue: async (job: Parameters<PgBossJobs['enqueue']>[0], fail?: 'fail') =>
       send(await jobs.enqueue(job), fail),
     complete: async (requestId: string, fail?: 'fail') => send(await jobs.complete(requestId), fail),
     now: () => Date.now() + ahead,
-    /** All of pg-boss's statements read the time in one function. The second look begins when the first is over. */
+    set,
+    /** The second look begins when the first is over. */
     async pass(ms: number) {
-      ahead += ms
-      await postgres.query(
-        `create or replace function sync_person_jobs.job_now() returns timestamptz language sql stable as
-         $$ select pg_catalog.now() + interval '${ahead} milliseconds' $$`,
-      )
+      await set(ms)
       for (const _ of ['begun', 'over']) {
         const before = await supervisedAt()
         await until(async () => (await supervisedAt()) !== before)
@@ -138,6 +143,23 @@ describe('jobs on pg-boss alone', { skip: withoutPostgres, concurrency: 4 }, () 
     await until(async () => on.lines.some(({ event }) => event === 'job-queue-failed'))
     await on.postgres.query('alter table sync_person_jobs.elsewhere rename to queue')
     await on.pass(0)
+  })
+
+  it('keeps nothing waiting for an hour when the clock of the database is set back by one', async () => {
+    await using on = await open()
+    const ids = { waits: randomUUID(), held: randomUUID(), claimed: randomUUID() }
+    await on.enqueue({ requestId: ids.claimed, lane: 'real-time', held: false })
+    assert.equal((await on.jobs.claim('real-time', 9)).length, 1)
+    await on.enqueue({ requestId: ids.waits, lane: 'real-time', held: false })
+    await on.jobs.reschedule(ids.waits, 2_000, 0)
+    await on.enqueue({ requestId: ids.held, lane: 'real-time', held: true })
+    await on.set(-3_600_000)
+    await using replica = await openAt(on.url)
+    const taken = new Set<string>()
+    await until(async () => {
+      for (const { requestId } of await replica.jobs.claim('real-time', 9)) taken.add(requestId)
+      return taken.size === 3
+    })
   })
 
   it('brings a queue of another version up to date', async () => {

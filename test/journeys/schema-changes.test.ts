@@ -17,7 +17,7 @@ let rig: Rig
 let shiftMs = 0
 beforeEach(async () => {
   shiftMs = 0
-  const clock = { now: () => Date.now() + shiftMs, sleep: systemClock.sleep }
+  const clock = { ...systemClock, now: () => systemClock.now() + shiftMs }
   rig = await startRig({ FIELDS_FILE }, {}, { clock }, async ({ dataverse }) => {
     for (const table of ['lead', 'contact'] as const)
       dataverse.changeColumn(table, 'new_hobby', { maxLength: 5 })

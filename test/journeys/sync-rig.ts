@@ -163,6 +163,7 @@ function turnsOfCycles() {
   let idle = Promise.withResolvers<() => void>()
   let wrongByMs = 0
   const clock: Clock = {
+    ...systemClock,
     now: () => Date.now() + wrongByMs,
     sleep(ms, signal) {
       if (ms !== INTERVAL_SECONDS * 1_000 || signal?.aborted) return systemClock.sleep(ms, signal)

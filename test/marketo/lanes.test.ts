@@ -96,7 +96,7 @@ test('who comes while the background waits for long is woken as soon as its own 
 
 test('when a timer is late, the background does not slip in before those who wait', async () => {
   let now = 0
-  const lateClock = { now: () => now, sleep: () => new Promise<void>(() => undefined) }
+  const lateClock = { now: () => now, wall: () => now, sleep: () => new Promise<void>(() => undefined) }
   const settings = { ...defaultSettings, windowCallsMax: 2, reservedWindowCalls: 0, windowMs: 1_000 }
   const limiter = new Limiter({ settings, clock: lateClock, closing: call.signal })
   const started: string[] = []

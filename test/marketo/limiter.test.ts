@@ -58,7 +58,7 @@ test('a short wait for the window is waited, a long one is Busy with the time un
 
 test('when a timer is late, the next start still belongs to the first in the queue', async () => {
   let now = 0
-  const lateClock = { now: () => now, sleep: () => new Promise<void>(() => undefined) }
+  const lateClock = { now: () => now, wall: () => now, sleep: () => new Promise<void>(() => undefined) }
   const settings = { ...defaultSettings, windowCallsMax: 2, windowMs: 1_000 }
   const limiter = new Limiter({ settings, clock: lateClock, closing: open })
   const started: string[] = []

@@ -6,6 +6,7 @@ import type { Mutant } from './mutant.ts'
 import { pairing } from './pairing.ts'
 import { standing } from './standing.ts'
 import { takingIn } from './taking-in.ts'
+import { timing } from './timing.ts'
 import { writing } from './writing.ts'
 
 /** Every guard that `npm run mutate` takes out. */
@@ -18,4 +19,5 @@ export const mutants: readonly Mutant[] = [
   ...pairing,
   ...keeping,
   ...standing,
+  ...timing,
 ]

@@ -22,6 +22,8 @@ export interface Owner {
   alive: boolean
   /** Epoch ms. */
   asleepUntil?: number
+  /** By how much the machine's clock was ahead when it started. */
+  clockAheadMs?: number
 }
 
 /**
@@ -40,6 +42,10 @@ export class Scheduler implements Clock {
   }
 
   now(): number {
+    return this.#now
+  }
+
+  wall(): number {
     return this.#now
   }
 
@@ -76,7 +82,8 @@ export class Scheduler implements Clock {
 
   /** The clock of a replica: when it dies, whoever sleeps never wakes. */
   clockOf(owner: Owner): Clock {
-    return { now: () => this.#now, sleep: (ms, signal) => this.#sleep(ms, signal, owner) }
+    const now = () => this.#now + (owner.clockAheadMs ?? 0)
+    return { now, wall: now, sleep: (ms, signal) => this.#sleep(ms, signal, owner) }
   }
 
   randomOf(): Random {

@@ -29,6 +29,15 @@ describe('the flow action under a seeded scheduler', () => {
     assert.notEqual(other.trace, first.trace)
   })
 
+  it('finishes everything in time when the clock is set by hours between two starts, ahead or back', async () => {
+    const options = { ...HARD_WORLD, people: 300, replicas: 1, clockSetMs: 3 * 3_600_000 }
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + 20; seed += 1) {
+      const { restMinutes, crashes } = await new World({ ...options, seed }).play()
+      assert.ok(crashes > 20, `seed ${seed}: the clock was set between ${crashes} starts`)
+      assert.equal(restMinutes, 20, `seed ${seed}: work waited for a time that a wrong clock had said`)
+    }
+  })
+
   it('never sends a second create for a person, however many twins, when nothing goes wrong (E5)', async () => {
     const calm = { ...HARD_WORLD, people: 2_000, faults: NO_FAULTS, crashAtStore: 0, crashEveryMs: 0 }
     const { creates, made, refused } = await new World({ ...calm, seed: 3 }).play()

@@ -8,6 +8,7 @@ import { Heartbeat } from '../../src/action/heartbeat.ts'
 import { PrepareRecord } from '../../src/action/prepare-record.ts'
 import { SyncPerson } from '../../src/action/sync-person.ts'
 import { Worker } from '../../src/action/worker.ts'
+import type { Clock } from '../../src/clock.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { defaultSelection } from '../../src/person/selection.ts'
 import type { Answer, Store } from '../../src/store/port.ts'
@@ -29,6 +30,8 @@ export interface WorldOptions {
   crashEveryMs: number
   /** Virtual ms over which the triggers are spread. */
   durationMs: number
+  /** How far the machine's clock is set ahead or back, at most, between two starts of a process. */
+  clockSetMs?: number
 }
 
 export interface WorldResult {
@@ -42,6 +45,8 @@ export interface WorldResult {
   refused: number
   crashes: number
   events: number
+  /** After the last fault, until nothing was left to do. */
+  restMinutes: number
 }
 
 const LEASE_MS = 60_000
@@ -63,6 +68,7 @@ interface Process extends Owner {
 interface Replica extends Process {
   flowAction: FlowAction
   worker: Worker
+  clock: Clock
 }
 
 /** The real action code and the real store under a seeded scheduler, with a vendor that misbehaves. */
@@ -100,7 +106,7 @@ export class World {
     for (const [atMs, person] of this.#ledger.deletions()) scheduler.at(atMs, () => this.#deleteRowOf(person))
     this.#crashLater()
     await scheduler.run(start + durationMs)
-    await this.#comeToRest(start + durationMs)
+    const restMinutes = await this.#comeToRest(start + durationMs)
     await this.#ledger.checkAtRest(this.#store, this.#vendor)
     this.#database[Symbol.dispose]()
     const { trace, events } = scheduler
@@ -116,27 +122,33 @@ export class World {
       refused,
       crashes: this.#crashes,
       events,
+      restMinutes,
     }
   }
 
   /** Faults end; late commits land; the workers finish everything that was accepted. */
-  async #comeToRest(from: number): Promise<void> {
+  async #comeToRest(from: number): Promise<number> {
     this.#vendor.faults = NO_FAULTS
     this.#calm = true
-    for (let minutes = 20; minutes < 600; minutes += 20) {
-      await this.#scheduler.run(from + minutes * 60_000)
+    let restMinutes = 20
+    for (; restMinutes < 600; restMinutes += 20) {
+      await this.#scheduler.run(from + restMinutes * 60_000)
       if ((await this.#jobs.backlog()).waiting === 0) break
     }
     assert.equal((await this.#jobs.backlog()).waiting, 0, 'E2: work is left although nothing is in its way')
     for (const replica of this.#replicas) replica.alive = false
     await this.#scheduler.run()
+    return restMinutes
   }
 
   #boot(index: number): void {
     const scheduler = this.#scheduler
-    const owner: Process = { alive: true, index }
+    const { clockSetMs = 0 } = this.#options
+    const clockAheadMs = clockSetMs && scheduler.between(-clockSetMs, clockSetMs)
+    const owner: Process = { alive: true, index, clockAheadMs }
     const clock = scheduler.clockOf(owner)
     const random = scheduler.randomOf()
+    if (clockSetMs > 0) this.#recover(clock)
     const store = this.#storeFor(owner)
     const jobs = this.#through(this.#jobs, owner)
     const backoff = { baseMs: 500, maxMs: 5_000 }
@@ -203,7 +215,7 @@ export class World {
       leaseMs: LEASE_MS,
       twinPollMs: TWIN_POLL_MS,
     })
-    this.#replicas[index] = Object.assign(owner, { flowAction, worker })
+    this.#replicas[index] = Object.assign(owner, { flowAction, worker, clock })
     const every = (ms: number, tick: () => Promise<unknown>) => {
       const run = () => {
         tick().catch(() => {})
@@ -213,6 +225,12 @@ export class World {
     }
     every(TICK_MS, () => worker.tick())
     every(HEARTBEAT_MS, () => heartbeat.tick())
+  }
+
+  /** As the start of one process with a file of its own does. */
+  #recover(clock: Clock): void {
+    const now = clock.now()
+    this.#store.makeDue(now).then((aheadMs) => this.#jobs.releaseAll(aheadMs > 0 ? now : undefined))
   }
 
   #storeFor(owner: Process): Store {
@@ -290,7 +308,7 @@ export class World {
       recordType: trigger.recordType,
       ...(key !== undefined && { idempotency: { key, bodyHash: 'h' } }),
       ...(trigger.batch && { campaign: { type: 'batch' as const } }),
-      deadline: this.#scheduler.now() + DEADLINE_MS,
+      deadline: replica.clock.now() + DEADLINE_MS,
       render: (requestId, outcome) => webhookAnswer('https://sim.example', requestId, outcome),
     }
     let answered = false

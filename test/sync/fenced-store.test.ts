@@ -12,7 +12,7 @@ const LEASE_MS = 15_000
 
 function openTenure() {
   const time = { now: 1_700_000_000_000 }
-  const clock = { now: () => time.now, sleep: async () => {} }
+  const clock = { now: () => time.now, wall: () => time.now, sleep: async () => {} }
   const database = new Database({ path: ':memory:' })
   const leases = new SqliteLeases(clock)
   const store = new SqliteSyncStore(database, leases)

@@ -32,7 +32,7 @@ test('pages of the change log are read until a batch is full', async () => {
 test('a long piece of thinking is done in parts, and others get their turn in between', async () => {
   const parts: number[][] = [[]]
   const sleep = async () => void parts.push([])
-  const clock = { now: () => 0, sleep }
+  const clock = { now: () => 0, wall: () => 0, sleep }
   const think = (item: number) => {
     parts.at(-1)?.push(item)
     return item * 10

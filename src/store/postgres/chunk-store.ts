@@ -38,7 +38,8 @@ const CLOCK = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
 const CLAIM = `
   with due as materialized (
     select number from chunk
-     where ended_at is null and batch = :batch and run_at <= :now and leased_until <= ${CLOCK}
+     where ended_at is null and batch = :batch and run_at <= :now
+       and leased_until not between ${CLOCK} + 1 and ${CLOCK} + :leaseMs
        and chunk_id <> all(:except::text[])
      order by run_at limit :limit for update skip locked
   ), claimed as (

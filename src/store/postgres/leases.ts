@@ -2,7 +2,7 @@ import type { Lease, LeaseName, Leases } from '../lease-port.ts'
 import { integer, optionalText, text } from '../rows.ts'
 import type { Postgres } from './postgres.ts'
 
-/** The database's clock: the replicas' own need not agree. */
+/** The database's clock: the replicas' own need not agree. A lease that it could not have given is none. */
 const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
 const IS_GOING_ON = `lease.holder = excluded.holder and lease.until > ${NOW}`
 
@@ -12,7 +12,7 @@ const ACQUIRE = `
      set holder = excluded.holder, until = excluded.until,
          fence = case when ${IS_GOING_ON} then lease.fence else lease.fence + 1 end,
          since = case when ${IS_GOING_ON} then lease.since else excluded.since end
-   where lease.holder = excluded.holder or lease.until <= ${NOW}
+   where lease.holder = excluded.holder or lease.until not between ${NOW} + 1 and ${NOW} + :ttlMs::bigint
   returning fence`
 const RENEW = `
   update lease set until = ${NOW} + :ttlMs::bigint, note = coalesce(:note, note)

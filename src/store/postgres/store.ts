@@ -1,4 +1,6 @@
+import { CLOCK_TOLERANCE_MS } from '../../dated-ahead.ts'
 import type { JobStatements } from '../../jobs/port.ts'
+import { CLOCK_SQL } from '../clock-statements.ts'
 import type {
   Acceptance,
   Activity,
@@ -23,6 +25,7 @@ import { REQUEST_SQL } from '../request-statements.ts'
 import {
   fromWaiting,
   integer,
+  optionalInteger,
   type Row,
   text,
   toActivity,
@@ -252,6 +255,16 @@ export class PostgresStore implements Store {
       statement(REQUEST_SQL.pruneActivities, { before, limit }),
     ])
     return { requests: requests?.length ?? 0, activities: activities?.length ?? 0 }
+  }
+
+  async makeDue(now: number): Promise<number> {
+    const { postgres } = this.#options
+    const { readNewest, ...makeDue } = CLOCK_SQL
+    const [newest] = await postgres.query(readNewest)
+    const aheadMs = ((newest && optionalInteger(newest, 'at')) ?? now) - now
+    if (aheadMs <= CLOCK_TOLERANCE_MS) return 0
+    await postgres.transaction(Object.values(makeDue).map((sql) => statement(sql, { now })))
+    return aheadMs
   }
 
   probe(): Promise<void> {

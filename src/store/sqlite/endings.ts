@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MS } from '../../dated-ahead.ts'
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
 import type { Row } from '../rows.ts'
 import { integer, optionalInteger, optionalText, text } from '../rows.ts'
@@ -49,7 +50,8 @@ export class Endings {
     const owner = this.#links.findByRecord(recordType, recordId)
     const merged = owner && owner.linkId !== link.linkId ? this.#links.merge(link, owner) : link
     const home = gone === undefined ? merged : this.#withoutPerson(merged, gone, now)
-    const proven = this.#sql.proveLink.run({ linkId: home.linkId, recordType, recordId, provenAt })
+    const latest = now + CLOCK_TOLERANCE_MS
+    const proven = this.#sql.proveLink.run({ linkId: home.linkId, ...record, provenAt, latest })
     if (proven.changes === 1) {
       this.#links.nameRecord(home.linkId, recordType, recordId)
       if (!isRecordOf(home, record)) {

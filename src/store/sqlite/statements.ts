@@ -44,14 +44,17 @@ export function prepareStatements(db: Database) {
       `update link set marketo_id = :marketoId, state = case state when 'orphaned' then 'linked' else state end
         where link_id = :linkId and marketo_id is null`,
     ),
-    /** A look at the record that is older than the word of its deletion proves nothing. */
+    /**
+     * A look at the record that is older than the word of its deletion proves nothing. What is dated after `latest` has
+     * the time of a clock that was wrong.
+     */
     proveLink: db.prepare(
       `update link set state = case state when 'orphaned' then 'orphaned' else 'linked' end,
                        record_type = :recordType, record_id = :recordId,
-                       proven_at = max(coalesce(proven_at, 0), :provenAt), deleted_at = null,
-                       lease_owner = null, lease_until = 0
+                       proven_at = case when proven_at between :provenAt and :latest then proven_at else :provenAt end,
+                       deleted_at = null, lease_owner = null, lease_until = 0
         where link_id = :linkId
-          and not (state = 'tombstoned' and record_id = :recordId and deleted_at >= :provenAt)`,
+          and not (state = 'tombstoned' and record_id = :recordId and deleted_at between :provenAt and :latest)`,
     ),
     orphanLink: db.prepare(
       `update link set marketo_id = null, state = case state when 'linked' then 'orphaned' else state end

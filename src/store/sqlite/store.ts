@@ -1,4 +1,6 @@
+import { CLOCK_TOLERANCE_MS } from '../../dated-ahead.ts'
 import type { JobsInTransaction } from '../../jobs/port.ts'
+import { CLOCK_SQL } from '../clock-statements.ts'
 import type {
   Acceptance,
   Activity,
@@ -32,9 +34,10 @@ import {
   toWaitingRequests,
 } from '../rows.ts'
 import { Claims } from './claim.ts'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 import { Endings } from './endings.ts'
 import { Links, recordName } from './links.ts'
+import { prepareAll } from './prepare.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
 export interface SqliteStoreOptions {
@@ -48,6 +51,7 @@ export class SqliteStore implements Store {
   readonly #db: Database
   readonly #jobs: JobsInTransaction
   readonly #sql: Statements
+  readonly #clockSql: Record<keyof typeof CLOCK_SQL, Statement>
   readonly #claims: Claims
   readonly #endings: Endings
 
@@ -55,6 +59,7 @@ export class SqliteStore implements Store {
     this.#db = database
     this.#jobs = jobs
     this.#sql = prepareStatements(database)
+    this.#clockSql = prepareAll(database, CLOCK_SQL)
     const links = new Links(this.#sql)
     this.#claims = new Claims(this.#sql, links, deriveRecordId)
     this.#endings = new Endings(this.#sql, links)
@@ -206,6 +211,16 @@ export class SqliteStore implements Store {
       requests: this.#sql.pruneRequests.all({ before, limit }).length,
       activities: this.#sql.pruneActivities.all({ before, limit }).length,
     }))
+  }
+
+  makeDue(now: number): Promise<number> {
+    return this.#db.write(() => {
+      const { readNewest, ...makeDue } = this.#clockSql
+      const aheadMs = (optionalInteger(readNewest.get() ?? { at: null }, 'at') ?? now) - now
+      if (aheadMs <= CLOCK_TOLERANCE_MS) return 0
+      for (const one of Object.values(makeDue)) one.run({ now })
+      return aheadMs
+    })
   }
 
   probe(): Promise<void> {

@@ -66,7 +66,7 @@ const fine: Checked = {
   chunks: { countChunks: async () => ({ stored: 0, working: 0, answering: 0, done: 7, failed: 0 }) },
   dataverse: { whoAmI: async () => ({ userId: 'u', organisationId: 'o' }) },
   schema: { fields: async () => new Map() },
-  clock: { now: () => NOW, sleep: async () => {} },
+  clock: { now: () => NOW, wall: () => NOW, sleep: async () => {} },
 }
 
 const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors', RegExp][] = [

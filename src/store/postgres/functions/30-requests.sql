@@ -89,6 +89,7 @@ declare
   type text := settlement ->> 'recordType';
   proven_id text := settlement ->> 'recordId';
   at_ms bigint := (settlement ->> 'provenAt')::bigint;
+  latest_ms bigint := now_ms + 5000;
   mine boolean := exists (select from intent
                            where link_id = one.link_id and generation = one.generation and request_id = id);
   owner bigint := owner_of('record', record_name(type, proven_id));
@@ -109,13 +110,14 @@ begin
     if place.marketo_id = gone then perform orphan_link(place.link_id, gone, now_ms); end if;
     place := read_link(place.link_id);
   end if;
-  -- A look at the record that is older than the word of its deletion proves nothing.
+  -- A look at the record that is older than the word of its deletion proves nothing. What is dated later than now has
+  -- the time of a clock that was wrong: see clock.ts for how far clocks may differ.
   update link
      set state = case state when 'orphaned' then 'orphaned' else 'linked' end,
-         record_type = type, record_id = proven_id, proven_at = greatest(coalesce(proven_at, 0), at_ms),
-         deleted_at = null, lease_owner = null, lease_until = 0
+         record_type = type, record_id = proven_id,
+         proven_at = case when proven_at between at_ms and latest_ms then proven_at else at_ms end, deleted_at = null, lease_owner = null, lease_until = 0
    where link_id = place.link_id
-     and not (state = 'tombstoned' and record_id = proven_id and deleted_at >= at_ms);
+     and not (state = 'tombstoned' and record_id = proven_id and deleted_at between at_ms and latest_ms);
   if found then
     perform give_name(place.link_id, 'record', record_name(type, proven_id));
     -- A link that was linked to this record already has nothing new to be synced.
