@@ -130,7 +130,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type:pino',
   ],
   // On PostgreSQL pg-boss keeps them, on the store's connections.
-  jobs: ['type:clock', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
+  jobs: ['type:clock', 'dated-ahead', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
   // What both vendors' limiters are made of.

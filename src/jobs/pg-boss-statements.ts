@@ -1,4 +1,5 @@
-import { HOLD_MS, type JobStatement, WAIT_MAX_MS } from './port.ts'
+import { CLOCK_TOLERANCE_MS } from '../dated-ahead.ts'
+import { HOLD_MS } from './port.ts'
 
 /**
  * What pg-boss has no verb for: a verb of its own would move one job at a time, count a job that was handed back as
@@ -38,14 +39,18 @@ export const BACKLOG = `
    where name = '${QUEUE}'`
 
 /**
- * Times ahead that no clock can have given while it was right: the database's was set back since, and pg-boss would wait
- * until they come. Source: pg-boss 12.35.0, src/plans.ts (trySetQueueMonitorTime, failJobsByHeartbeat).
+ * Every replica's supervision stamps the queue about once a second. A stamp ahead of now is one of the database's clock
+ * before it was set back, and pg-boss would wait until that time comes again: for the jobs as for its supervision.
+ * Source: pg-boss 12.35.0, src/plans.ts (trySetQueueMonitorTime, failJobsByHeartbeat).
  */
-export const MAKE_DUE: readonly JobStatement[] = [
-  `update ${SCHEMA}.queue set monitor_claim_on = ${NOW} where name = '${QUEUE}' and monitor_claim_on > ${NOW}`,
-  `update ${SCHEMA}.job
-      set start_after = least(start_after, ${NOW}),
-          heartbeat_on = case when heartbeat_on > ${NOW} then ${NOW} else heartbeat_on end
-    where name = '${QUEUE}'
-      and (heartbeat_on > ${NOW} or start_after > ${NOW} + interval '${WAIT_MAX_MS / 1_000} seconds')`,
-].map((text) => ({ text, values: [] }))
+export const MAKE_DUE = `
+  with ahead as (
+    update ${SCHEMA}.queue set monitor_claim_on = ${NOW}
+     where name = '${QUEUE}' and monitor_claim_on > ${NOW} + interval '${CLOCK_TOLERANCE_MS} milliseconds'
+    returning name
+  )
+  update ${SCHEMA}.job
+     set start_after = least(start_after, ${NOW}),
+         heartbeat_on = case when heartbeat_on > ${NOW} then ${NOW} else heartbeat_on end
+    from ahead
+   where job.name = ahead.name`

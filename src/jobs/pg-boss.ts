@@ -137,7 +137,7 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
     const now = this.#clock.now()
     if (now - this.#clockLookedAt < CLOCK_INTERVAL_MS) return
     this.#clockLookedAt = now
-    await this.#postgres.transaction(MAKE_DUE)
+    await this.#postgres.query(MAKE_DUE)
   }
 
   /** What was not done now is done with the next look, by this replica or another. */

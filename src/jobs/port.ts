@@ -19,9 +19,6 @@ export interface NewJob {
 /** How long a job is kept from others after it was claimed, made as held, or told of by a heartbeat. */
 export const HOLD_MS = 10_000
 
-/** A job that is due later than that is due now: the clock was set back. Longer than attempts wait by themselves. */
-export const WAIT_MAX_MS = 900_000
-
 /** Work on jobs from outside a store transaction. `now` is epoch ms; a driver may count by its own clock. */
 export interface Jobs {
   /** Up to `limit` due jobs of a lane, held. What a worker does not bring to an end comes back when its hold does. */

@@ -22,7 +22,7 @@ const CLAIM_EVERY_MS = 2_000
 const TAKEN_WITHIN_MS = 15_000
 const LONGER_THAN_A_HOLD_MS = 12_000
 const LOOK_EVERY_MS = 50
-const LOOK_FOR_MS = 20_000
+const LOOK_FOR_MS = 30_000
 
 /** The store's own class, and what went through it. */
 class CountedPostgres extends Postgres {
@@ -153,6 +153,7 @@ describe('jobs on pg-boss alone', { skip: withoutPostgres, concurrency: 4 }, () 
     await on.enqueue({ requestId: ids.waits, lane: 'real-time', held: false })
     await on.jobs.reschedule(ids.waits, 2_000, 0)
     await on.enqueue({ requestId: ids.held, lane: 'real-time', held: true })
+    await on.pass(0)
     await on.set(-3_600_000)
     await using replica = await openAt(on.url)
     const taken = new Set<string>()
