@@ -17,7 +17,10 @@ export async function watchClock(options: ClockWatchOptions, signal: AbortSignal
   const { clock, log, metrics, intervalMs = INTERVAL_MS } = options
   const offsetMs = () => clock.wall() - clock.now()
   metrics.gauges(
-    { clock_offset_seconds: 'By how much the machine’s clock was set ahead (or back) since the start of the process.' },
+    {
+      clock_offset_seconds:
+        'By how much the machine’s clock was set ahead (or back) since the start of the process.',
+    },
     async () => [{ name: 'clock_offset_seconds', value: Math.round(offsetMs() / 1_000) }],
   )
   let reportedMs = 0
