@@ -34,10 +34,11 @@ import {
   toWaitingRequests,
 } from '../rows.ts'
 import { Claims } from './claim.ts'
-import type { Database, Statement } from './database.ts'
+import type { Database } from './database.ts'
 import { Endings } from './endings.ts'
 import { Links, recordName } from './links.ts'
 import { prepareAll } from './prepare.ts'
+import type { Statement } from './statement.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
 export interface SqliteStoreOptions {
