@@ -18,6 +18,7 @@ import { type HealthCheck, registerHealth } from './health.ts'
 import { type Metrics, measureRequests, registerMetrics } from './metrics.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import { handleError } from './problem.ts'
+import { continueExpected, refuseAmbiguousRequests } from './strict-http.ts'
 import { buildValidator } from './validation.ts'
 
 /** Bounds on what a caller may cost us before a door has seen the request. */
@@ -77,6 +78,7 @@ export interface AppOptions {
 /** The whole edge, ready and not listening. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { limits, random, metrics, clock } = options
+  const headers = headersOfAll(options)
   const seldom = new SeldomLog(options.logger, clock)
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger,
@@ -89,14 +91,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // A request that came in before the socket closed is answered by its door, not refused.
     return503OnClosing: false,
     schemaController: { compilersFactory: { buildValidator } },
-    frameworkErrors: (error, request, reply) => void handleError(error, request, reply),
+    frameworkErrors: (error, request, reply) => void handleError(error, request, reply.headers(headers)),
     clientErrorHandler: ({ code }, socket) => answerClientError(code, socket, random.uuid(), options.logger),
   })
   app.setErrorHandler(handleError)
-  answerUnknownRoutes(app)
   for (const schema of [Problem, ...options.schemas]) app.addSchema(schema)
   acceptStrictJsonOnly(app, limits)
-  nameRequests(app)
+  nameRequests(app, headers)
+  refuseAmbiguousRequests(app)
+  continueExpected(app)
+  answerUnknownRoutes(app)
   measureRequests(app, options.metrics)
   logAnswers(app)
   await registerDocs(app, options)
@@ -120,6 +124,8 @@ function serverOptions(limits: HttpLimits): ServerOptions {
     headersTimeout: limits.headersTimeoutMs,
     connectionsCheckingInterval: limits.connectionsCheckingIntervalMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // Ours closes the connection as well.
+    requireHostHeader: false,
   }
 }
 
@@ -132,10 +138,23 @@ function acceptStrictJsonOnly(app: FastifyInstance, limits: HttpLimits): void {
   )
 }
 
+const HSTS_MAX_AGE_SECONDS = 31_536_000
+
+/** What every answer says, unless its route says otherwise. */
+function headersOfAll({ publicUrl }: AppOptions): Record<string, string> {
+  return {
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+    ...(publicUrl?.startsWith('https:') && {
+      'strict-transport-security': `max-age=${HSTS_MAX_AGE_SECONDS}`,
+    }),
+  }
+}
+
 /** A caller's own request id is echoed, never used as ours: ours must be unique in the log. */
-function nameRequests(app: FastifyInstance): void {
+function nameRequests(app: FastifyInstance, headers: Record<string, string>): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
+    reply.headers({ ...headers, 'x-request-id': request.id })
     const theirs = request.headers['x-request-id']
     if (typeof theirs === 'string' && /^[\w.-]{1,128}$/.test(theirs))
       reply.header('x-client-request-id', theirs)

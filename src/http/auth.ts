@@ -40,7 +40,11 @@ export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[], c
   })
   scope.addHook('onRoute', (route) => {
     const own = declared(route.schema?.response)
-    route.schema = { ...route.schema, response: { ...UNAVAILABLE, ...own, ...UNAUTHORIZED } }
+    const isWrite = [route.method].flat().some((method) => method !== 'GET' && method !== 'HEAD')
+    route.schema = {
+      ...route.schema,
+      response: { ...UNAVAILABLE, ...own, ...UNAUTHORIZED, ...(isWrite && CROSS_SITE) },
+    }
   })
 }
 
@@ -49,6 +53,7 @@ const UNAVAILABLE = {
     'The database of this service cannot be used now; Retry-After says when to ask again.',
   ),
 }
+const CROSS_SITE = { 403: problemResponse('A browser sends it for a page of another site.') }
 const UNAUTHORIZED = { 401: problemResponse('No valid API key.') }
 
 function declared(response: unknown): object {

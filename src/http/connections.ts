@@ -79,7 +79,7 @@ export function createBoundedServer(
     lines.set(socket, line)
     if (line.length >= limits.connectionRequestsMax) return close(socket, 'too-many-requests')
     const serveNext = () => {
-      if (!socket.destroyed) line[0]?.()
+      if (socket.writable) line[0]?.()
     }
     line.push(() =>
       serve(request, response, () => {
@@ -92,6 +92,8 @@ export function createBoundedServer(
   }
 
   const server = createServer(options, admit)
+  // The app says when to continue.
+  server.on('checkContinue', admit)
   server.maxConnections = limits.connectionsMax
   server.on('drop', () => {
     report('too-many-connections')

@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './problem.ts'
 
-/** 405 with Allow for a known path, else 404. Must be called before the first route is registered. */
+/**
+ * 405 with Allow for a known path, else 404, before a byte of the body is read. Must be called before the first route
+ * is registered, and after the hooks that every answer needs.
+ */
 export function answerUnknownRoutes(app: FastifyInstance): void {
   const methodsByPattern = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ url, method }) => {
@@ -9,7 +12,8 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     for (const one of [method].flat()) methods.add(one.toUpperCase())
     methodsByPattern.set(url, methods)
   })
-  app.setNotFoundHandler((request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
     const path = request.url.split('?')[0] ?? ''
     const allowed = [...methodsByPattern].filter(([pattern]) => matches(pattern, path))
     const methods = [...new Set(allowed.flatMap(([, some]) => [...some]))].sort()

@@ -18,7 +18,7 @@ export interface TokenDoorOptions {
 export function tokenDoor({ path, keys, clock }: TokenDoorOptions): FastifyPluginAsync {
   const find = createFindKey(keys)
   const answer = (reply: FastifyReply, status: number, body: object) =>
-    reply.code(status).headers({ 'cache-control': 'no-store', pragma: 'no-cache' }).send(body)
+    reply.code(status).header('pragma', 'no-cache').send(body)
 
   return async (scope) => {
     scope.removeAllContentTypeParsers()

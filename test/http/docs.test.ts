@@ -66,7 +66,7 @@ test('every operation has a summary, and every guarded one declares its 401 as a
     }
   }
   const { responses } = paths['/v1/things/{id}'].post
-  assert.deepEqual(Object.keys(responses), ['200', '401', '422', '503'])
+  assert.deepEqual(Object.keys(responses), ['200', '401', '403', '422', '503'])
   assert.deepEqual(responses['422'].content, {
     'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
   })

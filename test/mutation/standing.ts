@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts'
 
 const CONNECTIONS = 'test/http/connections.test.ts'
 const LOOP = 'test/http/event-loop.test.ts'
+const STRICT = 'test/http/strict-http.test.ts'
 const DOCS = 'test/http/docs.test.ts'
 
 /** What one caller, one monitor or one busy minute may cost the others. */
@@ -34,7 +35,7 @@ export const standing: readonly Mutant[] = [
     name: 'requests of a caller who is gone',
     why: 'requests are worked on whose connection was closed for having too many',
     file: 'src/http/connections.ts',
-    text: 'if (!socket.destroyed) line[0]?.()',
+    text: 'if (socket.writable) line[0]?.()',
     replacement: 'line[0]?.()',
     tests: [CONNECTIONS],
   },
@@ -85,5 +86,87 @@ export const standing: readonly Mutant[] = [
     text: '[...(await options.health()), eventLoop.check()]',
     replacement: 'options.health()',
     tests: [LOOP],
+  },
+  {
+    name: 'headers that may be there once',
+    why: 'a proxy and the service take different ones of two headers',
+    file: 'src/http/strict-http.ts',
+    text: 'SINGLE.has(name) && seen.has(name)',
+    replacement: 'false',
+    tests: [STRICT],
+  },
+  {
+    name: 'host',
+    why: 'what follows a request without a host is worked on',
+    file: 'src/http/strict-http.ts',
+    text: "headers.host === undefined && raw.httpVersion === '1.1'",
+    replacement: 'false',
+    tests: [STRICT],
+  },
+  {
+    name: 'transfer encoding',
+    why: 'a proxy and the service see different ends of a request',
+    file: 'src/http/strict-http.ts',
+    text: "coding.toLowerCase() !== 'chunked'",
+    replacement: 'false',
+    tests: [STRICT],
+  },
+  {
+    name: 'transfer encoding before HTTP/1.1',
+    why: 'a proxy and the service see different ends of a request',
+    file: 'src/http/strict-http.ts',
+    text: "raw.httpVersion !== '1.1'",
+    replacement: 'false',
+    tests: [STRICT],
+  },
+  {
+    name: 'end of a connection that is not understood',
+    why: 'a part of a refused request is worked on as a request',
+    file: 'src/http/strict-http.ts',
+    text: `      reply.header('connection', 'close')
+      throw`,
+    replacement: '      throw',
+    tests: [STRICT],
+  },
+  {
+    name: 'writes for another site',
+    why: 'a page that an administrator visits sends people with the password that the browser knows',
+    file: 'src/http/strict-http.ts',
+    text: "headers['sec-fetch-site'] === 'cross-site'",
+    replacement: 'false',
+    tests: [STRICT],
+  },
+  {
+    name: 'continue after the key',
+    why: 'callers without a key are invited to send their bodies',
+    file: 'src/http/connections.ts',
+    text: "server.on('checkContinue', admit)",
+    replacement: '',
+    tests: [STRICT],
+  },
+  {
+    name: 'end of a connection without its body',
+    why: 'the body of a refused request is worked on as a request, or swallows the next one',
+    file: 'src/http/strict-http.ts',
+    text: "if (headers.expect !== undefined) reply.header('connection', 'close')",
+    replacement: '',
+    tests: [STRICT],
+  },
+  {
+    name: 'unknown key names',
+    why: 'the time of a refusal says which names keys have',
+    file: 'src/http/access-token.ts',
+    text: "if (signature === '') return undefined",
+    replacement:
+      'if (!keys.some((one) => Buffer.from(one.name).toString("base64url") === name)) return undefined',
+    tests: [STRICT],
+  },
+  {
+    name: 'answers that may not be stored',
+    why: "people's records stay in caches",
+    file: 'src/http/app.ts',
+    text: "'cache-control': 'no-store',",
+    replacement: '',
+    tests: [STRICT],
   },
 ]
