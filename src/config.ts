@@ -39,6 +39,7 @@ const NUMBERS = {
   WEBHOOK_BODY_BYTES: { default: 1_048_576, min: 1_024, max: 16_777_216 },
   HTTP_REQUEST_TIMEOUT_MS: { default: 10_000, min: 1_000, max: 600_000 },
   JSON_DEPTH: { default: JSON_LIMITS.depthMax, min: 4, max: 1_000 },
+  JSON_MEMBERS: { default: JSON_LIMITS.membersMax, min: 100, max: 100_000 },
   JSON_KEY_CHARACTERS: { default: JSON_LIMITS.keyLengthMax, min: 64, max: 65_536 },
   JSON_NUMBER_CHARACTERS: { default: JSON_LIMITS.numberLengthMax, min: 32, max: 4_096 },
 } as const
@@ -86,6 +87,7 @@ export const VARIABLES = [
   'WEBHOOK_BODY_BYTES',
   'HTTP_REQUEST_TIMEOUT_MS',
   'JSON_DEPTH',
+  'JSON_MEMBERS',
   'JSON_KEY_CHARACTERS',
   'JSON_NUMBER_CHARACTERS',
   ...HTTP_VARIABLES,
@@ -222,6 +224,7 @@ export function toConfig(
     httpRequestTimeoutMs: number('HTTP_REQUEST_TIMEOUT_MS'),
     json: {
       depthMax: number('JSON_DEPTH'),
+      membersMax: number('JSON_MEMBERS'),
       keyLengthMax: number('JSON_KEY_CHARACTERS'),
       numberLengthMax: number('JSON_NUMBER_CHARACTERS'),
     },

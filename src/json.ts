@@ -15,6 +15,7 @@ export type MalformedJsonCode =
   | 'number-loses-digits'
   | 'number-too-long'
   | 'key-too-long'
+  | 'too-many-members'
   | 'too-deep'
 
 /** The message ends with the place, and quotes nothing but member names. */
@@ -53,13 +54,20 @@ function lineAt(text: string, offset: number): { line: number; lineStart: number
 export interface JsonLimits {
   /** Objects and lists inside each other. */
   depthMax: number
+  /** Of one object. */
+  membersMax: number
   /** Of a member's name, in UTF-16 units. */
   keyLengthMax: number
   /** Of a number as it is written, in characters. */
   numberLengthMax: number
 }
 
-export const JSON_LIMITS: JsonLimits = { depthMax: 32, keyLengthMax: 255, numberLengthMax: 64 }
+export const JSON_LIMITS: JsonLimits = {
+  depthMax: 32,
+  membersMax: 1_000,
+  keyLengthMax: 255,
+  numberLengthMax: 64,
+}
 
 interface Cursor {
   readonly text: string
@@ -137,6 +145,8 @@ function readValue(cursor: Cursor, depth: number): unknown {
 
 function readObject(cursor: Cursor, depth: number): Record<string, unknown> {
   const object: Record<string, unknown> = {}
+  const { keyLengthMax, membersMax } = cursor.limits
+  let members = 0
   cursor.at += 1
   if (take(cursor, '}')) return object
   do {
@@ -144,7 +154,10 @@ function readObject(cursor: Cursor, depth: number): Record<string, unknown> {
     const start = cursor.at
     if (cursor.text[start] !== '"') throw fail(cursor, 'malformed-json', 'A member name in quotes is missing')
     const key = readString(cursor)
-    const { keyLengthMax } = cursor.limits
+    members += 1
+    if (members > membersMax) {
+      throw fail(cursor, 'too-many-members', `An object has more than ${membersMax} members`, start)
+    }
     if (key.length > keyLengthMax) {
       throw fail(cursor, 'key-too-long', `A member name has more than ${keyLengthMax} characters`, start)
     }

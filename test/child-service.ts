@@ -25,12 +25,13 @@ export interface ChildService extends AsyncDisposable {
   ended: Promise<{ code: number | null; errors: string }>
 }
 
-/** The service as a process of its own, as an operator runs it; `wrapper` is a command that runs it in its turn. */
+/** The service as a process of its own, as an operator runs it; `wrapper` is a command that runs it in its turn, `flags` are Node's. */
 export function startChild(
   environment: Record<string, string>,
   wrapper: readonly string[] = [],
+  flags: readonly string[] = [],
 ): ChildService {
-  const [command = '', ...args] = [...wrapper, process.execPath, SERVICE_MAIN]
+  const [command = '', ...args] = [...wrapper, process.execPath, ...flags, SERVICE_MAIN]
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH ?? '', API_KEYS: `child:${KEY}`, PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -77,6 +77,12 @@ test('bounds the nesting by its setting', () => {
   assert.equal(refusal('['.repeat(60_000)).code, 'too-deep')
 })
 
+test('bounds the members of an object by their setting', () => {
+  const limits = { ...JSON_LIMITS, membersMax: 2 }
+  assert.deepEqual(parseJson('[{"a":1,"b":{"c":2}},{"d":3}]', limits), [{ a: 1, b: { c: 2 } }, { d: 3 }])
+  assert.equal(refusal('[{"a":1,"b":2,"c":3}]', limits).code, 'too-many-members')
+})
+
 test('bounds names and numbers by their settings', () => {
   const limits = { ...JSON_LIMITS, keyLengthMax: 4, numberLengthMax: 4 }
   assert.deepEqual(parseJson('{"\\u0061bcd":-1.5}', limits), { abcd: -1.5 })

@@ -6,6 +6,7 @@ import {
   duplicate,
   ENCODING_ADVICE,
   explain,
+  FEWER_MEMBERS,
   isObject,
   refuseTemplateMistakes,
   type WebhookBodyProblem,
@@ -66,11 +67,15 @@ function readJson(text: string, limits: JsonLimits): Record<string, unknown> {
 const NEVER_ENCODED = /[^\w.*+%&=~!'()-]/
 const MEMBER_NAME = /^\w+$/
 
-function readForm(text: string, { keyLengthMax }: JsonLimits): Record<string, unknown> {
+function readForm(text: string, { keyLengthMax, membersMax }: JsonLimits): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   const isPlain = NEVER_ENCODED.test(text.trim())
   if (isPlain && /[\s+]/.test(text.trim())) throw notEncoded('holds a blank or a plus sign as it was typed')
-  for (const pair of text.trim().split('&')) {
+  const pairs = text.trim().split('&')
+  if (pairs.length > membersMax) {
+    throw new BadBody('too-many-members', `The form has more than ${membersMax} members.`, FEWER_MEMBERS)
+  }
+  for (const pair of pairs) {
     if (pair === '') continue
     const separator = pair.indexOf('=')
     const key = decodeFormPart(separator < 0 ? pair : pair.slice(0, separator))

@@ -14,6 +14,8 @@ export const ENCODING_ADVICE =
 const QUOTES_ADVICE =
   'With Request Token Encoding JSON Marketo adds the quotes itself: remove the quotes around every token, as in {"email": {{lead.Email Address}}}.'
 
+export const FEWER_MEMBERS = 'Name only the fields that Dynamics shall get in the template.'
+
 /** A body that no person can be read from. */
 export class BadBody extends Error {
   readonly problem: WebhookBodyProblem
@@ -74,6 +76,8 @@ function adviceFor(error: MalformedJson): string {
       return 'Keep the number in a text field in Marketo, so that it arrives as a string.'
     case 'control-character':
       return `A token holds a line break that was not encoded. ${ENCODING_ADVICE}`
+    case 'too-many-members':
+      return FEWER_MEMBERS
     case 'key-too-long':
       return 'Shorten the name in the template.'
     case 'too-deep':

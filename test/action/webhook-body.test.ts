@@ -186,9 +186,11 @@ test('takes the text null for empty, alone and in lower case, unless it was set 
   assert.deepEqual(read.members, { person: { ...kept, firstName: 'null', title: ' null ' }, syncAs: 'null' })
 })
 
-test('bounds the names of a form like those of JSON', () => {
-  const read = readWebhookBody(`${'n'.repeat(256)}=1`)
-  assert.equal(read.ok || read.problem.code, 'key-too-long')
+test('bounds the members of a form and their names like those of JSON', () => {
+  const long = readWebhookBody(`${'n'.repeat(256)}=1`)
+  assert.equal(long.ok || long.problem.code, 'key-too-long')
+  const many = readWebhookBody('a=1&'.repeat(1_000))
+  assert.equal(many.ok || many.problem.code, 'too-many-members')
 })
 
 test('reads Sync As in any case', () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import type { JsonLimits } from '../../json.ts'
 import { Refusal } from '../../problem.ts'
 import { CrowdBuilder } from './crowd-builder.ts'
@@ -91,6 +92,8 @@ async function readThrough(
       if (failure) continue
       failure = bytes > bytesMax ? { error: tooLarge() } : failureOf(() => take(part))
       if (failure) letGo()
+      // One read of the socket brings up to 2 MB, all of it in the same turn of the event loop unless it is ended here.
+      await setImmediate()
     }
   } catch (cause) {
     throw Object.assign(new Refusal(400, 'bad-request', 'The body was cut off.'), { cause })

@@ -178,7 +178,7 @@ for (const [what, json, status, code, sentence] of TOO_MUCH) {
     const limits = {
       personBytesMax: 1_000,
       peopleMax: 20,
-      json: { depthMax: 8, keyLengthMax: 64, numberLengthMax: 32 },
+      json: { ...JSON_LIMITS, depthMax: 8, keyLengthMax: 64, numberLengthMax: 32 },
     }
     for (const pieceBytes of [1, 64, 100_000]) {
       await assert.rejects(receive(json, pieceBytes, limits), { status, code, message: sentence })
