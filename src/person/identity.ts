@@ -1,6 +1,6 @@
 import { v5 } from 'uuid'
 import type { Person, RecordType } from './person.ts'
-import { withoutRefused } from './text.ts'
+import { nfkc, withoutRefused } from './text.ts'
 
 /** One thing by which a person is known; unique over all links. */
 export interface Identifier {
@@ -30,7 +30,7 @@ export function cleanEmail(email: string): string {
  */
 export function normaliseEmail(email: string): string {
   // NFKC makes blanks of some letters.
-  return cleanEmail(cleanEmail(email).normalize('NFKC').toLowerCase().normalize('NFKC'))
+  return cleanEmail(nfkc(nfkc(cleanEmail(email)).toLowerCase()))
 }
 
 /** Something, an @, something, no control characters, and no blank outside of quotes: "n/a" is not an e-mail. */

@@ -11,3 +11,14 @@ export function holdsRefused(text: string): boolean {
 export function withoutRefused(text: string): string {
   return text.replace(refused, '').toWellFormed()
 }
+
+/** No language stacks as many; the last two become marks when they are normalised. Unicode's own bound: UAX #15, D3. */
+const stackedMarks = /[\p{M}\uff9e\uff9f]{31}/u
+
+/**
+ * The text in Unicode's form NFKC. A text with more than 30 marks on one letter stays as it is: putting them in order
+ * takes quadratic time.
+ */
+export function nfkc(text: string): string {
+  return stackedMarks.test(text) ? text : text.normalize('NFKC')
+}

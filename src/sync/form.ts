@@ -1,4 +1,5 @@
 import type { FieldValue } from '../person/person.ts'
+import { nfkc } from '../person/text.ts'
 
 /** What a side may make of a value that it is given: a form of its own, and no edit of anybody. */
 
@@ -52,13 +53,15 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 
 /** Letters and digits, without what sides change on their own. */
 function coreOf(text: string): string {
-  return text
-    .replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(amp|lt|gt|quot|apos));/gi, (whole, decimal, hex, name) => {
+  const plain = text.replace(
+    /&(?:#(\d{1,7})|#x([\da-f]{1,6})|(amp|lt|gt|quot|apos));/gi,
+    (whole, decimal, hex, name) => {
       if (name) return ENTITIES[String(name).toLowerCase()] ?? whole
       const code = decimal ? Number(decimal) : Number.parseInt(hex, 16)
       return code <= 0x10ffff ? String.fromCodePoint(code) : whole
-    })
-    .normalize('NFKC')
+    },
+  )
+  return nfkc(plain)
     .replace(/[^\p{L}\p{N}\u{10000}-\u{10FFFF}]/gu, '')
     .toLowerCase()
 }

@@ -1,3 +1,4 @@
+import { bounding } from './bounding.ts'
 import { calling } from './calling.ts'
 import { deciding } from './deciding.ts'
 import { keeping } from './keeping.ts'
@@ -20,4 +21,5 @@ export const mutants: readonly Mutant[] = [
   ...keeping,
   ...standing,
   ...timing,
+  ...bounding,
 ]

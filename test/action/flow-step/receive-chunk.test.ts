@@ -186,6 +186,21 @@ for (const [what, json, status, code, sentence] of TOO_MUCH) {
   })
 }
 
+test('others get their turn between two parts of a chunk, however many of them are there at once', async () => {
+  const parts = [`{"objectData":[`, ...Array.from({ length: 50 }, () => '0,'), '0]}']
+  let turns = 0
+  let next = setImmediate(function turn() {
+    turns += 1
+    next = setImmediate(turn)
+  })
+  async function* atOnce() {
+    for (const part of parts) yield Buffer.from(part)
+  }
+  await receiveChunk(Object.assign(atOnce(), { headers: {} }), NAMES, LIMITS)
+  clearImmediate(next)
+  assert(turns >= parts.length - 1, `${turns} turns`)
+})
+
 test('a chunk at its limits is taken', async () => {
   const texts = Array.from({ length: 20 }, (_, index) => person(index + 1, '\u0001é'.repeat(100)))
   const chunk = { a: [[[[[[1]]]]]], objectData: texts, ['k'.repeat(64)]: 'x'.repeat(800) }
