@@ -192,7 +192,7 @@ const READERS: readonly [name: string, read: Reader, texts: readonly Text[]][] =
       identify({ authorization: `Basic ${text}` }),
       identify({ 'x-api-key': text }),
       basicCredentials(`basic ${text}`),
-      retryAfterMs(text, 0),
+      retryAfterMs(text, text, 0),
     ],
     [
       (n) => times(' ', n),
