@@ -53,7 +53,7 @@ export function answerFor(error: unknown): Answer {
   }
   if (error instanceof StoreUnavailable) {
     const detail =
-      'The database of this service cannot be used now. Send it again: what was stored already is not made twice.'
+      'The database of this service cannot be used now. Whether the request was stored is not known. Sending it again is safe: nothing is done twice.'
     return { status: 503, code: 'store-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof Unauthorized) {

@@ -7,7 +7,8 @@ import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { KEY, NOWHERE, startChild } from '../child-service.ts'
-import { Cluster, withoutServers } from '../postgres/cluster.ts'
+import { Cluster, withoutPostgres, withoutServers } from '../postgres/cluster.ts'
+import { sharedCluster } from '../postgres/shared-cluster.ts'
 import { REST, startRig } from './rig.ts'
 import {
   assertAllUnavailable,
@@ -149,6 +150,26 @@ describe('a database that takes no writes', () => {
     await cluster.cutConnections()
     await untilReady(rig, 200)
     await assertWorks(rig)
+  })
+
+  it('on PostgreSQL while somebody else has a lock for too long: what is answered 503 is not done later', {
+    skip: withoutPostgres,
+  }, async () => {
+    const url = await (await sharedCluster()).createDatabase()
+    await using rig = await startRig({ DATABASE_URL: url })
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    const count = async () => (await holder.query('select count(*)::int as n from request')).rows[0]?.n
+    await holder.query('begin; lock table link in exclusive mode')
+    const refused = await Promise.all([70, 71, 72, 73].map((marketoId) => rig.sync(person(marketoId))))
+    for (const { status, body } of refused) {
+      assert.deepEqual([status, body.code], [503, 'store-unavailable'])
+      assert.match(String(body.detail), /is not known. Sending it again is safe/)
+    }
+    await holder.query('commit')
+    assert.equal((await rig.sync(person(70))).body.outcome, 'created')
+    assert.equal(await count(), 1)
+    await holder.end()
   })
 
   it('on PostgreSQL with a full disk: the same', { skip: withoutServers || withoutMounts }, async () => {

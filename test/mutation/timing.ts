@@ -83,6 +83,14 @@ export const timing: readonly Mutant[] = [
     tests: ['test/jobs/pg-boss.test.ts'],
   },
   {
+    name: 'the server gives up before we do',
+    why: 'people are stored after the answer that says that they may not be',
+    file: 'src/store/postgres/postgres.ts',
+    text: '; set local statement_timeout',
+    replacement: '; set local work_mem',
+    tests: ['test/postgres/postgres.test.ts'],
+  },
+  {
     name: 'the life of a token from Entra',
     why: 'a token is used for an hour after its end, or asked for at every call',
     file: 'src/dataverse/msal.ts',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import pg from 'pg'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
 import { migrate, readFunctions } from '../../src/store/postgres/migrations.ts'
@@ -115,6 +116,40 @@ describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
     await postgres.close()
   })
 
+  it('does nothing any more of what it gave up, whoever held the lock', async () => {
+    await using cluster = await Cluster.start()
+    const url = await cluster.createDatabase()
+    const postgres = new Postgres({
+      url,
+      poolMax: 9,
+      clock: systemClock,
+      random: systemRandom,
+      lost: () => {},
+      limits: { verbMs: 400, retryForMs: 100 },
+    })
+    await postgres.query('create table note (text text)')
+    const add = statement("insert into note values ('late')")
+    await postgres.run(add)
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    await holder.query('begin; lock table note in exclusive mode')
+    const held = [1, 2, 3].flatMap(() => [
+      postgres.run(add),
+      postgres.transaction([statement('select 1'), add]),
+      postgres.once(add.text),
+    ])
+    for (const { status, reason } of (await Promise.allSettled(held)) as PromiseRejectedResult[]) {
+      assert.equal(status, 'rejected')
+      assert.ok(reason instanceof StoreUnavailable)
+      assert.equal(reason.message, 'the database did not do it in time')
+    }
+    await holder.query('commit')
+    await untilNobodyWorks(holder)
+    assert.deepEqual(await postgres.query('select count(*) as notes from note'), [{ notes: 1 }])
+    await holder.end()
+    await postgres.close()
+  })
+
   it('says that the store is away when the server does not come back, and at once when it is only asked', async () => {
     await using cluster = await Cluster.start()
     const postgres = connect(await cluster.createDatabase())
@@ -125,3 +160,13 @@ describe('PostgreSQL in trouble', { skip: withoutServers }, () => {
     await postgres.close()
   })
 })
+
+/** Until no other connection of the database is in the middle of something. */
+async function untilNobodyWorks(client: pg.Client): Promise<void> {
+  const query = `select count(*)::int as busy from pg_stat_activity
+                  where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`
+  for (;;) {
+    const { rows } = await client.query(query)
+    if (rows[0]?.busy === 0) return
+  }
+}

@@ -62,7 +62,7 @@ const REFUSALS = {
 }
 const TROUBLE = {
   429: { description: 'Too many requests. This service queues instead.' },
-  500: { description: 'A fault of the service; nothing was stored.' },
+  500: { description: 'A fault of the service. The chunk may have been stored; sending it again is safe.' },
 }
 
 const callbacks = {

@@ -11,6 +11,8 @@ const UNUSABLE: readonly (readonly [RegExp, string])[] = [
   [/^53100$/, 'the disk is full'],
   [/^53300$/, 'the database has no connection left'],
   [/^53...$/, 'the database has no room left'],
+  // By our own limit, above all where another session holds a lock: nothing of the statement was stored.
+  [/^57014$/, 'the database did not do it in time'],
   [/^57...$/, 'the database was stopped or ended the work'],
   [/^28...$/, 'the database does not accept our user'],
   [/^3D000$/, 'the database is gone'],

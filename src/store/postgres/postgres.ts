@@ -21,7 +21,7 @@ export interface PostgresOptions {
 export interface PostgresLimits {
   /** A connection must be there within. */
   connectMs: number
-  /** A verb must be answered within: a network that swallows everything must not hold up a webhook for its 30 s. */
+  /** The server ends a verb's statement after: neither a lock nor the network may hold up a webhook for its 30 s. */
   verbMs: number
   /** The same for a script, which nobody waits for. */
   scriptMs: number
@@ -40,8 +40,14 @@ const LIMITS: PostgresLimits = {
 /** Of every connection of the service. */
 export const APPLICATION_NAME = 'sync-person-to-microsoft'
 const RETRY_BACKOFF = { baseMs: 50, maxMs: 1_000 }
-/** A process that is stopped in the middle of sending a transaction must not hold its locks. */
-const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'"
+/**
+ * A process that is stopped in the middle of sending a transaction must not hold its locks, and what nobody waits for
+ * any more must not be done: after that time the server itself ends the statement.
+ */
+const beginFor = (timeoutMs: number) =>
+  `begin; set local idle_in_transaction_session_timeout = '5s'; set local statement_timeout = ${timeoutMs}`
+/** How much longer its answer may take: only a network or a server that swallows everything needs that. */
+const ANSWER_MARGIN_MS = 1_000
 
 /** Whole numbers of the store are times and counts, far below 2^53. */
 export const types: pg.CustomTypesConfig = {
@@ -85,8 +91,9 @@ export class Postgres {
     return this.run(statement(sql, parameters))
   }
 
-  run(one: Statement): Promise<Row[]> {
-    return this.#again((client) => send(client, one, this.#limits.verbMs))
+  async run(one: Statement): Promise<Row[]> {
+    const [rows = []] = await this.transaction([one])
+    return rows
   }
 
   /** One transaction in one burst. Gives the rows of each statement. */
@@ -102,7 +109,7 @@ export class Postgres {
   /** One statement that is not tried again. Throws StoreUnavailable when it is not done at once. */
   async once(sql: string): Promise<void> {
     try {
-      await this.#once((client) => send(client, statement(sql), this.#limits.probeMs))
+      await this.#once((client) => burst(client, [statement(sql)], this.#limits.probeMs))
     } catch (error) {
       throw asUnavailable(error)
     }
@@ -177,9 +184,11 @@ async function burst(
   statements: readonly Statement[],
   timeoutMs: number,
 ): Promise<Row[][]> {
-  const begun = client.query(BEGIN)
-  const sent = statements.map((one) => send(client, one, timeoutMs))
-  const ended = client.query('commit')
+  const answerMs = timeoutMs + ANSWER_MARGIN_MS
+  // All of them together: the commit is on its way already, and nobody can call it back.
+  const begun = send(client, statement(beginFor(Math.floor(timeoutMs / statements.length))), answerMs)
+  const sent = statements.map((one) => send(client, one, answerMs))
+  const ended = send(client, statement('commit'), answerMs)
   const results = await Promise.allSettled([begun, ...sent, ended])
   const failed = results.find((result) => result.status === 'rejected')
   if (failed) throw failed.reason
