@@ -41,18 +41,12 @@ function flawOf({ raw, headers }: FastifyRequest): string | undefined {
 }
 
 /**
- * `Expect: 100-continue` is answered once the key has been checked: nobody else needs to send a body. Who is refused
- * before may send it or not, so that nothing after it can be understood.
+ * `Expect: 100-continue` is answered once the key has been checked: nobody else needs to send a body. Node closes the
+ * connection of those who are refused before.
  */
 export function continueExpected(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ headers }, reply) => {
-    if (headers.expect !== undefined) reply.header('connection', 'close')
-  })
   app.addHook('preParsing', async ({ headers }, reply, payload) => {
-    if (headers.expect !== undefined) {
-      reply.removeHeader('connection')
-      reply.raw.writeContinue()
-    }
+    if (headers.expect !== undefined) reply.raw.writeContinue()
     return payload
   })
 }

@@ -34,7 +34,7 @@ async function listen(t: TestContext) {
 
 const POST = `POST /echo HTTP/1.1\r\nx-api-key: ${KEY}\r\nContent-Type: application/json\r\n`
 const CHUNKED = '2\r\n{}\r\n0\r\n\r\n'
-const SMUGGLED = `${POST}Host: x\r\nContent-Length: 12\r\n\r\n{"evil":true}`
+const SMUGGLED = `${POST}Host: x\r\nContent-Length: 13\r\n\r\n{"evil":true}`
 
 const TRICKS: readonly [what: string, request: string][] = [
   ['two hosts', `${POST}Host: x\r\nHost: y\r\nContent-Length: 2\r\n\r\n{}`],

@@ -145,14 +145,6 @@ export const standing: readonly Mutant[] = [
     tests: [STRICT],
   },
   {
-    name: 'end of a connection without its body',
-    why: 'the body of a refused request is worked on as a request, or swallows the next one',
-    file: 'src/http/strict-http.ts',
-    text: "if (headers.expect !== undefined) reply.header('connection', 'close')",
-    replacement: '',
-    tests: [STRICT],
-  },
-  {
     name: 'unknown key names',
     why: 'the time of a refusal says which names keys have',
     file: 'src/http/access-token.ts',
