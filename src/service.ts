@@ -20,6 +20,7 @@ import { Unauthorized } from './errors.ts'
 import { buildFlowStep, type FlowStepParts } from './flow-step.ts'
 import { createApp, DEFAULT_HTTP_LIMITS } from './http/app.ts'
 import { API_KEY_NAME } from './http/auth.ts'
+import { backupDoor } from './http/backup-door.ts'
 import type { HealthCheck } from './http/health.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import type { Jobs } from './jobs/port.ts'
@@ -32,6 +33,7 @@ import { selectFields } from './person/select-fields.ts'
 import type { FieldSelection } from './person/selection.ts'
 import type { Quota } from './quota/port.ts'
 import { openStorage, type Storage } from './storage.ts'
+import type { MakeBackup } from './store/backup-port.ts'
 import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
 import { StoreProbe } from './store/store-probe.ts'
@@ -108,7 +110,7 @@ async function assemble(
   const dataverse = buildDataverse(parts, storage.quota, pairing)
   const marketo = buildMarketo(parts, storage.quota)
   const recoveryIntervalSeconds = Math.min(config.recoveryIntervalSeconds, storage.recoverySecondsMax)
-  const { store, syncStore, leases, chunks, jobs } = storage
+  const { store, syncStore, leases, chunks, jobs, backup } = storage
   const stores: Stores = { dataverse, marketo, store, syncStore, leases, jobs, pairing, deriveRecordId }
   const action = buildAction(parts, stores, recoveryIntervalSeconds)
   const stopping = new AbortController()
@@ -122,7 +124,8 @@ async function assemble(
     callerOf,
     stopping: stopping.signal,
   })
-  const running = { flowAction: action.flowAction, flowStep, sync, storeFault, stopping: stopping.signal }
+  const { flowAction } = action
+  const running = { flowAction, flowStep, sync, storeFault, backup, stopping: stopping.signal }
   const app = await buildApp(parts, stores, running)
 
   let working: Promise<unknown> = Promise.resolve()
@@ -293,6 +296,7 @@ interface Running {
   flowStep: FlowStepParts
   sync: BackgroundSync
   storeFault: () => Promise<string | undefined>
+  backup: MakeBackup | undefined
   stopping: AbortSignal
 }
 
@@ -303,7 +307,7 @@ function callerOf(request: FastifyRequest): string {
 function buildApp(
   parts: Parts,
   stores: Stores,
-  { flowAction, flowStep, sync, storeFault, stopping }: Running,
+  { flowAction, flowStep, sync, storeFault, backup, stopping }: Running,
 ) {
   const { config, clock, random, log, selection, metrics } = parts
   const { store, syncStore } = stores
@@ -342,7 +346,12 @@ function buildApp(
         bodyLimitBytes: config.webhookBodyBytes,
       }),
     ],
-    doors: [...flowStep.doors, peopleDoor({ store, replicas: syncStore, organisation }), ...sync.doors],
+    doors: [
+      ...flowStep.doors,
+      peopleDoor({ store, replicas: syncStore, organisation }),
+      ...sync.doors,
+      backupDoor({ backup }),
+    ],
     openDoors: flowStep.openDoors,
     clock,
     random,

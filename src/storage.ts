@@ -1,22 +1,26 @@
+import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Clock, Random } from './clock.ts'
 import type { Jobs } from './jobs/port.ts'
 import { SqliteJobs } from './jobs/sqlite.ts'
 import type { Quota } from './quota/port.ts'
+import type { MakeBackup } from './store/backup-port.ts'
 import type { Bindings } from './store/binding-port.ts'
 import type { ChunkStore } from './store/chunk-port.ts'
 import type { Leases } from './store/lease-port.ts'
 import type { DeriveRecordId, Store } from './store/port.ts'
+import { Backups } from './store/sqlite/backups.ts'
 import { SqliteBindings } from './store/sqlite/bindings.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
 import { fileIn } from './store/sqlite/data-directory.ts'
-import { Database } from './store/sqlite/database.ts'
+import { Database, damageSentence } from './store/sqlite/database.ts'
 import { SqliteLeases } from './store/sqlite/leases.ts'
 import { Maintenance } from './store/sqlite/maintenance.ts'
+import { checkFile } from './store/sqlite/soundness.ts'
 import { SqliteStore } from './store/sqlite/store.ts'
 import { SqliteSyncStore } from './store/sqlite/sync-store.ts'
 import type { SyncStore } from './store/sync-port.ts'
-import type { StoreConfig } from './store-config.ts'
+import type { SqliteConfig, StoreConfig } from './store-config.ts'
 
 /** What is remembered, whichever database remembers it. */
 export interface Storage extends AsyncDisposable {
@@ -30,6 +34,8 @@ export interface Storage extends AsyncDisposable {
   quota?: Quota
   /** The work of replicas that are gone must be looked for at least so often. */
   recoverySecondsMax: number
+  /** Absent: the database is not a file of this service. */
+  backup?: MakeBackup
   /** Looks after the database until the signal aborts. */
   maintain(stopping: AbortSignal): Promise<void>
   /**
@@ -52,18 +58,24 @@ export interface StorageOptions {
 /** What only PostgreSQL needs is loaded only with it: it takes 25 MB of memory. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { config } = options
-  if (config.kind === 'sqlite') return openSqlite(config.directory, options)
+  if (config.kind === 'sqlite') return openSqlite(config, options)
   const { openPostgres } = await import('./postgres-storage.ts')
   return openPostgres(config, options)
 }
 
 /** One file for one process. */
-function openSqlite(directory: string, { deriveRecordId, clock, log, damaged }: StorageOptions): Storage {
-  const database = new Database({ path: fileIn(directory), damaged })
+async function openSqlite(
+  { directory, checkSeconds, backups: kept }: SqliteConfig,
+  { deriveRecordId, clock, log, damaged }: StorageOptions,
+): Promise<Storage> {
+  const path = fileIn(directory)
+  if (checkSeconds > 0 && existsSync(path)) await checkAtStart(path, checkSeconds, log)
+  const database = new Database({ path, damaged })
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const chunks = new SqliteChunkStore(database)
   const leases = new SqliteLeases(clock)
+  const backups = new Backups({ database, ...kept, clock })
   const maintenance = new Maintenance({ database, clock, log })
   return {
     store,
@@ -78,7 +90,20 @@ function openSqlite(directory: string, { deriveRecordId, clock, log, damaged }: 
       await Promise.all([jobs.releaseAll(aheadMs > 0 ? now : undefined), chunks.releaseAll()])
       return aheadMs
     },
+    backup: () => backups.make(),
     maintain: (stopping) => maintenance.run(stopping),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** What cannot be opened is left to the opening, which says why. */
+async function checkAtStart(path: string, seconds: number, log: Logger): Promise<void> {
+  const found = await checkFile(path, 'quick_check', seconds * 1_000)
+  if (found === 'damaged') throw new Error(damageSentence(path))
+  if (found === 'unfinished') {
+    log.warn(
+      { event: 'store-check-unfinished', seconds },
+      'The database was not checked to its end within STORE_CHECK_SECONDS; the service starts all the same',
+    )
   }
 }

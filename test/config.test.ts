@@ -46,7 +46,12 @@ test('the required variables alone give a configuration of defaults', () => {
     host: '127.0.0.1',
     port: 8080,
     apiKeys: [{ name: 'marketo', secret: SECRET }],
-    store: { kind: 'sqlite', directory: './data' },
+    store: {
+      kind: 'sqlite',
+      directory: './data',
+      checkSeconds: 10,
+      backups: { directory: 'data/backups', kept: 7 },
+    },
     dataverseUrl: 'https://contoso.crm.dynamics.com',
     entra: {
       authority: 'https://login.microsoftonline.com',
@@ -95,6 +100,9 @@ test('every variable arrives where it belongs', () => {
     PUBLIC_URL: 'https://sync.example.com/',
     API_KEYS: `old:${SECRET}, new:${SECRET}2`,
     DATA_DIR: '/data',
+    STORE_CHECK_SECONDS: '0',
+    BACKUP_DIR: '/backups',
+    BACKUPS_KEPT: '3',
     DATAVERSE_URL: 'http://127.0.0.1:5000',
     ENTRA_AUTHORITY: 'http://localhost:5001',
     FIELDS_FILE: fieldsFile,
@@ -149,7 +157,12 @@ test('every variable arrives where it belongs', () => {
       { name: 'old', secret: SECRET },
       { name: 'new', secret: `${SECRET}2` },
     ],
-    store: { kind: 'sqlite', directory: '/data' },
+    store: {
+      kind: 'sqlite',
+      directory: '/data',
+      checkSeconds: 0,
+      backups: { directory: '/backups', kept: 3 },
+    },
     dataverseUrl: 'http://127.0.0.1:5000',
     entra: { ...config.entra, authority: 'http://localhost:5001' },
     marketo: {

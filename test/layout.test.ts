@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   setup: ['clock', 'config', 'log', 'marketo', 'person', 'sync'],
   // Reads the one database and writes the other, with the jobs that the other one needs.
   'migrate-store': ['clock', 'config', 'errors', 'jobs', 'log', 'move-config', 'store'],
+  backup: ['clock', 'config', 'move-config', 'store'],
   rebind: ['clock', 'config', 'jobs', 'log', 'move-config', 'store', 'type:store-config'],
   // Which organisation and subscription the store is about.
   pairing: ['errors', 'problem', 'type:store', 'type:pino'],
@@ -217,6 +218,8 @@ test('every file is used by the service, by one of its commands or by the sandbo
   reach('setup.ts')
   reach('migrate-store.ts')
   reach('rebind.ts')
+  reach('backup.ts')
+  reach('store/sqlite/check-file.ts')
   reach('sandbox/main.ts')
   none(
     sources

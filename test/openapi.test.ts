@@ -77,6 +77,7 @@ test('the document has these endpoints', () => {
     'GET /v1/sync/failures',
     'GET /v1/sync/fields',
     'GET /v1/sync/status',
+    'POST /v1/backups',
     'POST /v1/flow-actions/sync-person-to-microsoft',
     'POST /v1/flow-steps/{chunkId}/resend',
     'POST /v1/sync/failures/{failureId}/retry',

@@ -199,10 +199,18 @@ export class Database implements Disposable {
     const copy = `${path}.restored`
     makeDirectory(dirname(path))
     rmSync(copy, { force: true })
-    closeSync(openSync(copy, 'wx', 0o600))
-    await backup(this.#db, copy)
+    await copyTo(this.#db, copy)
     renameSync(copy, path)
     syncDirectory(dirname(path))
+  }
+
+  /** A whole copy in a new file, for its owner alone; writes go on meanwhile and are in it or not. */
+  async copyTo(path: string): Promise<void> {
+    try {
+      await copyTo(this.#inPlace(), path)
+    } catch (error) {
+      throw this.#named(error)
+    }
   }
 
   /** The log's content goes into the file, and the log becomes empty. False: something still reads it. */
@@ -249,6 +257,11 @@ export class Database implements Disposable {
   }
 }
 
+async function copyTo(db: DatabaseSync, path: string): Promise<void> {
+  closeSync(openSync(path, 'wx', 0o600))
+  await backup(db, path)
+}
+
 function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
   let db: DatabaseSync
   try {
@@ -273,10 +286,14 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
   }
 }
 
+export class DatabaseInUse extends Error {
+  override readonly name = 'DatabaseInUse'
+}
+
 /** For an operator, whose start has failed. */
 function asSentence(error: unknown, path: string): unknown {
   if (error instanceof Error && /locked|busy/i.test(error.message)) {
-    return new Error(
+    return new DatabaseInUse(
       `${path} is in use by another process. One SQLite store serves one process: stop the other one, or give this one its own DATA_DIR. Several processes on one store need PostgreSQL: set DATABASE_URL for all of them.`,
       { cause: error },
     )
