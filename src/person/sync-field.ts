@@ -32,6 +32,8 @@ export interface SyncField {
 /** `left`: what is not as selected; without `field` nothing of it is left. */
 export interface Judged {
   field?: SyncField
+  /** What would travel, if we might read the column. */
+  aside?: SyncField
   left?: LeftOut
 }
 
@@ -53,8 +55,15 @@ export function judgeField(
   const { marketo, direction } = selected
   const column = table.columns.get(selected.column)
   const { secured } = column ?? {}
-  if (column && secured && !(direction === 'on-create' ? secured.create : secured.read))
-    return { left: dynamics('column-secured', column, securedAdvice(column.logicalName)) }
+  if (column && secured && !(direction === 'on-create' ? secured.create : secured.read)) {
+    const { secured: _, ...open } = column
+    const columns = new Map([...table.columns, [selected.column, open]])
+    const { field } = judgeField(selected, { ...table, columns }, live, refused)
+    return {
+      left: dynamics('column-secured', column, securedAdvice(column.logicalName)),
+      ...(field && { aside: field }),
+    }
+  }
   if (direction === 'on-create') return {}
   if (column === undefined) return { left: columnMissing(selected.column) }
   if (refused?.has(marketo)) return { left: refusedByMarketo(marketo) }

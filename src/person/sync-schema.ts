@@ -23,6 +23,8 @@ export interface LiveSchemas {
 export interface SyncSchema {
   /** What travels, as both live schemas allow; the system fields that Marketo has are among them. */
   fields: Readonly<Record<RecordType, readonly SyncField[]>>
+  /** What travelled if we might read its columns. Of these, the change log still tells what our writes have replaced. */
+  aside: Readonly<Record<RecordType, readonly SyncField[]>>
   /** What cannot travel as it was selected. One entry for each side, code and field. */
   drift: readonly LeftOut[]
   /** Required system fields that Marketo lacks or does not let us fill: without them the sync does not run. */
@@ -56,7 +58,7 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
     drift.set(key, noted)
   }
   const stamps: Partial<Record<RecordType, string>> = {}
-  const fieldsOf = (recordType: RecordType): SyncField[] => {
+  const fieldsOf = (recordType: RecordType) => {
     const table = live.tables[recordType]
     const stamp = judgeStamp(live.selection.stamp[recordType], table)
     note(recordType, stamp.left)
@@ -67,14 +69,22 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
     const system = systemFields.filter(({ required }) => required)
     const all = [...selected, ...system.map((one) => judgeSystemField(one, live.marketo, live.refused))]
     for (const { left } of all) note(recordType, left)
-    return all.flatMap(({ field }) => field ?? [])
+    return {
+      fields: all.flatMap(({ field }) => field ?? []),
+      aside: selected.flatMap(({ aside }) => aside ?? []),
+    }
   }
-  const fields = { lead: fieldsOf('lead'), contact: fieldsOf('contact') }
+  const [lead, contact] = [fieldsOf('lead'), fieldsOf('contact')]
+  const fields = { lead: lead.fields, contact: contact.fields }
+  const aside = { lead: lead.aside, contact: contact.aside }
   const usable = new Set(fields.lead.map(({ marketo }) => marketo))
   const both = [...fields.lead, ...fields.contact]
-  const feed = both.filter(({ direction, marketo }) => direction !== 'to-marketo' && marketo !== 'id')
+  const isFed = ({ direction, marketo }: SyncField) => direction !== 'to-marketo' && marketo !== 'id'
+  const feed = both.filter(isFed)
+  const followed = [...feed, ...lead.aside.filter(isFed), ...contact.aside.filter(isFed)]
   return {
     fields,
+    aside,
     drift: [...drift.values()].map(({ of, ...left }) => ({ ...left, advice: adviceFor(of, left.advice) })),
     missing: systemFields.filter((one) => one.required && !usable.has(one.name)).map(({ name }) => name),
     hidden: recordTypes.flatMap((one) => unreadableLife(live.tables[one])),
@@ -83,7 +93,7 @@ export function toSyncSchema(live: LiveSchemas): SyncSchema {
       contact: selectsOf('contact', fields, stamps, live),
     },
     stamps,
-    feedFields: sorted(feed.map(({ marketo }) => marketo)),
+    feedFields: sorted(followed.map(({ marketo }) => marketo)),
     readFields: sorted(both.map(({ marketo }) => marketo)),
     ...(live.selection.requiredColumns && { requiredColumns: live.selection.requiredColumns }),
     hasScore: feed.some(({ isScore }) => isScore),

@@ -26,14 +26,15 @@ export function marketoValues(
   return values
 }
 
-/** From a text of Marketo's change log; null = empty. undefined: the field is none that travels. */
+/** From a text of Marketo's change log; null = empty. undefined: the field is none that travels, or would. */
 export function changedValue(
   text: string | null,
   field: string,
   recordType: RecordType,
   schema: SyncSchema,
 ): FieldValue | undefined {
-  const known = schema.fields[recordType].find(({ marketo }) => marketo === field)
+  const all = [...schema.fields[recordType], ...schema.aside[recordType]]
+  const known = all.find(({ marketo }) => marketo === field)
   return known && normalOfMarketo(text, known)
 }
 

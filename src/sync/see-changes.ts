@@ -47,12 +47,14 @@ export function seeChanges(
   context: ChangesContext,
 ): { replica: Replica; conflicts: NewConflict[] } {
   const changes = toChanges(replica, entries, context.schema)
+  const travelling = new Set(context.schema.fields[replica.recordType].map(({ marketo }) => marketo))
   const draft: Draft = { ...replica, values: replica.marketo && { ...replica.marketo }, touched: false }
   const conflicts: NewConflict[] = []
   for (const change of changes) {
     if (change.ours && seeOwn(draft, change, conflicts)) continue
     if (change.ours && seeAltered(draft, change, conflicts, context)) continue
-    seeEdit(draft, change)
+    // An edit of a field that is set aside is compared when it travels again.
+    if (travelling.has(change.field)) seeEdit(draft, change)
   }
   const { values, touched, marketo, ...rest } = draft
   const newest = Math.max(replica.marketoSeenAt, ...entries.map(({ at }) => at))
@@ -66,11 +68,9 @@ interface Draft extends Replica {
 }
 
 function toChanges(replica: Replica, entries: readonly LeadChange[], schema: SyncSchema): Change[] {
-  const known = new Set(schema.fields[replica.recordType].map(({ marketo }) => marketo))
   const times = new Map<string, number>()
   const changes = entries.flatMap((entry) =>
     entry.fields.flatMap(({ name, oldValue, newValue }): Change[] => {
-      if (!known.has(name)) return []
       const from = changedValue(oldValue, name, replica.recordType, schema)
       const to = changedValue(newValue, name, replica.recordType, schema)
       if (from === undefined || to === undefined) return []

@@ -26,6 +26,7 @@ function decided(
   }
   const schema: SyncSchema = {
     fields: { lead: [notes], contact: [notes] },
+    aside: { lead: [], contact: [] },
     drift: [],
     missing: [],
     hidden: [],
