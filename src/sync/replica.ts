@@ -57,10 +57,13 @@ export function withoutIntent(replica: Replica): Replica {
   return settled
 }
 
-/** Late entries of the change log cannot come any more; a blocked value is remembered until it is replaced. */
+/**
+ * Late entries of the change log cannot come any more. A blocked value is remembered until it is replaced, and one that
+ * is not proven, such as of a record that was stopped, until it is read.
+ */
 export function forgetSent(replica: Replica, before: number): Replica {
-  if (replica.sent.every(({ at, blocked }) => at >= before || blocked)) return replica
-  return { ...replica, sent: replica.sent.filter(({ at, blocked }) => at >= before || blocked) }
+  const isKept = ({ at, blocked, confirmed }: SentValue) => at >= before || blocked || !confirmed
+  return replica.sent.every(isKept) ? replica : { ...replica, sent: replica.sent.filter(isKept) }
 }
 
 /** The record for which a write without an answer may have made a person. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { alteringSides, cut } from './altering.ts'
 import { Lab } from './lab.ts'
 import { API } from './marketo.ts'
-import { columnOf, linkedPair, SETTLED_CYCLES } from './pairs.ts'
+import { columnOf, linkedPair, SETTLED_CYCLES, someValues } from './pairs.ts'
 import { HARD_SYNC_WORLD } from './play.ts'
 import type { Table, Value } from './schema.ts'
 import { NO_TROUBLE } from './wire.ts'
@@ -87,6 +87,19 @@ for (const table of TABLES) {
       }
     })
   }
+
+  test(`S17 what Marketo keeps of a new person's values is reported though the ${table} was stopped for hours before it was read`, async () => {
+    using lab = new Lab({ seed: 17 })
+    lab.marketo.alters = cut
+    const row = lab.humans.row(table, { ...someValues('a1'), phone: '😀 1' })
+    await lab.cycles(1)
+    lab.dynamics.set(table, row.id, { new_synctomkto: false })
+    await lab.cycles(SETTLED_CYCLES)
+    await lab.wait(SENT_FORGOTTEN_MS)
+    lab.dynamics.set(table, row.id, { new_synctomkto: true })
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual([lab.records.differences(), codesOf(lab)], [[], { 'altered-by-marketo': 1 }])
+  })
 
   test(`S17 an edit in Marketo of what it had cut reaches the ${table}, and the failure is over`, async () => {
     for (const value of ['Boss', 'Chief!', '😀 Boss', null]) {

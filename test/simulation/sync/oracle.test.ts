@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Oracle } from './oracle.ts'
+import { Oracle, type OracleOptions } from './oracle.ts'
 
 /** Nothing moved and nothing was logged: what the oracle makes of edits alone. */
-function started({ shared = [] }: { shared?: readonly string[] } = {}) {
+function started({ shared = [], kept }: { shared?: readonly string[]; kept?: OracleOptions['kept'] } = {}) {
   let now = 1_700_000_000_000
   const counterparts: Record<string, string> = { 'marketo:1': 'contact:a', 'contact:a': 'marketo:1' }
   const oracle = new Oracle({
@@ -11,6 +11,7 @@ function started({ shared = [] }: { shared?: readonly string[] } = {}) {
     counterpartOf: (object) => counterparts[object],
     linkOf: () => undefined,
     isShared: (object) => shared.includes(object),
+    ...(kept && { kept }),
   })
   const later = (ms = 60_000) => {
     now += ms
@@ -162,3 +163,27 @@ for (const [name, { shared, laterMs, lost }] of REPLACED) {
     assert.equal(oracle.judge([]).unlogged.length, lost)
   })
 }
+
+/** Somebody entered f1 in Marketo a long time ago, and Dynamics keeps it in capitals. */
+function capitalised() {
+  const { oracle, later } = started({
+    kept: (side, _, value) =>
+      side === 'dynamics' && typeof value === 'string' ? value.toUpperCase() : value,
+  })
+  oracle.entered('marketo:1', 'marketo', 'firstName', 'f1')
+  oracle.entered('marketo:2', 'marketo', 'firstName', 'f2')
+  oracle.wrote('contact:a', 'firstName', 'f1', ['marketo:1'])
+  later(3_600_000)
+  return oracle
+}
+
+test('what a side has made of a value may travel to another person, and nothing that nobody entered may', () => {
+  const oracle = capitalised()
+  oracle.wrote('marketo:2', 'firstName', 'F1', ['contact:a'])
+  assert.throws(() => oracle.wrote('marketo:2', 'firstName', 'F3', ['contact:a']), /nobody entered/)
+})
+
+test('what a side has made of a value may not travel back over the original', () => {
+  const oracle = capitalised()
+  assert.throws(() => oracle.wrote('marketo:1', 'firstName', 'F1', ['contact:a']), /S17/)
+})

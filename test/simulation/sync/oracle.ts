@@ -107,7 +107,7 @@ export class Oracle {
     // What somebody had entered here, and nobody has seen since, is back, unless it was entered there after that.
     const isOpen = own && this.#open.has(own) && own.home === object
     const back = isOpen && (source === undefined || source.at <= own.at) ? own : undefined
-    const found = back ?? source ?? own ?? this.#findKept([object, ...sources], field, value)
+    const found = back ?? source ?? own ?? this.#findKept(object, sources, field, value)
     const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
     assert.ok(
       found ?? entered ?? isEmpty(value),
@@ -255,14 +255,20 @@ export class Oracle {
     return undefined
   }
 
-  /** What a side had made of a value may travel once it belongs to others: a merge, a new person, another record. */
-  #findKept(objects: readonly string[], field: string, value: Value): Edit | undefined {
-    const isNew = objects.some((object) => this.#isUpheaved(object, this.#now()))
+  /**
+   * What a side has made of a value may travel to others, such as to the second person of a record whose own is gone,
+   * but not back over the original from where that was written to, unless its link has just become another one.
+   */
+  #findKept(object: string, sources: readonly string[], field: string, value: Value): Edit | undefined {
+    const historyOf = (one: string) => this.#histories.get(`${one} ${field}`) ?? []
     const byBoth = (one: Value) => this.#kept('dynamics', field, this.#kept('marketo', field, one))
-    for (const object of isNew ? objects : []) {
-      const found = this.#histories
-        .get(`${object} ${field}`)
-        ?.findLast((one) => byBoth(one.value) === byBoth(value))
+    const isForm = (edit: Edit) => byBoth(edit.value) === byBoth(value)
+    const held = this.holds(object, field)
+    const [source = object] = sources
+    const isBack = held && isForm(held) && historyOf(source).includes(held)
+    if (isBack && ![object, ...sources].some((one) => this.#isUpheaved(one, this.#now()))) return undefined
+    for (const one of [object, ...sources]) {
+      const found = historyOf(one).findLast(isForm)
       if (found) return found
     }
     return undefined
