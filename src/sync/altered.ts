@@ -1,5 +1,6 @@
 import type { FieldValue } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
+import { valueIn } from '../person/sync-values.ts'
 import type { NewFailure, Replica } from '../store/sync-port.ts'
 import { keptOtherwise, type Side } from './agreement.ts'
 
@@ -10,7 +11,9 @@ import { keptOtherwise, type Side } from './agreement.ts'
 export function alterationsOf(replica: Replica, schema: SyncSchema): NewFailure[] {
   return keptOtherwise(replica).flatMap(({ field, side, of, own }): NewFailure[] => {
     const known = schema.fields[replica.recordType].find(({ marketo }) => marketo === field)
-    if (known === undefined) return []
+    const held = valueIn(replica[side] ?? {}, field)
+    // An edit of a one-way field where it arrives stays there.
+    if (known === undefined || (held !== undefined && held !== own)) return []
     const name = side === 'dynamics' && known.column ? known.column.logicalName : field
     return [{ ...CODES[side], side, field: name, advice: adviceFor(side, of, own) }]
   })

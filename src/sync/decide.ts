@@ -215,10 +215,10 @@ export function withIntent(
     ...(replica.etag !== undefined && { etag: replica.etag }),
     ...(Object.keys(toMarketo).length > 0 && { toMarketo }),
   }
-  // What a new person begins with is not in the change log; what Marketo may cut of it is read back.
+  // Not in the change log is what a new person begins with, and what goes one way: what Marketo may cut is read back.
   const isNew = replica.marketoId === undefined
-  const sent = logged
-    .filter((field) => !isNew || isCuttable(toMarketo[field]))
+  const sent = Object.keys(toMarketo)
+    .filter((field) => (logged.includes(field) && !isNew) || isCuttable(toMarketo[field]))
     .map(
       (field): SentValue => ({
         field,

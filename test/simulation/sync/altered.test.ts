@@ -113,6 +113,19 @@ for (const table of TABLES) {
     }
   })
 
+  test(`S17 an edit in Marketo of what it had cut of a one-way field of the ${table} stays, and the failure is over`, async () => {
+    const { lab, row, person, seen } = await cutting(table)
+    using _ = lab
+    lab.humans.editRow(row, 'tier', 'Gold 😀')
+    await lab.cycles(SETTLED_CYCLES + 12)
+    assert.deepEqual(codesOf(lab), { 'altered-by-marketo': 1 })
+    lab.humans.editPerson(person.id, 'tier', 'Silver')
+    // Two entries of one second are not conclusive: the person is read.
+    for (const name of ['F2', 'F3']) lab.humans.editPerson(person.id, 'firstName', name)
+    await lab.cycles(SETTLED_CYCLES + 12)
+    assert.deepEqual([seen('new_tier'), person.fields.tier, codesOf(lab)], ['Gold 😀', 'Silver', {}])
+  })
+
   test(`S2 an edit in Marketo that takes an emoji and what follows away reaches the ${table}`, async () => {
     for (const isRead of [false, true]) {
       const { lab, row, person, seen } = await cutting(table)
