@@ -2,7 +2,7 @@ import type { FieldValue } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { valueIn } from '../person/sync-values.ts'
 import type { NewFailure, Replica } from '../store/sync-port.ts'
-import { keptOtherwise, type Side } from './agreement.ts'
+import { halfOf, keptOtherwise, type Side, sides } from './agreement.ts'
 
 /**
  * Where a side keeps a value in a form of its own: open for as long as both sides differ by it, and reported once
@@ -11,12 +11,16 @@ import { keptOtherwise, type Side } from './agreement.ts'
 export function alterationsOf(replica: Replica, schema: SyncSchema): NewFailure[] {
   return keptOtherwise(replica).flatMap(({ field, side, of, own }): NewFailure[] => {
     const known = schema.fields[replica.recordType].find(({ marketo }) => marketo === field)
-    const held = valueIn(replica[side] ?? {}, field)
-    // An edit of a one-way field where it arrives stays there.
-    if (known === undefined || (held !== undefined && held !== own)) return []
+    if (known === undefined || sides.some((one) => isEdited(replica, one, field))) return []
     const name = side === 'dynamics' && known.column ? known.column.logicalName : field
     return [{ ...CODES[side], side, field: name, advice: adviceFor(side, of, own) }]
   })
+}
+
+/** An edit may stay where it is, such as one that the other side refuses, or of a one-way field where that arrives. */
+function isEdited(replica: Replica, side: Side, field: string): boolean {
+  const held = valueIn(replica[side] ?? {}, field)
+  return held !== undefined && held !== halfOf(side, field, replica)
 }
 
 const CODES = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { alteringSides, cut } from './altering.ts'
+import { REFUSED } from './dynamics.ts'
 import { Lab } from './lab.ts'
 import { API } from './marketo.ts'
 import { columnOf, linkedPair, SETTLED_CYCLES, someValues } from './pairs.ts'
@@ -124,6 +125,19 @@ for (const table of TABLES) {
     for (const name of ['F2', 'F3']) lab.humans.editPerson(person.id, 'firstName', name)
     await lab.cycles(SETTLED_CYCLES + 12)
     assert.deepEqual([seen('new_tier'), person.fields.tier, codesOf(lab)], ['Gold 😀', 'Silver', {}])
+  })
+
+  test(`S17 a ${table} of which a later edit is refused is no longer said to be altered`, async () => {
+    using lab = new Lab({ seed: 17 })
+    lab.dynamics.alters = capitals
+    const { person } = await linkedPair(lab, table)
+    lab.humans.editPerson(person.id, 'firstName', 'ann')
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual(codesOf(lab), { 'altered-by-dynamics': 1 })
+    lab.humans.editPerson(person.id, 'lastName', REFUSED)
+    lab.humans.editPerson(person.id, 'firstName', 'bea')
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual(codesOf(lab), { 'business-rule': 1 })
   })
 
   test(`S2 an edit in Marketo that takes an emoji and what follows away reaches the ${table}`, async () => {
