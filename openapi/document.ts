@@ -11,7 +11,7 @@ import { createService } from '../src/service.ts'
 export async function describeApi(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-openapi-'))
   const values = {
-    API_KEYS: `nobody:${'0'.repeat(32)}`,
+    API_KEYS: 'nobody:openapi-key-0123456789-0123456789',
     DATA_DIR: directory,
     DATAVERSE_URL: 'https://contoso.crm4.dynamics.com',
     ENTRA_TENANT_ID: 'contoso.onmicrosoft.com',

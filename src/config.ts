@@ -50,19 +50,23 @@ export const VARIABLES = [
   'PORT',
   'PUBLIC_URL',
   'API_KEYS',
+  'API_KEYS_FILE',
   ...STORE_VARIABLES,
   'DATAVERSE_URL',
   'ENTRA_AUTHORITY',
   'ENTRA_TENANT_ID',
   'ENTRA_CLIENT_ID',
   'ENTRA_CLIENT_SECRET',
+  'ENTRA_CLIENT_SECRET_FILE',
   'ENTRA_CLIENT_CERTIFICATE',
   'ENTRA_MANAGED_IDENTITY',
   'ENTRA_USERNAME',
   'ENTRA_PASSWORD',
+  'ENTRA_PASSWORD_FILE',
   'MARKETO_URL',
   'MARKETO_CLIENT_ID',
   'MARKETO_CLIENT_SECRET',
+  'MARKETO_CLIENT_SECRET_FILE',
   'MARKETO_MUNCHKIN_ID',
   'MARKETO_DAILY_CALLS',
   'FIELDS_FILE',
@@ -101,6 +105,8 @@ export interface RawConfig {
   files: Partial<Record<Variable, NamedFile>>
   /** Names in the environment that look like ours and are not. */
   strangers: readonly string[]
+  /** Sentences about files of secrets that cannot be used; nothing is interpreted then. */
+  problems?: readonly string[]
 }
 
 export interface Config extends FlowStepConfig, HttpConfig {
@@ -152,6 +158,14 @@ interface FieldPolicy {
 }
 
 const FILE_VARIABLES = ['ENTRA_CLIENT_CERTIFICATE', 'FIELDS_FILE'] as const
+/** Each may be given by the path of a file instead, in the variable of that name with _FILE. */
+const SECRETS = [
+  'API_KEYS',
+  'DATABASE_URL',
+  'ENTRA_CLIENT_SECRET',
+  'ENTRA_PASSWORD',
+  'MARKETO_CLIENT_SECRET',
+] as const
 const OUR_PREFIX =
   /^(?:ENTRA|DATABASE|STORE|BACKUP|BACKUPS|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|EVENT_LOOP|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
@@ -162,6 +176,8 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
     const value = env[name]?.trim()
     if (value) values[name] = value
   }
+  const problems: Problems = []
+  for (const name of SECRETS) readSecretFile(name, values, problems)
   const files: Partial<Record<Variable, NamedFile>> = {}
   for (const name of FILE_VARIABLES) {
     const path = values[name]
@@ -172,7 +188,29 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
     values,
     files,
     strangers: Object.keys(env).filter((name) => OUR_PREFIX.test(name) && !known.has(name)),
+    ...(problems.length > 0 && { problems }),
   }
+}
+
+/** Orchestrators mount secrets as files; what is in one stands for the variable itself. */
+function readSecretFile(
+  name: (typeof SECRETS)[number],
+  values: RawConfig['values'],
+  problems: Problems,
+): void {
+  const variable = `${name}_FILE` as const
+  const path = values[variable]
+  if (path === undefined) return
+  if (values[name] !== undefined) {
+    problems.push(`${name} and ${variable} are both set; keep one of them.`)
+    return
+  }
+  const file = readNamedFile(path)
+  const secret = 'text' in file ? file.text.trim() : ''
+  if (secret !== '') values[name] = secret
+  else if ('error' in file) {
+    problems.push(`${variable} names a file that cannot be read (${file.error}): ${path}`)
+  } else problems.push(`${variable} names a file that is empty: ${path}`)
 }
 
 function readNamedFile(path: string): NamedFile {
@@ -188,6 +226,7 @@ export function toConfig(
   raw: RawConfig,
 ): { config: Config; problems?: never } | { config?: never; problems: string[] } {
   const { values } = raw
+  if (raw.problems) return { problems: [...raw.problems, SANDBOX_HINT] }
   const problems: Problems = []
   const number = (name: keyof typeof NUMBERS) => readInteger(name, values[name], NUMBERS[name], problems)
   const onOff = (name: Variable) => readChoice(name, values[name], ['on', 'off'], 'on', problems) === 'on'
@@ -245,6 +284,7 @@ export function toSetupConfig(
   raw: RawConfig,
 ): { config: SetupConfig; problems?: never } | { config?: never; problems: string[] } {
   const { values } = raw
+  if (raw.problems) return { problems: [...raw.problems] }
   const problems: Problems = []
   const dailyCallsMax = readInteger(
     'MARKETO_DAILY_CALLS',

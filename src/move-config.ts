@@ -6,7 +6,9 @@ import { type Move, readMove, readStore, type SqliteConfig, type StoreConfig } f
 export function toMoveConfig({
   values,
   strangers,
+  problems: unread = [],
 }: RawConfig): { config: Move; problems?: never } | { config?: never; problems: string[] } {
+  if (unread.length > 0) return { problems: [...unread] }
   const problems: Problems = []
   const config = readMove(values, problems)
   problems.push(...misspellings(strangers, VARIABLES))
@@ -17,7 +19,9 @@ export function toMoveConfig({
 export function toStoreConfig({
   values,
   strangers,
+  problems: unread = [],
 }: RawConfig): { config: StoreConfig; problems?: never } | { config?: never; problems: string[] } {
+  if (unread.length > 0) return { problems: [...unread] }
   const problems: Problems = []
   const config = readStore(values, problems)
   problems.push(...misspellings(strangers, VARIABLES))

@@ -6,6 +6,8 @@ export type Problems = string[]
 export type NamedFile = { path: string; text: string } | { path: string; error: string }
 
 export const API_KEY_LENGTH_MIN = 32
+/** A random secret of that length has more, also one of hexadecimal digits. */
+const API_KEY_CHARACTERS_MIN = 8
 
 export function readInteger(
   name: string,
@@ -52,10 +54,10 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
-/** `name:secret` pairs, comma separated. The sentences count the pairs and never quote a secret. */
+/** `name:secret` pairs, separated by commas or line breaks. The sentences count the pairs and never quote a secret. */
 export function readApiKeys(text: string, problems: Problems): { name: string; secret: string }[] {
   const keys: { name: string; secret: string }[] = []
-  for (const [index, pair] of text.split(',').entries()) {
+  for (const [index, pair] of text.split(/[,\n]/).entries()) {
     const [, name = '', secret = ''] = /^\s*([\w.-]+):(\S+)\s*$/.exec(pair) ?? []
     const which = `API_KEYS, pair ${index + 1}`
     if (name === '') {
@@ -64,6 +66,10 @@ export function readApiKeys(text: string, problems: Problems): { name: string; s
       problems.push(
         `${which} (${name}) has a secret of fewer than ${API_KEY_LENGTH_MIN} characters; make one with: openssl rand -hex 32`,
       )
+    } else if (isGuessable(secret)) {
+      problems.push(
+        `${which} (${name}) has a secret that can be guessed: it has fewer than ${API_KEY_CHARACTERS_MIN} different characters, or repeats one piece; make one with: openssl rand -hex 32`,
+      )
     } else if (keys.some((key) => key.name === name)) {
       problems.push(`${which} repeats the name ${name}; give every key a name of its own.`)
     } else if (keys.some((key) => key.secret === secret)) {
@@ -71,6 +77,12 @@ export function readApiKeys(text: string, problems: Problems): { name: string; s
     } else keys.push({ name, secret })
   }
   return keys
+}
+
+function isGuessable(secret: string): boolean {
+  // Only what repeats one piece is found in twice itself before its end.
+  const repeatsPiece = `${secret}${secret}`.indexOf(secret, 1) < secret.length
+  return repeatsPiece || new Set(secret).size < API_KEY_CHARACTERS_MIN
 }
 
 /** A sentence for each stranger who is most likely a misspelling. */

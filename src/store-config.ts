@@ -24,6 +24,7 @@ export interface Move {
 /** In the order of .env.example and of docs/configuration.md. */
 export const STORE_VARIABLES = [
   'DATABASE_URL',
+  'DATABASE_URL_FILE',
   'DATABASE_CONNECTIONS',
   'DATA_DIR',
   'STORE_CHECK_SECONDS',

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type Config, readEnv, toConfig, VARIABLES } from '../src/config.ts'
+import { type Config, readEnv, toConfig, toSetupConfig, VARIABLES } from '../src/config.ts'
+import { toMoveConfig, toStoreConfig } from '../src/move-config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'config-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -14,7 +15,7 @@ function file(name: string, text: string): string {
   return path
 }
 
-const SECRET = 'k'.repeat(32)
+const SECRET = 'config-key-0123456789-0123456789'
 const GUID = '6f1c0d5e-0c1f-4c43-9d0a-3b8c5f1b2a10'
 const MINIMAL = {
   API_KEYS: `marketo:${SECRET}`,
@@ -246,6 +247,42 @@ test('a user name and password are accepted with a warning', () => {
   assert.match(accepted({ ...WITHOUT_CREDENTIAL, ...ROPC }).warnings.join(), /retiring/)
 })
 
+test('every secret may come from a file, keys one a line', () => {
+  const { API_KEYS: _keys, ENTRA_CLIENT_SECRET: _secret, ...others } = MINIMAL
+  const OTHER = `${SECRET}2`
+  const config = accepted({
+    ...others,
+    API_KEYS_FILE: file('keys', `old:${SECRET}\r\nnew:${OTHER}\n`),
+    DATABASE_URL_FILE: file('url', 'postgres://user:password@host/db\n'),
+    ENTRA_CLIENT_SECRET_FILE: file('entra', 'hush\n'),
+    MARKETO_URL: 'https://123-ABC-456.mktorest.com',
+    MARKETO_CLIENT_ID: 'id',
+    MARKETO_CLIENT_SECRET_FILE: file('marketo', 'hush too\n'),
+  })
+  assert.deepEqual(config.apiKeys, [
+    { name: 'old', secret: SECRET },
+    { name: 'new', secret: OTHER },
+  ])
+  assert.deepEqual(config.store.kind === 'postgres' && config.store.url, 'postgres://user:password@host/db')
+  assert.deepEqual(config.entra.credential, { kind: 'secret', secret: 'hush' })
+  assert.equal(config.marketo?.clientSecret, 'hush too')
+  const { credential } = accepted({
+    ...WITHOUT_CREDENTIAL,
+    ENTRA_USERNAME: 'sync@contoso.com',
+    ENTRA_PASSWORD_FILE: file('password', 'pw'),
+  }).entra
+  assert.deepEqual(credential, { kind: 'password', username: 'sync@contoso.com', password: 'pw' })
+})
+
+test('a file of a secret that cannot be read stops every command with one sentence', () => {
+  const raw = readEnv({ DATABASE_URL_FILE: MISSING_FILE })
+  for (const read of [toMoveConfig, toStoreConfig, toSetupConfig]) {
+    const { problems: said = [] } = read(raw)
+    assert.equal(said.length, 1)
+    assert.match(said[0] ?? '', /^DATABASE_URL_FILE .*ENOENT/)
+  }
+})
+
 const MISSING_FILE = join(directory, 'nowhere')
 const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
   ['PostgreSQL', { DATABASE_URL: 'postgres://x' }, /^DATABASE_URL .*such as postgres:/],
@@ -275,6 +312,24 @@ const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
   ['a client id that is no GUID', { ENTRA_CLIENT_ID: 'my-app' }, /^ENTRA_CLIENT_ID .*GUID/],
   ['a key without a name', { API_KEYS: SECRET }, /^API_KEYS, pair 1 is not name:secret/],
   ['a short key', { API_KEYS: `a:${SECRET},b:short` }, /^API_KEYS, pair 2 \(b\) .*32 characters/],
+  ['a key of one character', { API_KEYS: `a:${'a'.repeat(64)}` }, /^API_KEYS, pair 1 \(a\) .*guessed/],
+  ['a key of few characters', { API_KEYS: `a:${'abcdefg'.repeat(5)}aab` }, /pair 1 \(a\) .*guessed/],
+  ['a key that repeats itself', { API_KEYS: `a:${'change-me-now!'.repeat(3)}` }, /pair 1 \(a\) .*guessed/],
+  [
+    'a secret and its file',
+    { API_KEYS_FILE: file('api-keys', `a:${SECRET}`) },
+    /^API_KEYS and API_KEYS_FILE are both set/,
+  ],
+  [
+    'a secret in a file that is not there',
+    { ENTRA_CLIENT_SECRET: '', ENTRA_CLIENT_SECRET_FILE: MISSING_FILE },
+    /^ENTRA_CLIENT_SECRET_FILE .*ENOENT/,
+  ],
+  [
+    'a secret in a file that is empty',
+    { ENTRA_CLIENT_SECRET: '', ENTRA_CLIENT_SECRET_FILE: file('empty', ' \n') },
+    /^ENTRA_CLIENT_SECRET_FILE names a file that is empty/,
+  ],
   ['a key name twice', { API_KEYS: `a:${SECRET},a:${SECRET}2` }, /pair 2 repeats the name a/],
   ['a secret under two names', { API_KEYS: `a:${SECRET},b:${SECRET}` }, /pair 2 \(b\) repeats the secret/],
   ['a trailing comma in the keys', { API_KEYS: `a:${SECRET},` }, /pair 2 is not name:secret/],

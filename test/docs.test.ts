@@ -72,7 +72,7 @@ test('every code has one anchor in docs/codes.md, so that an answer can link to 
 })
 
 const MINIMAL: Partial<Record<Variable, string>> = {
-  API_KEYS: `a:${'k'.repeat(32)}`,
+  API_KEYS: 'a:docs-key-0123456789-0123456789-012345',
   DATAVERSE_URL: 'https://contoso.crm4.dynamics.com',
   ENTRA_TENANT_ID: 'contoso.onmicrosoft.com',
   ENTRA_CLIENT_ID: '00000000-0000-0000-0000-000000000000',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { launchService, SERVICE_MAIN, waitUntilReady } from '../src/sandbox/launch.ts'
 
 const HOST = '127.0.0.1'
-const KEY = 'k'.repeat(32)
+const KEY = 'service-key-0123456789-0123456789-01234'
 
 export interface RunningService extends AsyncDisposable {
   url: string

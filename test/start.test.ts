@@ -14,13 +14,14 @@ import { createService } from '../src/service.ts'
 const run = promisify(execFile)
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
+const KEY = 'start-key-0123456789-0123456789-0123456'
 const PEM =
   '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n'
 
 test('a start that fails leaves the store free for the next one', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-start-'))
   const values = {
-    API_KEYS: `test:${'k'.repeat(32)}`,
+    API_KEYS: `test:${KEY}`,
     DATA_DIR: directory,
     DATAVERSE_URL: 'https://contoso.crm.dynamics.com',
     ENTRA_TENANT_ID: '11111111-1111-4111-8111-111111111111',
@@ -60,7 +61,7 @@ test('the start reads .env where there is one, and what the environment sets win
     )
   }
   assert.match(await complaints({}), /^API_KEYS is missing/m)
-  await writeFile(join(directory, '.env'), `API_KEYS=test:${'k'.repeat(32)}\nPORT=none\nLOG_LEVEL=loud\n`)
+  await writeFile(join(directory, '.env'), `API_KEYS=test:${KEY}\nPORT=none\nLOG_LEVEL=loud\n`)
   const withFile = await complaints({ LOG_LEVEL: 'info' })
   assert.doesNotMatch(withFile, /API_KEYS is missing|LOG_LEVEL/)
   assert.match(withFile, /^PORT is/m)

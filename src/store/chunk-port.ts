@@ -9,7 +9,7 @@ import type { Outcome, Waiting, WaitingRequests } from './port.ts'
  */
 
 export interface NewChunk {
-  /** Made of the token, and shows nothing of it. */
+  /** Made of caller, subscription and token, and shows nothing of the token. */
   chunkId: string
   /** One-time token of the call: what its callback is authorised with. Erased once the callback is accepted. */
   token: string

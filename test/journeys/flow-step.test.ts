@@ -199,7 +199,7 @@ test('a refused callback is kept for an operator, who sends it again; no token i
   receiver.answers = [403]
   await submit('t-secret', [person(1)])
   const { chunk, text, counts } = await failedChunk(rig)
-  assert.equal(chunk.chunkId, chunkIdOf('t-secret'))
+  assert.equal(chunk.chunkId, chunkIdOf({ caller: 'journeys', munchkinId: '997-SBX-001', token: 't-secret' }))
   assert.deepEqual([chunk.reason, chunk.callbacks, chunk.people], ['http-403', 1, 1])
   assert.deepEqual(chunk.outcomes, { created: 1, exists: 0, queued: 0, failed: 0 })
   assert.deepEqual(counts, { stored: 0, working: 0, answering: 0, done: 0, failed: 1 })

@@ -3,6 +3,8 @@ import type { Mutant } from './mutant.ts'
 const CONNECTIONS = 'test/http/connections.test.ts'
 const LOOP = 'test/http/event-loop.test.ts'
 const STRICT = 'test/http/strict-http.test.ts'
+const CONFIG = 'test/config.test.ts'
+const CHUNKS = 'test/action/flow-step/work.test.ts'
 const DOCS = 'test/http/docs.test.ts'
 
 /** What one caller, one monitor or one busy minute may cost the others. */
@@ -160,5 +162,45 @@ export const standing: readonly Mutant[] = [
     text: "'cache-control': 'no-store',",
     replacement: '',
     tests: [STRICT],
+  },
+  {
+    name: 'caller of a chunk',
+    why: 'a caller who repeats a token of another one is answered as if its people were taken',
+    file: 'src/action/flow-step/work.ts',
+    text: 'JSON.stringify([caller, munchkinId.toUpperCase(), token])',
+    replacement: 'JSON.stringify([munchkinId.toUpperCase(), token])',
+    tests: [CHUNKS],
+  },
+  {
+    name: 'subscription of a token',
+    why: 'a token of one subscription keeps out the chunk of another one',
+    file: 'src/action/flow-step/work.ts',
+    text: 'JSON.stringify([caller, munchkinId.toUpperCase(), token])',
+    replacement: 'JSON.stringify([caller, token])',
+    tests: [CHUNKS],
+  },
+  {
+    name: 'keys of few characters',
+    why: 'a key that can be guessed opens every endpoint',
+    file: 'src/setting.ts',
+    text: 'new Set(secret).size < API_KEY_CHARACTERS_MIN',
+    replacement: 'false',
+    tests: [CONFIG],
+  },
+  {
+    name: 'keys of one piece',
+    why: 'a key that can be guessed opens every endpoint',
+    file: 'src/setting.ts',
+    text: 'repeatsPiece ||',
+    replacement: '',
+    tests: [CONFIG],
+  },
+  {
+    name: 'a secret and its file',
+    why: 'which of two secrets counts is left to chance',
+    file: 'src/config.ts',
+    text: 'if (values[name] !== undefined) {',
+    replacement: 'if (false) {',
+    tests: [CONFIG],
   },
 ]

@@ -48,6 +48,6 @@ export interface Submission {
 }
 
 export interface FlowStep {
-  /** Durable on return. `seen`: the token came before. */
+  /** Durable on return. `seen`: the token came before, from the same caller for the same subscription. */
   submit(submission: Submission): Promise<'accepted' | 'seen'>
 }

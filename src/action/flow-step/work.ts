@@ -31,9 +31,17 @@ export interface FlowStepWorkOptions {
   }
 }
 
-/** A chunk's name: shows nothing of the token, which the callback is authorised with. */
-export function chunkIdOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex').slice(0, 32)
+/**
+ * A chunk's name: shows nothing of the token, which the callback is authorised with. One token from two callers or two
+ * subscriptions names two chunks: nobody gets the answer to another one's by guessing or repeating a token.
+ */
+export function chunkIdOf({
+  caller,
+  munchkinId,
+  token,
+}: Pick<Submission, 'caller' | 'munchkinId' | 'token'>): string {
+  const named = JSON.stringify([caller, munchkinId.toUpperCase(), token])
+  return createHash('sha256').update(named).digest('hex').slice(0, 32)
 }
 
 /** Takes chunks in, and works on them until Marketo has its answer. */
@@ -55,7 +63,7 @@ export class FlowStepWork implements FlowStep {
   async submit(submission: Submission): Promise<'accepted' | 'seen'> {
     const { chunks, clock, limits, log } = this.#options
     const { token, caller, munchkinId, callbackUrl, callbackKey, campaign, crowd } = submission
-    const chunkId = chunkIdOf(token)
+    const chunkId = chunkIdOf(submission)
     const last = crowd.pages.at(-1)
     const people = last ? last.position + last.items : 0
     const pages = chunkPages(submission)

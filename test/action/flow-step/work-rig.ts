@@ -16,7 +16,7 @@ import { readChunk } from '../../store/chunk-contract.ts'
 import { deriveRecordId } from '../../store/contract.ts'
 
 const PATIENCE_MS = 10_000
-const TOKEN = 't-1'
+const NAMED = { token: 't-1', caller: 'tests', munchkinId: '123-ABC-456' }
 
 /** Lets a test in between a chunk's being put off and the end of the step that did it. */
 class ObservedChunks extends SqliteChunkStore {
@@ -82,7 +82,7 @@ export async function workRig(
   })
   const stopping = new AbortController()
   const running = work.run(stopping.signal)
-  const chunkId = chunkIdOf(TOKEN)
+  const chunkId = chunkIdOf(NAMED)
   const stop = async () => {
     stopping.abort()
     work.halt()
@@ -94,8 +94,8 @@ export async function workRig(
     /** Of nobody, so that its callback is due at once. */
     submit: (more: Partial<Submission> = {}) =>
       work.submit({
-        ...{ token: TOKEN, caller: 'tests', callbackUrl: receiver.url, callbackKey: 'key' },
-        ...{ munchkinId: '123-ABC-456', campaign: { id: '7', type: 'trigger' } },
+        ...{ ...NAMED, callbackUrl: receiver.url, callbackKey: 'key' },
+        campaign: { id: '7', type: 'trigger' },
         ...{ choices: {}, crowd: { pages: [], people: 0, unreadable: 0 } },
         ...more,
       }),

@@ -147,3 +147,16 @@ test('a chunk that ended is forgotten after its retention, and not before', asyn
   await time.advance(3 * HOUR_MS)
   assert.equal(await rig.chunkWhen((chunk) => chunk === undefined), undefined)
 })
+
+test('one token is a chunk of its own for each caller and each subscription', async () => {
+  await using rig = await workRig()
+  const answers = [
+    await rig.submit(),
+    await rig.submit({ munchkinId: '123-abc-456' }),
+    await rig.submit({ caller: 'others' }),
+    await rig.submit({ munchkinId: '123-ABC-457' }),
+    await rig.submit({ token: 't-2' }),
+    await rig.submit({ caller: 'others' }),
+  ]
+  assert.deepEqual(answers, ['accepted', 'seen', 'accepted', 'accepted', 'accepted', 'seen'])
+})
