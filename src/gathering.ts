@@ -74,7 +74,7 @@ export function createGathering<Asked, Answer>({
       return await untilAborted(served, signal)
     } catch (cause) {
       if (!signal.aborted || isVendorError(cause)) throw cause
-      throw new Unavailable('the caller did not wait for the vendor', { cause })
+      throw new Unavailable('the caller stopped waiting for the vendor', { cause })
     }
   }
 }
@@ -92,7 +92,7 @@ export async function whileAnybodyWaits<T>(
   const signals = new Set(callers.map(({ signal }) => signal))
   const nobody = new AbortController()
   const onLeave = () => {
-    if ([...signals].every(({ aborted }) => aborted)) nobody.abort(new Error('nobody waits any more'))
+    if ([...signals].every(({ aborted }) => aborted)) nobody.abort(new Error('no caller is waiting any more'))
   }
   for (const signal of signals) signal.addEventListener('abort', onLeave)
   try {

@@ -7,13 +7,15 @@ export const Problem = Type.Object(
     type: Type.Literal('about:blank'),
     title: Type.String({ description: 'The status in words.' }),
     status: Type.Integer(),
-    detail: Type.String({ description: 'What is wrong with this request, for a human.' }),
+    detail: Type.String({ description: 'What is wrong with this request, in plain text.' }),
     code: Type.String({ description: 'Stable machine code, kebab-case.' }),
-    requestId: Type.Optional(Type.String({ description: 'Finds the request in our log.' })),
+    requestId: Type.Optional(
+      Type.String({ description: 'Identifies the request in the log of the service.' }),
+    ),
     field: Type.Optional(Type.String({ description: 'The member or column at fault.' })),
     advice: Type.Optional(Type.String({ description: 'What to do next.' })),
     outcome: Type.Optional(
-      Type.Literal('failed', { description: 'Only where Dynamics or its rules refuse the person.' }),
+      Type.Literal('failed', { description: 'Only if Dynamics or one of its rules rejected the person.' }),
     ),
   },
   {
@@ -23,7 +25,7 @@ export const Problem = Type.Object(
         type: 'about:blank',
         title: 'Bad Request',
         status: 400,
-        detail: 'The body has a member "force" that is not known here.',
+        detail: 'The body has an unknown member "force".',
         code: 'unknown-member',
         requestId: '0b7a3a52-6a4c-4b0f-9f0e-0d2f1f6a7c11',
         field: 'force',

@@ -3,7 +3,7 @@ import type { FailureDetail } from './errors.ts'
 /** Why a request is not finished while nothing stands in its way. */
 export const IN_PROGRESS: FailureDetail = {
   code: 'in-progress',
-  advice: 'Nothing to do: the person is stored, and is worked on now or in turn.',
+  advice: 'Nothing to do: the person is stored and is being processed, or will be shortly.',
 }
 
 /** How many wait, whatever for. */

@@ -24,12 +24,12 @@ const queuedMembers = {
     Type.String({
       format: 'date-time',
       description:
-        'With queued: when the next attempt begins. In the past: an attempt is under way or about to begin.',
+        'With queued: when the next attempt starts. A time in the past means that an attempt is running or about to start.',
     }),
   ),
 }
 const vendorMessage = Type.Optional(
-  Type.String({ maxLength: 500, description: 'What Dynamics or Marketo itself says, as plain text.' }),
+  Type.String({ maxLength: 500, description: 'The error message of Dynamics or Marketo, as plain text.' }),
 )
 const warnings = Type.Optional(
   Type.Array(
@@ -38,7 +38,7 @@ const warnings = Type.Optional(
       code: Type.String({ description: 'Stable machine code, see docs/codes.md.' }),
       advice: Type.String({ description: 'What to do next.' }),
     }),
-    { description: 'Fields that did not travel as they were sent. Absent: all of them did.' },
+    { description: 'Fields that were not written as sent. Absent if all fields were.' },
   ),
 )
 
@@ -71,25 +71,27 @@ export const FlowActionAnswer = Type.Object(
 export const QueuedAnswer = Type.Object(
   {
     outcome: oneOf(['queued']),
-    code: Type.String({ description: 'The last thing that stood in the way, see docs/codes.md.' }),
+    code: Type.String({ description: 'The last obstacle, as a stable machine code, see docs/codes.md.' }),
     field: reasonMembers.field,
     advice: Type.String({ description: 'What to do next.' }),
     vendorMessage,
     attempts: Type.Integer({ minimum: 0, description: 'Attempts that ended without a result.' }),
     nextAttemptAt: Type.String({
       format: 'date-time',
-      description: 'When the next attempt begins. In the past: one is under way or about to begin.',
+      description:
+        'When the next attempt starts. A time in the past means that an attempt is running or about to start.',
     }),
-    requestId: Type.String({ description: 'GET /v1/requests/{requestId} shows how it ends.' }),
+    requestId: Type.String({ description: 'GET /v1/requests/{requestId} returns the outcome.' }),
   },
   {
     $id: 'QueuedAnswer',
-    description: 'The person is stored and will be finished, whatever crashes.',
+    description: 'The request is stored and will be completed, even after a crash.',
     examples: [
       {
         outcome: 'queued',
         code: 'vendor-busy',
-        advice: 'Nothing to do: Dynamics or Marketo asks to wait, and the person is tried again after that.',
+        advice:
+          'Nothing to do: Dynamics or Marketo asked the service to wait. The request is retried after that.',
         attempts: 1,
         nextAttemptAt: '2026-03-02T08:15:47.310Z',
         requestId: EXAMPLE.requestId,
@@ -111,7 +113,7 @@ export const WebhookAnswer = Type.Object(
   {
     $id: 'WebhookAnswer',
     description:
-      'Flat, under 1 KB; what does not apply is absent, so that a response mapping leaves the field alone.',
+      'Flat, less than 1 KB. Attributes that do not apply are omitted, so the mapped field keeps its old value.',
     examples: [{ outcome: 'exists', ...EXAMPLE.record, requestId: EXAMPLE.requestId }],
   },
 )
@@ -138,18 +140,29 @@ export const RequestAnswer = Type.Object(
 const SyncState = Type.Object(
   {
     agreedFields: Type.Array(Type.String(), {
-      description: "Marketo's REST names of the fields that both sides agreed on; no values.",
+      description: 'Marketo REST names of the fields on whose values both sides agree. Values are not shown.',
     }),
-    stopped: Type.Boolean({ description: "The record's own switch (new_synctomkto) says no." }),
+    stopped: Type.Boolean({
+      description: 'Whether the record is excluded from the sync by its column new_synctomkto.',
+    }),
     changedAt: Type.Optional(
-      Type.String({ format: 'date-time', description: 'The oldest change that has not travelled.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Time of the oldest change that has not been synced.',
+      }),
     ),
     dueAt: Type.Optional(
-      Type.String({ format: 'date-time', description: 'When the background sync looks at the person next.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'When the background sync next processes the person.',
+      }),
     ),
-    failedAttempts: Type.Integer({ description: 'Since the last success or change.' }),
+    failedAttempts: Type.Integer({ description: 'Failed attempts since the last success or change.' }),
   },
-  { description: 'Absent until the background sync has seen the person.' },
+  {
+    description:
+      'State of the background sync for the person. Absent until the background sync has read the person.',
+  },
 )
 
 export const PersonAnswer = Type.Object(
@@ -157,15 +170,19 @@ export const PersonAnswer = Type.Object(
     marketoId: Type.Integer(),
     state: oneOf(['claimed', 'linked', 'tombstoned', 'orphaned'], {
       description:
-        'claimed: no record is proven yet · linked: the record exists · tombstoned: it was deleted in Dynamics · orphaned: the person was deleted in Marketo.',
+        'claimed: the record is not confirmed yet · linked: the record exists · tombstoned: the record was deleted in Dynamics · orphaned: the person was deleted in Marketo.',
     }),
     ...recordMembers,
-    generation: Type.Integer({ description: 'How often the record was deleted and made anew.' }),
+    generation: Type.Integer({ description: 'How many times the record was deleted and created again.' }),
     provenAt: Type.Optional(
-      Type.String({ format: 'date-time', description: 'When Dynamics last showed the record.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'When Dynamics last confirmed that the record exists.',
+      }),
     ),
     sharedWith: Type.Array(Type.Integer(), {
-      description: 'Other Marketo people with the same e-mail, who have the same record.',
+      description:
+        'Ids of the other people in Marketo that have the same e-mail address and share the record.',
     }),
     sync: Type.Optional(SyncState),
   },
@@ -201,7 +218,7 @@ export const ActivityEntry = Type.Object(
     activityId: Type.Integer(),
     at: Type.String({ format: 'date-time' }),
     activity: oneOf(['Sync Person to Microsoft', 'Background Sync'], {
-      description: 'What a campaign asked for, or a failure of the background sync.',
+      description: 'The request of a campaign, or a failure of the background sync.',
     }),
     outcome: Outcome,
     ...recordMembers,
@@ -209,7 +226,7 @@ export const ActivityEntry = Type.Object(
     ...queuedMembers,
     warnings,
     vendorMessage,
-    requestId: Type.Optional(Type.String({ description: 'Absent for the background sync.' })),
+    requestId: Type.Optional(Type.String({ description: 'Absent for failures of the background sync.' })),
     source: oneOf(['rest', 'webhook', 'flow-step', 'sync'], {
       description: 'The endpoint that received the request; sync is the background sync.',
     }),
@@ -221,19 +238,19 @@ export const ActivityEntry = Type.Object(
         program: Type.Optional(
           Type.Object(
             { id: Type.String(), name: Type.Optional(Type.String()) },
-            { description: 'The program that the campaign belongs to. From the flow step only.' },
+            { description: 'The program of the campaign. Only for requests of the flow step.' },
           ),
         ),
         trigger: Type.Optional(
           Type.String({
-            description: 'What brought the person into the campaign. From the flow step only.',
+            description: 'What triggered the campaign for the person. Only for requests of the flow step.',
           }),
         ),
       }),
     ),
-    vendorCode: Type.Optional(Type.String({ description: "Dynamics' or Marketo's own error code." })),
+    vendorCode: Type.Optional(Type.String({ description: 'Error code of Dynamics or Marketo.' })),
     vendorRequestId: Type.Optional(
-      Type.String({ description: "Dynamics' or Marketo's request id, for their support." }),
+      Type.String({ description: 'Request id of Dynamics or Marketo, for their support.' }),
     ),
   },
   { $id: 'ActivityEntry', examples: [ENTRY_EXAMPLE] },
@@ -242,7 +259,7 @@ export const ActivityEntry = Type.Object(
 export const ActivitiesAnswer = Type.Object(
   {
     activities: Type.Array(Type.Ref('ActivityEntry')),
-    nextCursor: Type.Optional(Type.String({ description: 'Give it as cursor for the next, older page.' })),
+    nextCursor: Type.Optional(Type.String({ description: 'Pass it as cursor to get the next, older page.' })),
   },
   { $id: 'ActivitiesAnswer', examples: [{ activities: [ENTRY_EXAMPLE], nextCursor: '12' }] },
 )

@@ -48,7 +48,7 @@ export function restAnswer(organisation: string, requestId: string, state: Outco
     type: 'about:blank',
     title: 'Unprocessable Content',
     status: 422,
-    detail: 'Dynamics does not take this person as they are.',
+    detail: 'Dynamics rejected this person.',
     ...describe(organisation, state),
     requestId,
   })

@@ -77,7 +77,7 @@ export class Attempts {
   /** Ends what is under way and hands its job back, for another process or the next start. */
   halt(): void {
     this.#halted = true
-    for (const expiry of this.#expiries) expiry.abort(new Unavailable('The service stops'))
+    for (const expiry of this.#expiries) expiry.abort(new Unavailable('The service is stopping'))
   }
 
   /** Writes what the log has left out and whose minute is over; `all`: of every minute. */
@@ -106,7 +106,7 @@ export class Attempts {
         ...(code !== undefined && { code }),
         ...(reason !== undefined && { reason }),
       },
-      'The request has its outcome',
+      'The request already has its outcome',
     )
     settled(outcome)
     return outcome
@@ -124,7 +124,7 @@ export class Attempts {
     this.#expiries.add(expiry)
     const finished = new AbortController()
     clock.sleep(attemptMs, finished.signal).then(
-      () => expiry.abort(new Unavailable('The attempt ran out of time')),
+      () => expiry.abort(new Unavailable('The attempt timed out')),
       () => {},
     )
     let noted: FailureDetail | undefined
@@ -184,11 +184,11 @@ export class Attempts {
         nextAttemptAt: new Date(nextAttemptAt).toISOString(),
         ...(isFault ? { err: error } : error instanceof Error && { reason: error.message }),
       },
-      'The request is tried again later',
+      'The request will be retried later',
     )
   }
 }
 
 function tooLateAdvice(reason: string): string {
-  return `Nothing usable was answered in time (${reason}). Fix that, then send the person again: no duplicate can result.`
+  return `There was no usable answer in time (${reason}). Fix the cause, then send the person again: this cannot create a duplicate.`
 }

@@ -92,7 +92,7 @@ export class CompletePerson {
           bareBecause = error.detail
         } else {
           // Nothing is wrong with the person: they wait until an operator has corrected the set-up.
-          throw new Unauthorized('Marketo refuses to tell who a person is', error.detail, { cause: error })
+          throw new Unauthorized('Marketo refuses to return a person', error.detail, { cause: error })
         }
       }
     }
@@ -127,7 +127,7 @@ function warningOf(field: string, { code, advice }: FailureDetail): Warning {
 export function blameTheId<Refused extends FailureDetail>(refused: Refused, payload: Payload): Refused {
   if (!payload.unknownToMarketo || refused.code !== 'field-required') return refused
   const advice =
-    'Marketo has no person with this id: it was deleted or merged, or belongs to another subscription. Send the id of a person who is there, or the values themselves.'
+    'Marketo has no person with this id: it was deleted or merged, or belongs to another subscription. Send the id of an existing person, or the values themselves.'
   return { ...refused, code: 'marketo-person-unknown', field: 'marketoId', advice }
 }
 

@@ -50,9 +50,14 @@ export async function perform(
   }
   const answer = await options.flowAction.perform(call)
   if (!answer) {
-    throw new Refusal(422, 'idempotency-key-reused', 'This Idempotency-Key was used with another body.', {
-      advice: 'Use a new key for a new request, and the same body with the same key.',
-    })
+    throw new Refusal(
+      422,
+      'idempotency-key-reused',
+      'This Idempotency-Key was already used with another body.',
+      {
+        advice: 'Use a new key for a new request, and the same body with the same key.',
+      },
+    )
   }
   if (answer.status === 202) reply.header('location', `/v1/requests/${requestIdOf(answer)}`)
   return reply.code(answer.status).type(contentTypeOf(answer)).send(answer.body)
@@ -79,7 +84,7 @@ function readPerson(body: FlowActionBody, selection: FieldSelection) {
   }
   const [problem] = problems
   if (problem) {
-    throw new Refusal(400, 'invalid-value', `The field "${problem.field}" has a value that is not one.`, {
+    throw new Refusal(400, 'invalid-value', `The field "${problem.field}" has an invalid value.`, {
       field: problem.field,
       advice: problem.advice,
     })

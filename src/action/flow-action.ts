@@ -63,7 +63,7 @@ export class FlowAction {
     const { clock, leaseMs } = this.#options
     const { requestId, door, caller, idempotency, person, recordType, assignTo, campaign } = call
     const canonicalKey = canonicalKeyOf(person)
-    if (canonicalKey === undefined) throw new Error('A door let a person without marketoId and email pass')
+    if (canonicalKey === undefined) throw new Error('A request has neither a marketoId nor an email')
     const now = clock.now()
     return {
       requestId,

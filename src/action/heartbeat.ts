@@ -54,7 +54,7 @@ export class Heartbeat {
         this.#seldom.write(
           'error',
           { event: 'heartbeat-failed', ...faultOf(err) },
-          'Others may take up what this process works on',
+          'Another replica may take over work that is in progress here',
         )
       }
     }

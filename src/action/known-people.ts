@@ -45,7 +45,7 @@ export class KnownPeople {
       if (!call.signal.aborted) this.#silentUntil = clock.now() + limits.believedMs
       log.warn(
         { event: 'person-unchecked', ...(isVendorError(err) && { reason: err.message }) },
-        'Marketo did not say whether the person with a known e-mail is still there',
+        'Marketo did not report whether the person with a known e-mail still exists',
       )
       return undefined
     }

@@ -19,7 +19,7 @@ const Page = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: ACTIVITIES_PER_PAGE_MAX, default: 50 })),
     cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the page before.' }),
+      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the previous page.' }),
     ),
   },
   { additionalProperties: false },
@@ -90,25 +90,26 @@ export function peopleDoor({ store, replicas, organisation }: PeopleOptions): Fa
   }
 }
 
-const BAD_PARAMETER = { 400: problemResponse('A parameter is not one.') }
+const BAD_PARAMETER = { 400: problemResponse('A parameter is invalid.') }
 
 const personDocs = {
   summary: 'The link of a person',
-  description: 'Which record the person has, as this service knows it: Dynamics is not asked.',
+  description:
+    'Which record the person has, according to the store of this service; Dynamics is not queried.',
   operationId: 'readPerson',
   tags: ['people'],
   params: Id,
   response: {
     200: { description: 'Which record the person has.', $ref: 'PersonAnswer#' },
     ...BAD_PARAMETER,
-    404: problemResponse('Neither a campaign nor the background sync knows this person.'),
+    404: problemResponse('Neither a campaign nor the background sync has processed this person.'),
   },
 }
 
 const activitiesDocs = {
   summary: "A person's activity log, newest first",
   description:
-    'What campaigns asked for and how it ended, and what the background sync could not do, for RETENTION_DAYS.',
+    'Requests of campaigns with their outcomes, and failures of the background sync. Kept for RETENTION_DAYS.',
   operationId: 'readActivities',
   tags: ['people'],
   params: Id,
@@ -116,13 +117,14 @@ const activitiesDocs = {
   response: {
     200: { description: 'One page.', $ref: 'ActivitiesAnswer#' },
     ...BAD_PARAMETER,
-    404: problemResponse('Neither a campaign nor the background sync knows this person.'),
+    404: problemResponse('Neither a campaign nor the background sync has processed this person.'),
   },
 }
 
 const requestDocs = {
-  summary: 'How a request ended, or that it is still queued',
-  description: 'For what was answered with queued. requestId is in the answer and in its Location.',
+  summary: 'The outcome of a request, or why it is still queued',
+  description:
+    'For requests that were answered with queued. requestId is in the answer and in its Location header.',
   operationId: 'readRequest',
   tags: ['flow action'],
   params: Type.Object({ requestId: Type.String({ format: 'uuid' }) }),
@@ -137,7 +139,7 @@ function unknownPerson(): Refusal {
   return new Refusal(
     404,
     'unknown-person',
-    'Neither a campaign nor the background sync knows this Marketo id.',
+    'Neither a campaign nor the background sync has processed a person with this Marketo id.',
   )
 }
 

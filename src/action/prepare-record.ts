@@ -135,7 +135,7 @@ export class PrepareRecord {
       const newer = await metadata.reread(table, { because: 'check', code, field }, call)
       if (newer && closedIn(newer) === undefined) continue
       const advice = securedAdvice(field)
-      throw new Unauthorized('A secured column keeps records from being made', { code, field, advice })
+      throw new Unauthorized('A secured column prevents records from being created', { code, field, advice })
     }
   }
 

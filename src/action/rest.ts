@@ -12,34 +12,34 @@ export function restDoor(options: DoorOptions): FastifyPluginAsync {
     render: restAnswer.bind(undefined, options.organisation),
   }
   const schema = {
-    summary: 'Make sure that the person exists in Dynamics',
+    summary: 'Ensure that the person exists in Dynamics',
     description:
-      'Creates the lead (or contact) if it is missing and does nothing if it exists. Nothing here updates an existing record. With a batch campaign the answer is always 202: real time is for trigger campaigns.',
+      'Creates the lead (or contact) if it does not exist. An existing record is never changed. Requests of batch campaigns are always answered with 202 and processed after those of trigger campaigns.',
     operationId: 'syncPersonToMicrosoft',
     tags: ['flow action'],
     headers: Type.Object({
       'idempotency-key': Type.Optional(
         Type.String({
           description:
-            'Makes a repeated call safe to answer from memory: the same key with the same body gives the same bytes.',
+            'Makes a call repeatable: the same key with the same body returns the stored answer, byte for byte.',
         }),
       ),
     }),
     body: flowActionSchema(options.selection),
     response: {
-      200: { description: 'Created now, or existed before.', $ref: 'FlowActionAnswer#' },
+      200: { description: 'The record was created, or already existed.', $ref: 'FlowActionAnswer#' },
       202: {
-        description: 'Stored; the work goes on. Location tells where to look.',
+        description: 'The request is stored and will be completed. Location is the address of its outcome.',
         $ref: 'QueuedAnswer#',
         headers: { location: { type: 'string' } },
       },
-      400: problemResponse('The body is malformed, names a member that is not known, or names nobody.'),
+      400: problemResponse('The body is malformed, has an unknown member, or does not identify a person.'),
       413: problemResponse('The body is larger than REST_BODY_BYTES.'),
       415: problemResponse('The body is not application/json.'),
       422: problemResponse(
-        'Dynamics’ rules refuse the person, or the Idempotency-Key was used with another body.',
+        'Dynamics rejected the person, or the Idempotency-Key was already used with another body.',
       ),
-      500: problemResponse('A fault of ours.'),
+      500: problemResponse('An internal error of the service.'),
     },
   }
   return async (scope) => {

@@ -54,7 +54,7 @@ function destinationOf(marketo: string, { fields }: FieldSelection): string {
       .filter((field) => field.marketo === marketo && field.direction !== 'to-marketo')
       .map(({ column }) => `${table}.${column}`),
   )
-  return columns.length > 0 ? `Goes to ${columns.join(', ')}.` : 'Only comes from Dynamics; not sent.'
+  return columns.length > 0 ? `Written to ${columns.join(', ')}.` : 'Read from Dynamics only; not written.'
 }
 
 export const Campaign = Type.Object(
@@ -69,16 +69,17 @@ export const Campaign = Type.Object(
     name: Type.Optional(Type.String({ maxLength: NAME_LENGTH_MAX, examples: ['Spring Fair'] })),
     type: Type.Optional(
       oneOf(['trigger', 'batch'], {
-        description: 'batch: always answered with queued and done behind the real-time work.',
+        description:
+          'batch: always answered with queued and processed after the requests of trigger campaigns.',
         examples: ['trigger'],
       }),
     ),
   },
-  { additionalProperties: false, description: 'Goes into the activity log.' },
+  { additionalProperties: false, description: 'Shown in the activity log.' },
 )
 
 const SyncAs = oneOf(['lead', 'contact'], {
-  description: 'What to create when nothing exists, in any case; a lead unless said otherwise.',
+  description: 'What to create if no record exists, in upper or lower case. The default is lead.',
 })
 
 /** As the words of an enum are written. */

@@ -47,9 +47,9 @@ export function duplicateDetected(result: CreateResult & { kind: 'duplicate' }):
 
 /** What is said of a record that is there, but whose values are another person's. */
 export function sharedWith(marketoId: number, isThere: boolean): { code: string; advice: string } {
-  const doubt = isThere ? '' : ' Whether they still exist could not be checked now.'
+  const doubt = isThere ? '' : ' Whether that person still exists could not be checked.'
   return {
     code: 'person-shared',
-    advice: `The record belongs to person ${marketoId} in Marketo, and only their values travel.${doubt} Merge the two people there, or delete one of them.`,
+    advice: `The record belongs to person ${marketoId} in Marketo, and only the values of that person are synced.${doubt} Merge the two people there, or delete one of them.`,
   }
 }

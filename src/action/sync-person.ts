@@ -82,7 +82,7 @@ export class SyncPerson {
         const { store, clock } = this.#options
         return store.settle(work.requestId, await this.#withOwner(settlement, work, attempt), clock.now())
       }
-      if (attempt.signal.aborted) throw new Unavailable('The attempt ran out of time')
+      if (attempt.signal.aborted) throw new Unavailable('The attempt timed out')
     }
   }
 
@@ -265,7 +265,7 @@ export class SyncPerson {
     if (result.kind === 'failed' && !mayHaveLanded) return result
     const found = await this.#retry(attempt, () => records.read(own, attempt))
     if (found) return this.#proven(survivor(found), found.vendorRequestId)
-    if (result.kind === 'id-taken') throw new Unavailable('The row that had the id is gone again')
+    if (result.kind === 'id-taken') throw new Unavailable('The row that had the id no longer exists')
     // Dynamics' duplicate rules also find the row that an earlier try of ours made: hence the read before.
     return result.kind === 'duplicate' ? duplicateDetected(result) : result
   }
@@ -294,7 +294,7 @@ export class SyncPerson {
     const { store, clock, limits } = this.#options
     const leaseMs = lane === 'background' ? limits.backgroundLeaseMs : limits.leaseMs
     const work = await store.takeUp(requestId, clock.now() + leaseMs, clock.now())
-    if (!work) throw new Error(`Request ${requestId} is gone from the store`)
+    if (!work) throw new Error(`Request ${requestId} is no longer in the store`)
     return work
   }
 

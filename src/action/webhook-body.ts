@@ -70,7 +70,7 @@ const MEMBER_NAME = /^\w+$/
 function readForm(text: string, { keyLengthMax, membersMax }: JsonLimits): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   const isPlain = NEVER_ENCODED.test(text.trim())
-  if (isPlain && /[\s+]/.test(text.trim())) throw notEncoded('holds a blank or a plus sign as it was typed')
+  if (isPlain && /[\s+]/.test(text.trim())) throw notEncoded('has a blank or a plus sign that is not encoded')
   const pairs = text.trim().split('&')
   if (pairs.length > membersMax) {
     throw new BadBody('too-many-members', `The form has more than ${membersMax} members.`, FEWER_MEMBERS)
@@ -79,7 +79,7 @@ function readForm(text: string, { keyLengthMax, membersMax }: JsonLimits): Recor
     if (pair === '') continue
     const separator = pair.indexOf('=')
     const key = decodeFormPart(separator < 0 ? pair : pair.slice(0, separator))
-    if (separator < 0 || !MEMBER_NAME.test(key)) throw notEncoded('holds an "&" that begins no member')
+    if (separator < 0 || !MEMBER_NAME.test(key)) throw notEncoded('has an "&" that does not start a member')
     if (key.length > keyLengthMax) {
       throw new BadBody(
         'key-too-long',
@@ -114,7 +114,7 @@ function decodeFormPart(part: string): string {
   } catch {
     throw new BadBody(
       'malformed-form',
-      'The form-urlencoded body holds a percent sign that does not start a UTF-8 escape.',
+      'The form-urlencoded body has a percent sign that does not start a UTF-8 escape.',
       'In the webhook definition set Request Token Encoding to Form/Url, or use a JSON template with encoding JSON.',
     )
   }

@@ -56,8 +56,8 @@ export function explain(error: MalformedJson, text: string): WebhookBodyProblem 
     return { code: 'template-doubly-quoted', detail, advice: QUOTES_ADVICE }
   }
   if (isTrailingComma(text, error)) {
-    const detail = `A comma has nothing behind it (line ${error.line}, column ${error.column}).`
-    return { code: error.code, detail, advice: 'Remove the comma behind the last member of the template.' }
+    const detail = `A comma is not followed by a member (line ${error.line}, column ${error.column}).`
+    return { code: error.code, detail, advice: 'Remove the comma after the last member of the template.' }
   }
   const code = error.code === 'control-character' ? 'template-not-encoded' : error.code
   return { code, detail: error.message, advice: adviceFor(error) }
@@ -75,7 +75,7 @@ function adviceFor(error: MalformedJson): string {
     case 'number-too-long':
       return 'Keep the number in a text field in Marketo, so that it arrives as a string.'
     case 'control-character':
-      return `A token holds a line break that was not encoded. ${ENCODING_ADVICE}`
+      return `A token contains a line break that was not encoded. ${ENCODING_ADVICE}`
     case 'too-many-members':
       return FEWER_MEMBERS
     case 'key-too-long':
@@ -107,14 +107,14 @@ export function refuseTemplateMistakes(members: Record<string, unknown>, isCampa
     if (rest !== value && (isCampaign || WITHOUT_OWN_WORDS.has(key) || NO_WORDS.test(rest))) {
       throw new BadBody(
         'template-unresolved-token',
-        `The member "${key}" still holds a token that Marketo did not replace.`,
-        'Check the spelling of the token, and that it is known where the campaign runs: program and My Tokens are known only inside their program.',
+        `The member "${key}" still contains a token that Marketo did not replace.`,
+        'Check the spelling of the token, and that it is available where the campaign runs: program tokens and My Tokens are available only inside their program.',
       )
     }
     if (/^\s*edit me\s*$/i.test(value)) {
       throw new BadBody(
         'template-default-left',
-        `The member "${key}" holds the token editor's placeholder "edit me".`,
+        `The member "${key}" contains the token editor's placeholder "edit me".`,
         'Remove ":default=edit me" from the token in the template, or give it a real default.',
       )
     }

@@ -18,16 +18,16 @@ export function webhookDoor(
   const schema = {
     summary: 'Sync Person to Microsoft, for a Marketo webhook',
     description:
-      'Takes what Marketo sends: JSON with or without a content type, or form-urlencoded; flat, or nested as in the REST door; empty tokens count as absent. Answers 200 for every outcome, since Marketo maps only 2xx.',
+      'Accepts what Marketo sends: JSON with or without a content type, or form-urlencoded; flat, or nested as at the REST endpoint. Empty tokens count as absent. The status is 200 for every outcome, because Marketo maps only 2xx responses.',
     operationId: 'syncPersonToMicrosoftByWebhook',
     tags: ['flow action'],
     documentedBody: webhookSchema(options.selection),
     response: {
       200: { description: 'The outcome, flat.', $ref: 'WebhookAnswer#' },
-      400: problemResponse('The template is wrong; the answer explains where and how to mend it.'),
+      400: problemResponse('The template is wrong; the answer explains where and how to fix it.'),
       413: problemResponse('The body is larger than WEBHOOK_BODY_BYTES.'),
-      422: problemResponse('The Idempotency-Key was used with another body.'),
-      500: problemResponse('A fault of ours.'),
+      422: problemResponse('The Idempotency-Key was already used with another body.'),
+      500: problemResponse('An internal error of the service.'),
     },
   }
   return async (scope) => {
@@ -57,7 +57,7 @@ export function webhookDoor(
 
 /** Fastify's own shape of a failed validation, so that one place words it. */
 function badMembers(errors: readonly object[]): Error {
-  return Object.assign(new Error('The webhook body does not fit'), {
+  return Object.assign(new Error('The webhook body is invalid'), {
     statusCode: 400,
     validation: errors,
     validationContext: 'body',

@@ -74,7 +74,7 @@ export class Worker {
         this.#seldom.write(
           'error',
           { event: 'worker-tick-failed', ...faultOf(err) },
-          'The worker looks again after its interval',
+          'The worker tries again after its interval',
         )
       }
       this.#seldom.flush()
@@ -115,7 +115,7 @@ export class Worker {
       this.#seldom.write(
         'error',
         { event: 'job-failed', requestId, ...faultOf(err) },
-        'The job is taken up again when its hold ends',
+        'The job is processed again when its lease expires',
       )
     }
   }

@@ -50,11 +50,11 @@ export function requireApiKey(scope: FastifyInstance, keys: readonly ApiKey[], c
 
 const UNAVAILABLE = {
   503: problemResponse(
-    'The database of this service cannot be used now; Retry-After says when to ask again.',
+    'The database of this service cannot be used at the moment; Retry-After says when to retry.',
   ),
 }
 const CROSS_SITE = { 403: problemResponse('A browser sends it for a page of another site.') }
-const UNAUTHORIZED = { 401: problemResponse('No valid API key.') }
+const UNAUTHORIZED = { 401: problemResponse('The API key is missing or invalid.') }
 
 function declared(response: unknown): object {
   return typeof response === 'object' && response !== null ? response : {}

@@ -55,7 +55,7 @@ const docs = {
       },
     ),
     409: problemResponse('The store is PostgreSQL.'),
-    500: problemResponse('A fault of ours.'),
-    503: problemResponse('The backup could not be made, or the database cannot be used now.'),
+    500: problemResponse('An internal error of the service.'),
+    503: problemResponse('The backup could not be made, or the database cannot be used at the moment.'),
   },
 }

@@ -21,7 +21,11 @@ export function answerClientError(
     return
   }
   const known = CLIENT_ERRORS[code ?? '']
-  const [status, problem, detail] = known ?? [400, 'malformed-request', 'This is not well-formed HTTP.']
+  const [status, problem, detail] = known ?? [
+    400,
+    'malformed-request',
+    'The request is not well-formed HTTP.',
+  ]
   logger.info({ event: 'request-unreadable', requestId, status, code: problem })
   const body = JSON.stringify(problemOf({ status, code: problem, detail }, requestId))
   const head = [

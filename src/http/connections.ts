@@ -30,9 +30,10 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const REASONS = {
   'too-many-connections':
-    'More than HTTP_CONNECTIONS were open: a new connection was closed, and so were those without a request',
-  'too-many-requests': 'A connection had more than HTTP_CONNECTION_REQUESTS open and was closed',
-  'answer-not-read': 'A connection did not read its answer within HTTP_WRITE_TIMEOUT_MS and was closed',
+    'More than HTTP_CONNECTIONS connections were open: the new one and all idle connections were closed',
+  'too-many-requests': 'A connection had more than HTTP_CONNECTION_REQUESTS open requests and was closed',
+  'answer-not-read':
+    'A client did not read its answer within HTTP_WRITE_TIMEOUT_MS, and its connection was closed',
 } as const
 
 /**
@@ -102,7 +103,7 @@ export function createBoundedServer(
   server.on('connection', (socket: Socket) => {
     guardParser(socket, limits.connectionRequestsMax, () => close(socket, 'too-many-requests'))
   })
-  metrics.gauges({ http_connections: 'Connections that callers have open.' }, async () => [
+  metrics.gauges({ http_connections: 'Open connections of callers.' }, async () => [
     { name: 'http_connections', value: await countConnections(server) },
   ])
   return server

@@ -31,11 +31,14 @@ export async function registerDocs(app: FastifyInstance, options: DocsOptions): 
       },
       servers: [{ url: options.publicUrl ?? '/' }],
       tags: [
-        { name: 'flow action', description: 'What a campaign asks: make sure that the record exists.' },
+        { name: 'flow action', description: 'Requests of campaigns: ensure that the record exists.' },
         { name: 'people', description: 'What the service knows about a person.' },
-        { name: 'flow step', description: 'What became of the people whom Marketo handed over in chunks.' },
-        { name: 'sync', description: 'How the background sync is doing. No door here writes a field.' },
-        { name: 'operations', description: 'Is it alive, is it ready, how much does it do.' },
+        { name: 'flow step', description: 'Chunks of people that Marketo sent, and their callbacks.' },
+        {
+          name: 'sync',
+          description: 'Status and control of the background sync. No endpoint here writes a field.',
+        },
+        { name: 'operations', description: 'Liveness, readiness and metrics.' },
       ],
       components: {
         securitySchemes: {

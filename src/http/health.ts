@@ -11,7 +11,7 @@ export interface HealthCheck {
 
 const Alive = Type.Object(
   { status: Type.Literal('alive') },
-  { description: 'It turns.', examples: [{ status: 'alive' }] },
+  { description: 'The process is running.', examples: [{ status: 'alive' }] },
 )
 const Readiness = Type.Object(
   {
@@ -21,7 +21,7 @@ const Readiness = Type.Object(
     ),
   },
   {
-    description: 'Ready (200) only while every check holds, else 503.',
+    description: '200 while every check passes, otherwise 503.',
     examples: [{ status: 'not-ready', checks: [{ name: 'accepting', ok: false }] }],
   },
 )
@@ -31,7 +31,12 @@ export function registerHealth(app: FastifyInstance, health: () => Promise<reado
   app.get(
     '/livez',
     {
-      schema: { summary: 'The process turns', tags: ['operations'], security: [], response: { 200: Alive } },
+      schema: {
+        summary: 'The process is running',
+        tags: ['operations'],
+        security: [],
+        response: { 200: Alive },
+      },
     },
     async () => ({ status: 'alive' }),
   )
@@ -39,7 +44,7 @@ export function registerHealth(app: FastifyInstance, health: () => Promise<reado
     '/readyz',
     {
       schema: {
-        summary: 'The service can take requests',
+        summary: 'The service accepts requests',
         tags: ['operations'],
         security: [],
         response: { 200: Readiness, 503: Readiness },

@@ -128,7 +128,7 @@ export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
   const requests = metrics.counter('http_requests_total', 'Answers by method, route and status.')
   const duration = metrics.histogram(
     'http_request_duration_seconds',
-    'From the first byte to the end of the answer.',
+    'Time from the first byte of the request to the end of the answer.',
     DURATION_BUCKETS_SECONDS,
   )
   app.addHook('onResponse', async (request, reply) => {
@@ -141,7 +141,7 @@ export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
 /** `GET /metrics`, for a scope that asks for the API key: the numbers tell how much a customer sends. */
 export function registerMetrics(scope: FastifyInstance, metrics: Metrics): void {
   const schema = {
-    summary: 'Numbers for Prometheus',
+    summary: 'Metrics for Prometheus',
     tags: ['operations'],
     response: {
       200: {

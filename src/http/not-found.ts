@@ -18,10 +18,10 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const allowed = [...methodsByPattern].filter(([pattern]) => matches(pattern, path))
     const methods = [...new Set(allowed.flatMap(([, some]) => [...some]))].sort()
     if (methods.length === 0) {
-      return sendProblem(request, reply, { status: 404, code: 'not-found', detail: 'There is nothing here.' })
+      return sendProblem(request, reply, { status: 404, code: 'not-found', detail: 'There is no such path.' })
     }
     reply.header('allow', methods.join(', '))
-    const detail = `This path answers to ${methods.join(', ')}.`
+    const detail = `This path supports ${methods.join(', ')}.`
     return sendProblem(request, reply, { status: 405, code: 'method-not-allowed', detail })
   })
 }

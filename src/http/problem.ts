@@ -10,7 +10,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 /** What Fastify and Node say about a request, in our words. Anything else that is 4xx is `bad-request`. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [status: number, code: string, detail: string]>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'unsupported-media-type', 'Send the body as application/json.'],
-  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'body-too-large', 'The body is larger than this door accepts.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'body-too-large', 'The body is larger than this endpoint accepts.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'wrong-content-length', 'Content-Length and the body disagree.'],
   FST_ERR_BAD_URL: [
     400,
@@ -45,27 +45,32 @@ export function answerFor(error: unknown): Answer {
   }
   if (error instanceof Busy) {
     const { retryAfterMs } = error
-    return { status: 503, code: 'vendor-busy', detail: 'Dynamics or Marketo asks to wait.', retryAfterMs }
+    return {
+      status: 503,
+      code: 'vendor-busy',
+      detail: 'Dynamics or Marketo asked the service to wait.',
+      retryAfterMs,
+    }
   }
   if (error instanceof Unavailable) {
-    const detail = 'There is no usable answer now.'
+    const detail = 'Dynamics, Entra ID or Marketo gave no usable answer.'
     return { status: 503, code: 'vendor-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof StoreUnavailable) {
     const detail =
-      'The database of this service cannot be used now. Whether the request was stored is not known. Sending it again is safe: nothing is done twice.'
+      'The database of this service cannot be used at the moment. Whether the request was stored is not known. Sending it again is safe: nothing is done twice.'
     return { status: 503, code: 'store-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof Unauthorized) {
     const detail =
-      'Dynamics does not accept this service. The request is not at fault; its operator must act.'
+      'Dynamics or Marketo does not accept this service. The request is not at fault; the operator of the service must act.'
     return { status: 503, code: 'service-not-authorized', detail }
   }
   if (error instanceof Conflict) {
     return {
       status: 503,
       code: 'record-changing',
-      detail: 'The record is changing right now. Send it again.',
+      detail: 'The record is being changed at the moment. Send the request again.',
     }
   }
   return frameworkAnswer(error)
@@ -81,7 +86,7 @@ function frameworkAnswer(error: unknown): Answer {
       return { status, code: 'bad-request', detail: 'The request could not be read.' }
     }
   }
-  const detail = 'Something went wrong on our side. The request id finds it in the log.'
+  const detail = 'An internal error of the service. The operator finds it in the log by the request id.'
   return { status: 500, code: 'internal-error', detail }
 }
 

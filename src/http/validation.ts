@@ -63,7 +63,7 @@ export function refusalOf(errors: readonly FastifySchemaValidationError[], conte
   const unknown = named(error?.params.additionalProperty) ?? named(error?.params.unevaluatedProperty)
   if (unknown !== undefined) {
     const field = join(path, unknown)
-    return new Refusal(400, 'unknown-member', `The ${part} has a member "${field}" that is not known here.`, {
+    return new Refusal(400, 'unknown-member', `The ${part} has an unknown member "${field}".`, {
       field,
     })
   }

@@ -144,7 +144,7 @@ export class PgBossJobs implements Jobs, JobStatements, AsyncDisposable {
   #onError(err: unknown): void {
     if (this.#stopping) return
     const event = { event: 'job-queue-failed', ...faultOf(err) }
-    this.#seldom.write('error', event, 'The jobs are looked after again')
+    this.#seldom.write('error', event, 'Job maintenance works again')
   }
 }
 
@@ -168,7 +168,7 @@ async function recorded(ask: (db: Recorder) => Promise<unknown>): Promise<JobSta
   })
   const [statement] = statements
   if (statement === undefined || statements.length > 1) {
-    throw new Error(`pg-boss worded ${statements.length} statements where one is needed`)
+    throw new Error(`pg-boss returned ${statements.length} statements instead of one`)
   }
   return statement
 }

@@ -85,7 +85,7 @@ function controlOf(run: SyncRun): SyncControl {
 const tags = ['sync']
 const NOT_RUNNING = { 409: problemResponse('There is no background sync to ask: code and advice say why.') }
 const STRAY_INPUT = { 400: problemResponse('The request has a member that is not known here.') }
-const FAULT = { 500: problemResponse('A fault of ours.') }
+const FAULT = { 500: problemResponse('An internal error of the service.') }
 const VENDOR_AWAY = {
   503: problemResponse('Dynamics, Marketo or the database of this service cannot be asked now.'),
 }

@@ -115,8 +115,8 @@ function conflictBody(conflict: Conflict, shown: boolean, { recordUrl }: Finding
 }
 
 const tags = ['sync']
-const BAD_PARAMETER = { 400: problemResponse('A parameter is not one, or is not known here.') }
-const FAULT = { 500: problemResponse('A fault of ours.') }
+const BAD_PARAMETER = { 400: problemResponse('A parameter is invalid or unknown.') }
+const FAULT = { 500: problemResponse('An internal error of the service.') }
 
 const failuresDocs = {
   summary: 'What does not travel, and why',
@@ -138,7 +138,7 @@ const retryDocs = {
   body: NoBody,
   response: {
     202: { description: 'The record is due.', $ref: 'SyncRetry#' },
-    400: problemResponse('The id is not one, or the request has a member, such as force.'),
+    400: problemResponse('The id is invalid, or the request has a member such as force.'),
     404: problemResponse('There is no such open failure.'),
     409: problemResponse('The background sync is off.'),
     ...FAULT,

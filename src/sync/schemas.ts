@@ -16,7 +16,7 @@ export const Side = oneOf(['marketo', 'dynamics'])
 
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: 50 }))
 const cursor = Type.Optional(
-  Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the page before.' }),
+  Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the previous page.' }),
 )
 const NOTHING_ELSE = { additionalProperties: false }
 

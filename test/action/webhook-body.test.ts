@@ -165,7 +165,7 @@ test("takes a token that a person's own text quotes for data", () => {
 
 test('says where the comma is that has nothing behind it', () => {
   const { detail, advice } = problem('{"email": "a@b.c",\n}')
-  assert.equal(detail, 'A comma has nothing behind it (line 2, column 1).')
+  assert.equal(detail, 'A comma is not followed by a member (line 2, column 1).')
   assert.match(advice, /Remove the comma/)
 })
 

@@ -221,7 +221,7 @@ test('a try whose answer was lost and a token that is then unknown end as failed
   await submit('t-1', [person(1)])
   const { chunk } = await failedChunk(rig)
   assert.equal(chunk.reason, 'http-404')
-  assert.match(String(chunk.advice), /may have taken an earlier try/)
+  assert.match(String(chunk.advice), /may have accepted an earlier attempt/)
   assert.deepEqual(
     receiver.received.map(({ status }) => status),
     [202, 404],

@@ -71,7 +71,7 @@ export class AnswerChunk {
         ended('failed')
         log.error(
           { event: 'callback-failed', chunkId, reason: result.reason, attempts },
-          'Marketo has no answer for this chunk; see GET /v1/flow-steps',
+          'The callback of this chunk could not be delivered to Marketo; see GET /v1/flow-steps',
         )
         return undefined
       case 'again':

@@ -8,7 +8,7 @@ export const CHUNK_STATES = ['stored', 'working', 'answering', 'done', 'failed']
 
 const State = oneOf(CHUNK_STATES, {
   description:
-    'stored: not all people are requests yet · working: not everybody is final · answering: the callback is on its way · done: Marketo has it · failed: Marketo did not take it.',
+    'stored: requests are being created for its people · working: some people have no outcome yet · answering: the callback is being sent · done: Marketo accepted the callback · failed: Marketo did not accept the callback.',
 })
 const Instant = Type.String({ format: 'date-time' })
 const Count = Type.Integer({ minimum: 0 })
@@ -18,7 +18,7 @@ export const ChunksQuery = Type.Object(
     state: Type.Optional(oneOf(CHUNK_STATES, { description: 'Only chunks in this state.' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: 50 })),
     cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the page before.' }),
+      Type.String({ pattern: '^[0-9]{1,15}$', description: 'nextCursor of the previous page.' }),
     ),
   },
   { additionalProperties: false },
@@ -26,7 +26,7 @@ export const ChunksQuery = Type.Object(
 export const ChunkId = Type.Object({
   chunkId: Type.String({
     pattern: '^[0-9a-f]{32}$',
-    description: 'Made of the token, and shows nothing of it.',
+    description: 'A fingerprint of the token, from which the token cannot be derived.',
     examples: ['9f86d081884c7d659a2feaa0c55ad015'],
   }),
 })
@@ -46,7 +46,7 @@ const EXAMPLE = {
   callbackHost: 'callback.adobe.io',
   callbacks: 1,
   reason: 'http-403',
-  advice: 'Marketo refused the callback. Mend what the reason names, then send it again.',
+  advice: 'Marketo refused the callback. Fix the cause that the reason names, then send it again.',
 }
 
 export const FlowStepChunk = Type.Object(
@@ -57,29 +57,34 @@ export const FlowStepChunk = Type.Object(
     caller: Type.String({ description: 'Name of the API key.' }),
     munchkinId: Type.String(),
     people: Count,
-    requested: Type.Integer({ minimum: 0, description: 'People who are requests by now, or were refused.' }),
-    open: Type.Optional(Type.Integer({ minimum: 0, description: 'Of these, who is not final yet.' })),
+    requested: Type.Integer({
+      minimum: 0,
+      description: 'People for whom a request was created, or who were refused.',
+    }),
+    open: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Of these, people who have no outcome yet.' }),
+    ),
     waiting: Type.Optional(
       Type.Array(Type.Object({ code: Type.String(), people: Count }), {
-        description: 'Those who are not final, by what they wait for: the codes of a queued request.',
+        description: 'People who have no outcome yet, by what they wait for: the codes of a queued request.',
       }),
     ),
     outcomes: Type.Optional(
       Type.Object(
         { created: Count, exists: Count, queued: Count, failed: Count },
-        { description: 'What the callback says.' },
+        { description: 'People by outcome, as in the callback.' },
       ),
     ),
     receivedAt: Instant,
     deadlineAt: Type.String({
       format: 'date-time',
-      description: 'Then the callback is sent, with queued for whoever is not final.',
+      description: 'When the callback is sent at the latest, with queued for people who have no outcome yet.',
     }),
     endedAt: Type.Optional(Instant),
-    callbackHost: Type.String({ description: 'Where the callback goes; without the rest of the address.' }),
-    callbacks: Type.Integer({ minimum: 0, description: 'How often the callback was sent.' }),
+    callbackHost: Type.String({ description: 'Host of the callback address.' }),
+    callbacks: Type.Integer({ minimum: 0, description: 'How many times the callback was sent.' }),
     reason: Type.Optional(
-      Type.String({ description: 'Why the last one did not succeed: http-<status>, or a code.' }),
+      Type.String({ description: 'Why the last callback failed: http-<status>, or a code.' }),
     ),
     advice: Type.Optional(Type.String({ description: 'What to do next.' })),
   },
@@ -90,7 +95,7 @@ export const FlowStepChunks = Type.Object(
   {
     counts: Type.Object({ stored: Count, working: Count, answering: Count, done: Count, failed: Count }),
     chunks: Type.Array(Type.Ref('FlowStepChunk')),
-    nextCursor: Type.Optional(Type.String({ description: 'Give it as cursor for the next, older page.' })),
+    nextCursor: Type.Optional(Type.String({ description: 'Pass it as cursor to get the next, older page.' })),
   },
   {
     $id: 'FlowStepChunks',
@@ -105,7 +110,7 @@ export const FlowStepResend = Type.Object(
     examples: [
       {
         chunkId: EXAMPLE.chunkId,
-        advice: 'The callback is due; GET /v1/flow-steps shows whether Marketo took it.',
+        advice: 'The callback is due; GET /v1/flow-steps shows whether Marketo accepted it.',
       },
     ],
   },

@@ -18,7 +18,7 @@ interface Page {
   cursor?: string
 }
 
-const RESEND_ADVICE = 'The callback is due; GET /v1/flow-steps shows whether Marketo took it.'
+const RESEND_ADVICE = 'The callback is due; GET /v1/flow-steps shows whether Marketo accepted it.'
 
 /** For operators: what became of the chunks that Marketo handed over, and another try for a callback. */
 export function chunksDoor({ chunks, wake, clock }: ChunksDoorOptions): FastifyPluginAsync {
@@ -46,7 +46,7 @@ export function chunksDoor({ chunks, wake, clock }: ChunksDoorOptions): FastifyP
       { schema: resendDocs },
       async ({ params: { chunkId } }, reply) => {
         if (!(await chunks.resendCallback(chunkId, clock.now()))) {
-          throw new Refusal(404, 'unknown-chunk', 'There is no such chunk whose callback failed.', {
+          throw new Refusal(404, 'unknown-chunk', 'There is no chunk with this id whose callback failed.', {
             advice: 'GET /v1/flow-steps?state=failed lists them.',
           })
         }
@@ -85,11 +85,11 @@ async function chunkBody(chunk: Chunk, chunks: ChunksDoorOptions['chunks']) {
 }
 
 function adviceFor({ state, attempts, lastReason }: Chunk): string | undefined {
-  if (state === 'answering' && lastReason !== undefined) return 'It is sent again by itself.'
+  if (state === 'answering' && lastReason !== undefined) return 'The callback is retried automatically.'
   if (state !== 'failed') return undefined
   return attempts > 1
-    ? 'Marketo may have taken an earlier try whose answer was lost: look into the log of one of these people there. If it has not, mend what the reason names and send it again.'
-    : 'Marketo refused the callback. Mend what the reason names, then send it again.'
+    ? 'Marketo may have accepted an earlier attempt whose response was lost: check the activity log of one of these people in Marketo. If it did not, fix the cause that the reason names and send the callback again.'
+    : 'Marketo refused the callback. Fix the cause that the reason names, then send it again.'
 }
 
 function toIso(epochMs: number): string {
@@ -99,27 +99,27 @@ function toIso(epochMs: number): string {
 const tags = ['flow step']
 
 const chunksDocs = {
-  summary: 'Chunks of people that Marketo handed over, newest first',
+  summary: 'Chunks of people that Marketo sent, newest first',
   description:
-    'A campaign waits at the flow step until the callback of its chunk arrives: a failed one needs somebody. Kept for RETENTION_DAYS.',
+    'A campaign waits at the flow step until the callback of its chunk arrives: an operator must act on a failed one. Chunks are kept for RETENTION_DAYS.',
   operationId: 'readFlowSteps',
   tags,
   querystring: ChunksQuery,
   response: {
     200: { description: 'One page.', $ref: 'FlowStepChunks#' },
-    400: problemResponse('A parameter is not one, or is not known here.'),
+    400: problemResponse('A parameter is invalid or unknown.'),
   },
 }
 
 const resendDocs = {
   summary: 'Send a failed callback again',
-  description: 'The same bytes as before; nothing is done for the people of the chunk a second time.',
+  description: 'Sends the same bytes as before; the people of the chunk are not processed again.',
   operationId: 'resendFlowStep',
   tags,
   params: ChunkId,
   response: {
     202: { description: 'The callback is due.', $ref: 'FlowStepResend#' },
-    400: problemResponse('The id is not one.'),
-    404: problemResponse('There is no such chunk whose callback failed.'),
+    400: problemResponse('The id is invalid.'),
+    404: problemResponse('There is no chunk with this id whose callback failed.'),
   },
 }

@@ -78,7 +78,8 @@ function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
     if (refusal !== undefined) {
       throw new Refusal(400, 'callback-refused', refusal, {
         field: 'callbackUrl',
-        advice: 'If Marketo’s callbacks go to another host, its operator adds it to CALLBACK_HOSTS.',
+        advice:
+          'If Marketo uses another host for callbacks, the operator of this service adds it to CALLBACK_HOSTS.',
       })
     }
     await admit(submission.munchkinId)

@@ -69,7 +69,7 @@ export class Expansion {
     const request = this.#toRequest(chunk, campaign, item.person, position)
     if ('outcome' in request) return { position, marketoId, outcome: request }
     const acceptance = await this.#options.store.acceptRequest(request)
-    if (acceptance.kind === 'mismatch') throw new Error('Two people have one place in a chunk')
+    if (acceptance.kind === 'mismatch') throw new Error('Two people have the same position in a chunk')
     const { requestId } = acceptance.kind === 'accepted' ? acceptance.work : acceptance
     return { position, marketoId, requestId }
   }
@@ -91,7 +91,7 @@ export class Expansion {
       return { outcome: 'failed', code, field, advice }
     }
     const canonicalKey = canonicalKeyOf(person)
-    if (canonicalKey === undefined) throw new Error('A door let a person without an id pass')
+    if (canonicalKey === undefined) throw new Error('A person of a chunk has no id')
     const now = clock.now()
     return {
       requestId: random.uuid(),

@@ -20,14 +20,14 @@ export function installDocument({ base, version }: InstallOptions) {
     info: {
       title: 'Sync Person to Microsoft',
       description:
-        'A flow step that makes sure that a person exists in Dynamics 365 as one lead or contact. An existing record is not changed.',
+        'A flow step that ensures that a person exists in Dynamics 365 as exactly one lead or contact. An existing record is not changed.',
       version,
       'x-providerName': 'Sync Person to Microsoft',
       'x-schemaVersion': SCHEMA_VERSION,
       'x-supportContact': `${base}/providerInstructions`,
     },
     servers: [{ url: base }],
-    tags: [{ name: 'flow step', description: 'What Marketo calls.' }],
+    tags: [{ name: 'flow step', description: 'The endpoints that Marketo calls.' }],
     // Marketo takes the first; the others open the doors as well.
     security: [{ apiKey: [] }, { basic: [] }, { oauth2: [] }],
     paths,
@@ -56,12 +56,12 @@ const json = (schema: string) => ({ [JSON_TYPE]: { schema: { $ref: `#/components
 const answer = (description: string, schema: string) => ({ description, content: json(schema) })
 
 const REFUSALS = {
-  400: { description: 'The body cannot be read, or the callback may not go to its address.' },
-  401: { description: 'No valid key.' },
-  403: { description: 'The key may not do this. This service answers 401 instead.' },
+  400: { description: 'The body cannot be read, or its callback address is not allowed.' },
+  401: { description: 'The API key is missing or invalid.' },
+  403: { description: 'The API key lacks permission. This service answers 401 instead.' },
 }
 const TROUBLE = {
-  429: { description: 'Too many requests. This service queues instead.' },
+  429: { description: 'Too many requests. This service queues people instead.' },
   500: { description: 'A fault of the service. The chunk may have been stored; sending it again is safe.' },
 }
 
@@ -69,14 +69,14 @@ const callbacks = {
   selfServiceFlowComplete: {
     '{$request.body#/flowComplete}': {
       post: {
-        description: 'Goes to callbackUrl once, when every person of the chunk is done.',
+        description: 'Sent to callbackUrl once, when every person of the chunk has an outcome.',
         parameters: [
           header('x-api-key', 'apiCallBackKey of the chunk.'),
           header('x-callback-token', 'token of the chunk.'),
         ],
-        requestBody: { description: 'What became of each person.', content: json('flowCallBack') },
+        requestBody: { description: 'The outcome of each person.', content: json('flowCallBack') },
         responses: {
-          200: { description: 'Taken; any other 2xx means the same.' },
+          200: { description: 'Accepted; any other 2xx means the same.' },
           404: { description: 'There is no such callback.' },
           405: { description: 'The callback cannot be read.' },
         },
@@ -92,7 +92,7 @@ const icon = (summary: string) => ({
     security: [],
     responses: {
       200: {
-        description: 'A PNG.',
+        description: 'A PNG image.',
         content: { 'image/*': { schema: { type: 'string', format: 'binary' } } },
       },
     },
@@ -102,18 +102,18 @@ const icon = (summary: string) => ({
 const paths = {
   '/submitAsyncAction': {
     post: {
-      summary: 'Takes a chunk of people',
-      description: 'The chunk is stored before the answer. The same token again changes nothing.',
+      summary: 'Receives a chunk of people',
+      description: 'The chunk is stored before the response. Sending the same token again changes nothing.',
       operationId: 'submitAsyncAction',
       tags: ['flow step'],
       requestBody: { required: true, content: json('async') },
       callbacks,
       responses: {
-        201: { description: 'Stored; the answer follows as a callback.' },
+        201: { description: 'Stored; the outcomes follow in a callback.' },
         ...REFUSALS,
         413: {
           description:
-            'The body is larger than FLOW_STEP_BODY_BYTES, or a person than FLOW_STEP_PERSON_BYTES.',
+            'The body is larger than FLOW_STEP_BODY_BYTES, or one person is larger than FLOW_STEP_PERSON_BYTES.',
         },
         ...TROUBLE,
         503: { description: 'Too many chunks are being received; nothing was stored.' },
@@ -122,7 +122,7 @@ const paths = {
   },
   '/getServiceDefinition': {
     get: {
-      summary: 'What the step takes and gives',
+      summary: 'Parameters and results of the step',
       operationId: 'getServiceDefinition',
       tags: ['flow step'],
       responses: { 200: answer('The definition.', 'serviceDefinition'), 401: REFUSALS[401] },
@@ -136,15 +136,15 @@ const paths = {
       requestBody: { required: true, content: json('getPicklistRequest') },
       responses: {
         200: answer('The choices.', 'picklistObject'),
-        400: { description: 'There are no choices of this name.' },
+        400: { description: 'There is no attribute of this name that has choices.' },
         401: REFUSALS[401],
-        503: { description: 'Dynamics cannot be asked for its users now.' },
+        503: { description: 'Dynamics cannot return its users at the moment.' },
       },
     },
   },
   '/status': {
     get: {
-      summary: 'What works and what does not',
+      summary: 'Status of the service and its connections',
       operationId: 'getStatus',
       tags: ['flow step'],
       responses: { 200: answer('The findings.', 'serviceStatus'), 401: REFUSALS[401] },
@@ -158,7 +158,7 @@ const paths = {
       tags: ['flow step'],
       security: [],
       responses: {
-        200: { description: 'A page.', content: { 'text/html': { schema: { type: 'string' } } } },
+        200: { description: 'An HTML page.', content: { 'text/html': { schema: { type: 'string' } } } },
       },
     },
   },

@@ -18,11 +18,11 @@ const object = (properties: Record<string, object>, required: readonly string[] 
 const invocation = {
   async: object(
     {
-      token: text('Authorises the one callback of this chunk, and tells a chunk that is sent again.'),
+      token: text('Authorises the one callback of this chunk, and identifies a chunk that is sent again.'),
       batchid: text('Run of the campaign.'),
-      apiCallBackKey: text('Goes back as x-api-key of the callback.'),
+      apiCallBackKey: text('Returned as x-api-key of the callback.'),
       campaignId: { type: 'integer', format: 'int32', description: 'The campaign with the flow step.' },
-      callbackUrl: { type: 'string', format: 'uri', description: 'Where the answer goes.' },
+      callbackUrl: { type: 'string', format: 'uri', description: 'Address of the callback.' },
       context: ref('context'),
       objectData: list(ref('objectData'), 'The people.'),
     },
@@ -32,7 +32,7 @@ const invocation = {
     {
       subscription: object(
         {
-          munchkinId: text('Names the Marketo instance; the callback repeats it.'),
+          munchkinId: text('Identifies the Marketo instance; the callback returns it.'),
           prefix: text('Name of the customer in Marketo.'),
           crmSyncStatus: text('State of Marketo’s own CRM sync.'),
         },
@@ -63,7 +63,7 @@ const invocation = {
 const callback = {
   flowCallBack: object(
     {
-      munchkinId: text('As it came.'),
+      munchkinId: text('As received.'),
       objectData: list(ref('callbackData'), 'Every person of the chunk.'),
       errorCode: text('Set only when the chunk as a whole failed.'),
       errorMessage: text('Why.'),
@@ -76,7 +76,7 @@ const callback = {
       activityData: object(
         {
           success: flag('Whether the person is in Dynamics.'),
-          reason: text('Why not.'),
+          reason: text('Why the person is not in Dynamics.'),
           errorCode: text('The failure code.'),
         },
         [],
@@ -90,7 +90,7 @@ const callback = {
 const definition = {
   i18nString: object({ en_US: { type: 'string' } }, ['en_US'], {
     additionalProperties: { type: 'string' },
-    description: 'One text in each language, by locale.',
+    description: 'One text for each language, by locale.',
   }),
   fieldType: {
     type: 'string',
@@ -99,19 +99,19 @@ const definition = {
   attributeTexts: object({ name: text('Label.'), description: text('Help.') }),
   attribute: object(
     {
-      apiName: text('Name on the wire.'),
+      apiName: text('Name in requests and callbacks.'),
       i18n: object({ en_US: ref('attributeTexts') }, ['en_US'], {
         additionalProperties: ref('attributeTexts'),
       }),
       dataType: ref('fieldType'),
       hasPicklist: flag('Whether getPicklist has choices for it.'),
-      enforcePicklistSelect: flag('Whether nothing but a choice may be entered.'),
+      enforcePicklistSelect: flag('Whether only a listed choice may be entered.'),
     },
     ['apiName', 'i18n', 'dataType'],
   ),
   fieldMapping: object(
     {
-      serviceAttribute: text('Name on the wire.'),
+      serviceAttribute: text('Name in requests and callbacks.'),
       suggestedMarketoAttribute: text('Field that Marketo preselects if name and type match.'),
       description: ref('i18nString'),
       dataType: ref('fieldType'),
@@ -126,21 +126,21 @@ const definition = {
       primaryAttribute: text('The flow attribute that the activity is about.'),
       invocationPayloadDef: object({
         globalAttributes: list(ref('attribute'), 'None.'),
-        flowAttributes: list(ref('attribute'), 'What is chosen in the flow step.'),
-        fields: list(ref('fieldMapping'), 'Fields that travel to Dynamics.'),
+        flowAttributes: list(ref('attribute'), 'Attributes that are set in the flow step.'),
+        fields: list(ref('fieldMapping'), 'Fields that are sent to Dynamics.'),
         headers: list(anything('A header.'), 'None.'),
-        userDrivenMapping: flag('false: the fields are given.'),
-        programContext: flag('Whether the program is wanted.'),
-        campaignContext: flag('Whether the campaign is wanted.'),
-        triggerContext: flag('Whether the trigger is wanted.'),
-        programMemberContext: flag('Whether the membership is wanted.'),
-        subscriptionContext: flag('Whether the instance’s identifiers are wanted.'),
+        userDrivenMapping: flag('false: the service defines the fields.'),
+        programContext: flag('Whether Marketo sends the program.'),
+        campaignContext: flag('Whether Marketo sends the campaign.'),
+        triggerContext: flag('Whether Marketo sends the trigger.'),
+        programMemberContext: flag('Whether Marketo sends the membership.'),
+        subscriptionContext: flag('Whether Marketo sends the instance’s identifiers.'),
         myTokenContext: list({ type: 'string' }, 'None.'),
       }),
       callbackPayloadDef: object({
-        attributes: list(ref('attribute'), 'What the activity says.'),
-        fields: list(ref('fieldMapping'), 'What is written to the person.'),
-        userDrivenMapping: flag('false: the fields are given.'),
+        attributes: list(ref('attribute'), 'Attributes of the activity.'),
+        fields: list(ref('fieldMapping'), 'Fields that are written to the person.'),
+        userDrivenMapping: flag('false: the service defines the fields.'),
       }),
     },
     ['apiName', 'i18n', 'primaryAttribute', 'invocationPayloadDef', 'callbackPayloadDef'],
@@ -149,14 +149,14 @@ const definition = {
 
 const operation = {
   serviceStatus: object({
-    info: list({ type: 'string' }, 'What works.'),
-    warnings: list({ type: 'string' }, 'What deserves a look.'),
-    errors: list({ type: 'string' }, 'What does not work now.'),
+    info: list({ type: 'string' }, 'Checks that passed.'),
+    warnings: list({ type: 'string' }, 'Conditions that may need attention.'),
+    errors: list({ type: 'string' }, 'Checks that failed.'),
     deprecationMessage: text('Only while the service is being retired.'),
     deprecationDate: {
       type: 'string',
       format: 'date-time',
-      description: 'From then on it counts as retired.',
+      description: 'The service is retired from this date.',
     },
   }),
   getPicklistRequest: object(
@@ -173,7 +173,7 @@ const operation = {
         object(
           {
             displayValue: ref('i18nString'),
-            submittedValue: text('What arrives when it is chosen.'),
+            submittedValue: text('The value that is sent when the choice is selected.'),
           },
           ['displayValue', 'submittedValue'],
         ),

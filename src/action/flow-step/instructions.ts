@@ -28,10 +28,10 @@ export function instructionsPage(base: string): string {
 
 <h2>Install</h2>
 <ol>
-<li>Ask the operator of this service for an API key, a name and a secret. Keep one key for Marketo alone.</li>
+<li>Ask the operator of this service for an API key, a name and a secret. Use a separate key for Marketo.</li>
 <li>In <em>Admin &rarr; Service Providers</em> choose <em>Add New Service</em> and give the address <code>${base}/openapi.json</code>.</li>
 <li>When asked for the API key, give the secret. Marketo then asks the service for its status: if that fails, the key is wrong or the service cannot be reached.</li>
-<li><strong>Outgoing fields.</strong> Keep what Marketo has preselected and map what else Dynamics should get. <code>email</code> should always be mapped: people are found by it. Fields that you leave out are not sent.</li>
+<li><strong>Outgoing fields.</strong> Keep the preselected mappings and map the other fields that Dynamics should receive. Always map <code>email</code>: the service uses it to find people. Fields that are not mapped are not sent.</li>
 <li><strong>Incoming fields.</strong> Map <code>microsoftRecordId</code> and <code>microsoftType</code> to two string fields. Create them first under these names if they are missing; without a mapping nothing is written to the person.</li>
 <li>Allow updates of these two fields in <em>Admin &rarr; Field Management</em>, and activate the service.</li>
 </ol>
@@ -41,24 +41,24 @@ export function instructionsPage(base: string): string {
 <li>Drag <em>Sync Person to Microsoft</em> into the flow of a smart campaign.</li>
 <li><em>Sync As</em>: what to create if the person is not in Dynamics yet. Empty means a lead.</li>
 <li><em>Assign To</em>: who owns a new record. Choose a user, or enter the e-mail address of a Dynamics user, as text or as a token such as <code>{{my.Owner}}</code>. Empty: the service&rsquo;s own user. An existing record keeps its owner.</li>
-<li>The next step of the flow starts after the answer, so that its choices may use the fields that the answer has filled.</li>
+<li>The next step of the flow starts after the answer has arrived, so its choices can use the fields that the answer fills.</li>
 </ol>
 
-<h2>What the activity says</h2>
+<h2>Outcomes in the activity log</h2>
 <table>
 <tr><th>Outcome</th><th>Means</th></tr>
-<tr><td><code>created</code></td><td>The record was made now.</td></tr>
-<tr><td><code>exists</code></td><td>The record was there and was not changed.</td></tr>
-<tr><td><code>queued</code></td><td>Dynamics did not answer in time. The person is stored and will be finished; nothing needs to be done.</td></tr>
-<tr><td><code>failed</code></td><td>Dynamics or its rules refuse the person. <em>Code</em> says why and <em>Advice</em> what to do; then send the person again.</td></tr>
+<tr><td><code>created</code></td><td>The record was created by this step.</td></tr>
+<tr><td><code>exists</code></td><td>The record already existed and was not changed.</td></tr>
+<tr><td><code>queued</code></td><td>Dynamics did not answer in time. The person is stored and will be processed later; no action is needed.</td></tr>
+<tr><td><code>failed</code></td><td>Dynamics or one of its rules rejected the person. <em>Code</em> gives the reason and <em>Advice</em> the remedy; apply it, then send the person again.</td></tr>
 </table>
-<p><em>Success</em> is false for <code>failed</code> only. <em>Record Type</em> and <em>Record Id</em> name the record. To alert somebody, use the filter or trigger of this step with the attribute <em>Outcome</em>.</p>
+<p><em>Success</em> is false for <code>failed</code> only. <em>Record Type</em> and <em>Record Id</em> identify the record. To alert a user, use the filter or trigger of this step with the attribute <em>Outcome</em>.</p>
 
 <h2>When something changes</h2>
 <ul>
 <li><strong>The list of users</strong> under <em>Assign To</em> is refreshed every night, and on demand in the service&rsquo;s details.</li>
 <li><strong>Another API key:</strong> enter the new secret in the service&rsquo;s details before the operator removes the old one.</li>
-<li><strong>Other fields:</strong> Marketo keeps the fields of the day of the installation. After the operator has changed the selection, install the service again under another name, move the flow steps, and retire the old one.</li>
+<li><strong>Other fields:</strong> Marketo keeps the fields that the service had when it was installed. After the operator has changed the selection, install the service again under another name, move the flow steps, and retire the old one.</li>
 </ul>
 </body>
 </html>

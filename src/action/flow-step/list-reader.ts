@@ -175,10 +175,10 @@ export class ListReader {
       run()
     } catch (error) {
       if (error instanceof TokenizerError || error instanceof TokenParserError) {
-        throw this.#refuse('malformed-json', 'is no JSON near here')
+        throw this.#refuse('malformed-json', 'is not valid JSON')
       }
       if (error instanceof TypeError && 'code' in error && error.code === NOT_UTF8) {
-        throw this.#refuse('not-utf8', 'is not valid UTF-8 near here')
+        throw this.#refuse('not-utf8', 'is not valid UTF-8')
       }
       throw error
     }

@@ -24,7 +24,7 @@ export async function choicesOf(name: string, users: Users, call: CallContext): 
     case 'assignTo':
       return (await users.list(call)).slice(0, CHOICES_MAX).map(toChoice)
     default:
-      throw new Refusal(400, 'unknown-picklist', 'There are no choices for an attribute of this name.', {
+      throw new Refusal(400, 'unknown-picklist', 'There is no attribute of this name that has choices.', {
         field: 'name',
         advice: 'Ask for syncAs or assignTo.',
       })

@@ -96,7 +96,7 @@ async function readThrough(
       await setImmediate()
     }
   } catch (cause) {
-    throw Object.assign(new Refusal(400, 'bad-request', 'The body was cut off.'), { cause })
+    throw Object.assign(new Refusal(400, 'bad-request', 'The body ended before it was complete.'), { cause })
   }
   if (failure) throw failure.error
 }
@@ -111,5 +111,5 @@ function failureOf(run: () => void): { error: unknown } | undefined {
 }
 
 function tooLarge(): Refusal {
-  return new Refusal(413, 'body-too-large', 'The body is larger than this door accepts.')
+  return new Refusal(413, 'body-too-large', 'The body is larger than this endpoint accepts.')
 }

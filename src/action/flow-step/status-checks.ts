@@ -26,22 +26,28 @@ export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, cloc
       name: 'Store',
       run: async () => {
         const fault = await storeFault()
-        if (fault === undefined) return { level: 'info', text: 'Store: works.' }
-        return { level: 'error', text: `Store: ${fault}. Nobody new is taken until its operator acts.` }
+        if (fault === undefined) return { level: 'info', text: 'Store: available.' }
+        return {
+          level: 'error',
+          text: `Store: ${fault}. No new people are accepted until the operator of the service acts.`,
+        }
       },
     },
     {
       name: 'Dynamics',
       run: async (call) => {
         await dataverse.whoAmI(call)
-        return { level: 'info', text: 'Dynamics: reached, and the service may sign in.' }
+        return { level: 'info', text: 'Dynamics: reached, and the service can sign in.' }
       },
     },
     {
       name: 'Marketo',
       run: async (call) => {
         if (!schema)
-          return { level: 'info', text: 'Marketo’s REST API: not configured, and not needed for the step.' }
+          return {
+            level: 'info',
+            text: 'Marketo’s REST API: not configured; the flow step does not need it.',
+          }
         await schema.fields(call, true)
         return { level: 'info', text: 'Marketo’s REST API: reached.' }
       },
@@ -50,7 +56,7 @@ export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, cloc
       name: 'Backlog',
       run: async () => {
         const { waiting, oldestAt = clock.now() } = await jobs.backlog()
-        const text = `Backlog: ${waiting} people wait${waiting === 0 ? '' : `, the first for ${minutes(clock.now() - oldestAt)} min`}.`
+        const text = `Backlog: ${waiting} people are waiting${waiting === 0 ? '' : `, the first for ${minutes(clock.now() - oldestAt)} min`}.`
         return { level: clock.now() - oldestAt > BACKLOG_AGE_MAX_MS ? 'warning' : 'info', text }
       },
     },
@@ -61,7 +67,7 @@ export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, cloc
         if (failed === 0) return { level: 'info', text: 'Callbacks: none failed.' }
         return {
           level: 'warning',
-          text: `Callbacks: ${failed} failed for good; the operator can send them again.`,
+          text: `Callbacks: ${failed} failed permanently; the operator can send them again.`,
         }
       },
     },

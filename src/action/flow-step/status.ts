@@ -24,7 +24,7 @@ export interface ServiceStatus {
 }
 
 const DEPRECATION_MESSAGE =
-  'This service is being retired. Ask its operator for the address of the one that takes over.'
+  'This service is being retired. Ask its operator for the address of its replacement.'
 
 export interface StatusOptions {
   checks: readonly StatusCheck[]
@@ -63,7 +63,10 @@ async function find({ name, run }: StatusCheck, timeoutMs: number, call: CallCon
       return { level: 'warning', text: `${name}: no answer within ${timeoutMs / 1_000} s.` }
     }
     if (error instanceof Busy) {
-      return { level: 'warning', text: `${name}: asks to wait; people wait and are not lost.` }
+      return {
+        level: 'warning',
+        text: `${name}: asked the service to wait; people stay queued and are not lost.`,
+      }
     }
     return { level: 'error', text: `${name}: ${adviceOf(error)}` }
   }
@@ -71,6 +74,8 @@ async function find({ name, run }: StatusCheck, timeoutMs: number, call: CallCon
 
 /** A vendor's own words are for the log; our advice is for whoever reads the status. */
 function adviceOf(error: unknown): string {
-  if (!isVendorError(error)) return 'cannot be used now.'
-  return 'detail' in error ? error.detail.advice : 'cannot be reached now; people wait and are not lost.'
+  if (!isVendorError(error)) return 'cannot be used at the moment.'
+  return 'detail' in error
+    ? error.detail.advice
+    : 'cannot be reached at the moment; people stay queued and are not lost.'
 }

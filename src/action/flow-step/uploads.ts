@@ -64,7 +64,7 @@ export class Uploads {
 
   #noRoom(): Refusal {
     return new Refusal(503, 'too-many-uploads', `${this.#options.max} other chunks are being received.`, {
-      advice: 'Nothing of it was stored: send it again. If this goes on, raise FLOW_STEP_UPLOADS.',
+      advice: 'Nothing of this chunk was stored: send it again. If this persists, raise FLOW_STEP_UPLOADS.',
       retryAfterMs: RETRY_MS,
     })
   }

@@ -149,7 +149,7 @@ export const ANSWER = {
   code: {
     name: words('Code', 'Code', 'Code', 'Code', 'コード', 'Código'),
     description: words(
-      'Why it did not go as usual; the service’s documentation explains each code.',
+      'Reason for an unusual outcome; the service’s documentation explains each code.',
       'Warum es nicht wie üblich verlief; die Dokumentation des Dienstes erklärt jeden Code.',
       'Pourquoi cela ne s’est pas passé comme d’habitude ; la documentation du service explique chaque code.',
       'Waarom het niet ging zoals gewoonlijk; de documentatie van de service legt elke code uit.',
@@ -193,7 +193,7 @@ export const WRITTEN_BACK = {
 /** Where a field goes; `columns` are names of Dynamics, which has them in English only. */
 export function sentTo(columns: string): Words {
   return words(
-    `Goes to ${columns} of a new record.`,
+    `Written to ${columns} of a new record.`,
     `Geht in ${columns} eines neuen Datensatzes.`,
     `Va dans ${columns} d’un nouvel enregistrement.`,
     `Gaat naar ${columns} van een nieuwe record.`,
@@ -203,7 +203,7 @@ export function sentTo(columns: string): Words {
 }
 
 export const FINDS_RECORD = words(
-  'Finds the person in Dynamics.',
+  'Used to find the person in Dynamics.',
   'Findet die Person in Dynamics.',
   'Trouve la personne dans Dynamics.',
   'Vindt de persoon in Dynamics.',

@@ -101,7 +101,7 @@ export class FlowStepWork implements FlowStep {
         await this.tick(stopping)
         await this.#prune()
       } catch (err) {
-        this.#report('flow-step-tick-failed', err, 'The flow step looks again after its interval')
+        this.#report('flow-step-tick-failed', err, 'The flow step tries again after its interval')
       }
       this.#seldom.flush()
       await clock.sleep(this.#pauseMs(), AbortSignal.any([stopping, this.#wake.signal])).catch(() => {})
@@ -114,7 +114,7 @@ export class FlowStepWork implements FlowStep {
 
   /** Ends callbacks that are under way; they are given back, and sent again by whoever takes them up. */
   halt(): void {
-    this.#halting.abort(new Error('the service stops'))
+    this.#halting.abort(new Error('the service is stopping'))
   }
 
   async #claim(batch: boolean, stopping: AbortSignal): Promise<void> {
@@ -139,7 +139,7 @@ export class FlowStepWork implements FlowStep {
       try {
         await chunks.holdChunks(chunkIds, limits.leaseMs, clock.now())
       } catch (err) {
-        this.#report('chunks-not-held', err, 'Others may take up what is being worked on here')
+        this.#report('chunks-not-held', err, 'Another replica may take over work that is in progress here')
       }
     }
   }
@@ -161,7 +161,9 @@ export class FlowStepWork implements FlowStep {
       const dueAt = await advance.step(chunk, stopping, this.#halting.signal)
       if (dueAt !== undefined) this.#dueAt.set(chunkId, dueAt)
     } catch (err) {
-      this.#report('chunk-step-failed', err, 'The chunk is taken up when its lease ends', { chunkId })
+      this.#report('chunk-step-failed', err, 'The chunk is processed again when its lease expires', {
+        chunkId,
+      })
     }
   }
 

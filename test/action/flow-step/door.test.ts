@@ -133,7 +133,7 @@ test('the status is what the checks find', async (t) => {
   const answer = await get('status')
   assert.deepEqual(
     [answer.statusCode, answer.json()],
-    [200, { info: ['Store: works.'], warnings: [], errors: [] }],
+    [200, { info: ['Store: available.'], warnings: [], errors: [] }],
   )
   conforms('serviceStatus', answer.json())
 })

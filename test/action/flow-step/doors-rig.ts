@@ -29,7 +29,7 @@ export async function openDoors(t: TestContext, users: Users = nobody, publicUrl
     admit: async () => {},
     users,
     selection: defaultSelection(),
-    checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: works.' }) }],
+    checks: [{ name: 'Store', run: async () => ({ level: 'info', text: 'Store: available.' }) }],
     callerOf: (request) => request.getDecorator<string>(API_KEY_NAME),
     limits: {
       bytesMax: 12 * 1_024 * 1_024,

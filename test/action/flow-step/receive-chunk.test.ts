@@ -89,7 +89,7 @@ for (const [what, json, ids] of LISTS) {
 
 const MALFORMED: readonly [string, string, string, RegExp][] = [
   ['nothing', '', 'empty-body', /empty/],
-  ['no JSON', '{"a":\n x}', 'malformed-json', /^The body is no JSON near here \(byte \d\)/],
+  ['no JSON', '{"a":\n x}', 'malformed-json', /^The body is not valid JSON \(byte \d\)/],
   ['an item that is no JSON', '{"objectData":[{},{"a" 1}]}', 'malformed-json', /Item 2 of "objectData"/],
   ['an item without its end', '{"objectData":[{"a":1', 'malformed-json', /./],
   ['brackets that do not fit', '{"objectData":[{"a":[1}]}', 'malformed-json', /./],

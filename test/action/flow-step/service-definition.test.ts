@@ -119,10 +119,10 @@ test('the outgoing fields are those of the selection that travel to Dynamics, ea
   assert.deepEqual(
     fields.map(({ marketo, description }) => [marketo, description.en_US]),
     [
-      ['lastName', 'Goes to lead.lastname, contact.lastname of a new record.'],
-      ['email', 'Goes to lead.emailaddress1, contact.emailaddress1 of a new record.'],
-      ['fax', 'Goes to lead.fax of a new record.'],
-      ['company', 'Goes to lead.companyname of a new record.'],
+      ['lastName', 'Written to lead.lastname, contact.lastname of a new record.'],
+      ['email', 'Written to lead.emailaddress1, contact.emailaddress1 of a new record.'],
+      ['fax', 'Written to lead.fax of a new record.'],
+      ['company', 'Written to lead.companyname of a new record.'],
     ],
   )
 })
@@ -132,8 +132,8 @@ test('the e-mail is asked for even if it does not travel: people are found by it
   assert.deepEqual(
     fields.map(({ marketo, description }) => [marketo, description.en_US]),
     [
-      ['lastName', 'Goes to lead.lastname, contact.lastname of a new record.'],
-      ['email', 'Finds the person in Dynamics.'],
+      ['lastName', 'Written to lead.lastname, contact.lastname of a new record.'],
+      ['email', 'Used to find the person in Dynamics.'],
     ],
   )
 })

@@ -32,8 +32,12 @@ const TROUBLE: readonly [string, Error, string][] = [
     new Unauthorized('secret reply', { code: 'x', advice: 'Make a new secret.' }),
     'B: Make a new secret.',
   ],
-  ['no answer', new Unavailable('secret reply'), 'B: cannot be reached now; people wait and are not lost.'],
-  ['a fault of ours', new TypeError('secret reply'), 'B: cannot be used now.'],
+  [
+    'no answer',
+    new Unavailable('secret reply'),
+    'B: cannot be reached at the moment; people stay queued and are not lost.',
+  ],
+  ['a fault of ours', new TypeError('secret reply'), 'B: cannot be used at the moment.'],
 ]
 for (const [what, error, text] of TROUBLE) {
   test(`${what} is an error in our words, and the other checks are told`, async () => {
@@ -70,7 +74,7 @@ const fine: Checked = {
 }
 
 const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors', RegExp][] = [
-  ['a store that works', {}, 'info', /^Store: works/],
+  ['a store that works', {}, 'info', /^Store: available/],
   [
     'a store that does not',
     { storeFault: async () => 'the disk is full' },
@@ -88,7 +92,7 @@ const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors
     'Dynamics that asks to wait',
     { dataverse: { whoAmI: () => Promise.reject(new Busy('no', 1_000)) } },
     'warnings',
-    /^Dynamics: asks to wait/,
+    /^Dynamics: asked the service to wait/,
   ],
   ['Marketo within reach', {}, 'info', /^Marketo.*: reached/],
   ['a service without Marketo’s REST API', { schema: undefined }, 'info', /not configured/],
@@ -98,25 +102,25 @@ const CHECKED: readonly [string, Partial<Checked>, 'info' | 'warnings' | 'errors
     'errors',
     /^Marketo: /,
   ],
-  ['nobody who waits', {}, 'info', /^Backlog: 0 people wait\.$/],
+  ['nobody who waits', {}, 'info', /^Backlog: 0 people are waiting\.$/],
   [
     'people who wait for a moment',
     { jobs: { backlog: async () => ({ waiting: 3, oldestAt: NOW - 60_000 }) } },
     'info',
-    /^Backlog: 3 people wait, the first for 1 min/,
+    /^Backlog: 3 people are waiting, the first for 1 min/,
   ],
   [
     'people who wait too long',
     { jobs: { backlog: async () => ({ waiting: 3, oldestAt: NOW - 901_000 }) } },
     'warnings',
-    /^Backlog: 3 people wait, the first for 15 min/,
+    /^Backlog: 3 people are waiting, the first for 15 min/,
   ],
   ['callbacks that all arrived', {}, 'info', /^Callbacks: none failed/],
   [
     'callbacks that failed',
     { chunks: { countChunks: async () => ({ stored: 0, working: 0, answering: 0, done: 0, failed: 2 }) } },
     'warnings',
-    /^Callbacks: 2 failed for good/,
+    /^Callbacks: 2 failed permanently/,
   ],
 ]
 for (const [what, changed, level, expected] of CHECKED) {
