@@ -79,7 +79,9 @@ export function seeRow(known: Replica, row: SeenRow, context: RowsContext): Repl
   }
   const isNews = differs(knownOf(replica, dynamics), dynamics) || stopped !== replica.stopped
   if (!isNews) return after
-  return touch(hasNewField(replica, after) ? withoutMarketo(after) : after, now, context.priority)
+  // A column may have been away and open again while the row was deleted: no full read has shown the row.
+  const isDoubtful = isBack(known, row) || hasNewField(replica, after)
+  return touch(isDoubtful ? withoutMarketo(after) : after, now, context.priority)
 }
 
 function withoutFields(replica: Replica, fields: readonly string[]): Replica {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RowRef } from './humans.ts'
 import { Lab } from './lab.ts'
 import { linkedPair, SETTLED_CYCLES, verdictsOf } from './pairs.ts'
 import { HARD_SYNC_WORLD } from './play.ts'
@@ -46,6 +47,13 @@ test('what was edited while a column was secured arrives, at whatever moment of 
   assert.ok(verb > 40, `${verb} verbs`)
 })
 
+/** The column is secured or opened, and the edit of a row shows it with the next page. */
+async function secured(lab: Lab, row: RowRef, isSecured: boolean): Promise<void> {
+  lab.dynamics.secure(TITLE, isSecured)
+  lab.humans.editRow(row, 'phone', `${isSecured}`)
+  await lab.cycles(SETTLED_CYCLES)
+}
+
 for (const [table, title] of [
   ['lead', 'm1'],
   ['contact', 'd1'],
@@ -53,12 +61,6 @@ for (const [table, title] of [
   test(`an edit that our write replaced in the person of a ${table} is not lost untold, though the column is secured before the change log shows it`, async () => {
     using lab = new Lab({ seed: 1 })
     const { row, person } = await linkedPair(lab, table)
-    const openOrSecure = async (isSecured: boolean) => {
-      lab.dynamics.secure(TITLE, isSecured)
-      // The next page of rows shows it.
-      lab.humans.editRow(row, 'phone', `${isSecured}`)
-      await lab.cycles(SETTLED_CYCLES)
-    }
     lab.humans.editRow(row, 'title', 'd1')
     lab.diesHere = (point) => {
       if (point === 'before syncLeads.update') lab.humans.editPerson(person.id, 'title', 'm1')
@@ -69,12 +71,26 @@ for (const [table, title] of [
     assert.equal(person.fields.title, 'd1')
     // The next process knows the schema before it reads anything.
     lab.crash()
-    await openOrSecure(true)
-    await openOrSecure(false)
+    await secured(lab, row, true)
+    await secured(lab, row, false)
     assert.deepEqual([person.fields.title, lab.records.differences()], [title, []])
     assert.deepEqual(verdictsOf(lab).unlogged, [])
   })
 }
+
+test('a record that comes back from the recycle bin gets what Marketo was given while a column was secured', async () => {
+  using lab = new Lab({ seed: 1 })
+  const other = await linkedPair(lab, 'lead', 'a1')
+  const { row, person } = await linkedPair(lab, 'lead', 'b1')
+  lab.humans.removeRow(row)
+  await secured(lab, other.row, true)
+  lab.humans.editPerson(person.id, 'title', 'm1')
+  await lab.cycles(SETTLED_CYCLES)
+  await secured(lab, other.row, false)
+  lab.humans.restoreRow(row.id)
+  await lab.cycles(SETTLED_CYCLES)
+  assert.deepEqual([person.fields.title, lab.records.differences()], ['m1', []])
+})
 
 const SEEDS = [2, 6, 15, 20]
 
