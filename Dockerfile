@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY src ./src
 
-RUN install -d -o node -g node /data
+RUN install -d -o node -g node -m 700 /data
 VOLUME /data
 USER node
 EXPOSE 8080

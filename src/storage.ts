@@ -12,7 +12,7 @@ import type { DeriveRecordId, Store } from './store/port.ts'
 import { Backups } from './store/sqlite/backups.ts'
 import { SqliteBindings } from './store/sqlite/bindings.ts'
 import { SqliteChunkStore } from './store/sqlite/chunk-store.ts'
-import { fileIn } from './store/sqlite/data-directory.ts'
+import { fileIn, widerThanOwner } from './store/sqlite/data-directory.ts'
 import { Database, damageSentence } from './store/sqlite/database.ts'
 import { SqliteLeases } from './store/sqlite/leases.ts'
 import { Maintenance } from './store/sqlite/maintenance.ts'
@@ -65,18 +65,21 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 
 /** One file for one process. */
 async function openSqlite(
-  { directory, checkSeconds, backups: kept }: SqliteConfig,
+  { directory, checkSeconds, backups: kept, eraseWithinSeconds }: SqliteConfig,
   { deriveRecordId, clock, log, damaged }: StorageOptions,
 ): Promise<Storage> {
   const path = fileIn(directory)
   if (checkSeconds > 0 && existsSync(path)) await checkAtStart(path, checkSeconds, log)
   const database = new Database({ path, damaged })
+  for (const sentence of widerThanOwner([directory, path, `${path}-wal`, kept.directory])) {
+    log.warn({ event: 'data-open-to-others' }, sentence)
+  }
   const jobs = new SqliteJobs(database)
   const store = new SqliteStore({ database, jobs, deriveRecordId })
   const chunks = new SqliteChunkStore(database)
   const leases = new SqliteLeases(clock)
   const backups = new Backups({ database, ...kept, clock })
-  const maintenance = new Maintenance({ database, clock, log })
+  const maintenance = new Maintenance({ database, eraseWithinMs: eraseWithinSeconds * 1_000, clock, log })
   return {
     store,
     syncStore: new SqliteSyncStore(database, leases),

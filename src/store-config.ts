@@ -11,6 +11,8 @@ export interface SqliteConfig {
   directory: string
   /** How long the check of the file may take at the start; 0 = there is none. */
   checkSeconds: number
+  /** How long the database's log may hold what was erased. */
+  eraseWithinSeconds: number
   /** `kept`: at most. */
   backups: { directory: string; kept: number }
 }
@@ -28,6 +30,7 @@ export const STORE_VARIABLES = [
   'DATABASE_CONNECTIONS',
   'DATA_DIR',
   'STORE_CHECK_SECONDS',
+  'ERASE_WITHIN_SECONDS',
   'BACKUP_DIR',
   'BACKUPS_KEPT',
 ] as const
@@ -35,6 +38,7 @@ type Values = Readonly<Partial<Record<string, string>>>
 
 const CONNECTIONS = { default: 10, min: 2, max: 100 } as const
 const CHECK_SECONDS = { default: 10, min: 0, max: 3_600 } as const
+const ERASE_WITHIN_SECONDS = { default: 60, min: 1, max: 86_400 } as const
 const BACKUPS_KEPT = { default: 7, min: 1, max: 1_000 } as const
 
 /** DATABASE_URL is the choice: the image always sets DATA_DIR. */
@@ -48,11 +52,12 @@ export function readStore(values: Values, problems: Problems): StoreConfig {
 
 function readSqlite(values: Values, problems: Problems): SqliteConfig {
   const directory = readDirectory(values)
-  const { STORE_CHECK_SECONDS: check, BACKUP_DIR, BACKUPS_KEPT: kept } = values
+  const { STORE_CHECK_SECONDS: check, ERASE_WITHIN_SECONDS: erase, BACKUP_DIR, BACKUPS_KEPT: kept } = values
   return {
     kind: 'sqlite',
     directory,
     checkSeconds: readInteger('STORE_CHECK_SECONDS', check, CHECK_SECONDS, problems),
+    eraseWithinSeconds: readInteger('ERASE_WITHIN_SECONDS', erase, ERASE_WITHIN_SECONDS, problems),
     backups: {
       directory: BACKUP_DIR ?? join(directory, 'backups'),
       kept: readInteger('BACKUPS_KEPT', kept, BACKUPS_KEPT, problems),

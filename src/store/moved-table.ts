@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type Row, text } from './rows.ts'
 import type { Database } from './sqlite/database.ts'
+import { unpadded } from './sqlite/erasable.ts'
 
 /** A table that both databases have, with the same columns. */
 export interface MovedTable {
@@ -63,6 +64,14 @@ function columnsOf(database: Database, name: string): Map<string, string> {
 
 export function quotedColumns({ columns }: MovedTable): string {
   return [...columns.keys()].map((column) => `"${column}"`).join(', ')
+}
+
+/** Texts that SQLite keeps padded come as they were given. */
+export function columnsInSqlite({ columns }: MovedTable): string {
+  const padded = ['payload', 'columns', 'body']
+  return [...columns.keys()]
+    .map((column) => (padded.includes(column) ? `${unpadded(column)} as "${column}"` : `"${column}"`))
+    .join(', ')
 }
 
 /** Texts in the order of their bytes, as SQLite has them. */

@@ -1,5 +1,12 @@
 import type { JobStatements } from '../jobs/port.ts'
-import { Contents, type MovedTable, movedTables, orderInPostgres, quotedColumns } from './moved-table.ts'
+import {
+  Contents,
+  columnsInSqlite,
+  type MovedTable,
+  movedTables,
+  orderInPostgres,
+  quotedColumns,
+} from './moved-table.ts'
 import { statement } from './postgres/statement.ts'
 import type { Transfer } from './postgres/transfer.ts'
 import { integer, type Row, text } from './rows.ts'
@@ -66,7 +73,9 @@ async function moveTable(
   const insert = `insert into ${table.name} (${columns})
                   select ${columns} from json_populate_recordset(null::${table.name}, :rows::json)`
   const sent = new Contents(table)
-  const all = from.prepare(`select ${columns} from ${table.name} order by ${table.key.join(', ')}`).iterate()
+  const all = from
+    .prepare(`select ${columnsInSqlite(table)} from ${table.name} order by ${table.key.join(', ')}`)
+    .iterate()
   for (const rows of pagesOf(all, table.pageRows)) {
     sent.add(rows)
     await run(to, insert, { rows: JSON.stringify(rows) })

@@ -128,6 +128,25 @@ describe('a start says what is wrong with DATA_DIR', () => {
   })
 })
 
+it('a start reports what other users may read, and goes on', async () => {
+  await using directory = await scratch()
+  execFileSync('chmod', ['755', directory.path])
+  await using service = startChild({ ...NOWHERE, DATA_DIR: directory.path })
+  await service.url
+  const told = service.log
+    .map((line) => JSON.parse(line))
+    .filter(({ event }) => event === 'data-open-to-others')
+  assert.deepEqual(
+    told.map(({ level, msg }) => [level, msg]),
+    [
+      [
+        'warn',
+        `${directory.path} holds people's data and is open to other users (mode 755): chmod go= ${directory.path}`,
+      ],
+    ],
+  )
+})
+
 describe('a database that is damaged', () => {
   it('stops the service that finds it, with a sentence, after 503 and no 500', async () => {
     await using directory = await scratch()

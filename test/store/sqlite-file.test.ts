@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
-import { closeSync, cpSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, cpSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { StoreUnavailable } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
+import { fileIn, widerThanOwner } from '../../src/store/sqlite/data-directory.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { Maintenance } from '../../src/store/sqlite/maintenance.ts'
 import { manualClock } from '../dataverse/manual-clock.ts'
+
+const ERASE_WITHIN_MS = 20_000
 
 /** A database and the hand that looks after it, by a clock that the test moves. */
 async function rig() {
@@ -19,7 +22,7 @@ async function rig() {
   const log = createLog({ level: 'info', destination: { write: (line) => void lines.push(line) } })
   const { clock, advance } = manualClock()
   const database = new Database({ path, damaged: (sentence) => void sentences.push(sentence) })
-  const maintenance = new Maintenance({ database, clock, log })
+  const maintenance = new Maintenance({ database, eraseWithinMs: ERASE_WITHIN_MS, clock, log })
   const insert = database.prepare('insert into cursor values (:stream, :position, 0)')
   const all = database.prepare('select stream from cursor order by stream')
   return {
@@ -119,5 +122,41 @@ describe('the SQLite file under another hand', () => {
     await assert.rejects(on.write('more'), unavailable(/damaged/))
     assert.equal(on.sentences.length, 1)
     assert.match(on.sentences[0] ?? '', /store\.sqlite \(DATA_DIR\) is damaged/)
+  })
+
+  it('empties its log once nothing is written for five seconds, and under constant writing when it is time', async () => {
+    await using on = await rig()
+    const logBytes = () => statSync(`${on.path}-wal`).size
+    const turn = async () => {
+      await on.maintenance.tick()
+      await on.advance(1_000)
+    }
+    await on.write('idle')
+    for (let seconds = 0; seconds < 5; seconds += 1) await turn()
+    assert.ok(logBytes() > 0)
+    await turn()
+    assert.equal(logBytes(), 0)
+    for (let seconds = 0; seconds < 20; seconds += 1) {
+      await on.write(`busy ${seconds}`)
+      await turn()
+    }
+    assert.ok(logBytes() > 0)
+    await on.write('busy')
+    await turn()
+    assert.equal(logBytes(), 0)
+  })
+
+  it('is for its owner alone with all that lies beside it, and a wider one is named', async () => {
+    await using on = await rig()
+    const directory = join(on.directory, 'a', 'b')
+    const path = fileIn(directory)
+    using database = new Database({ path })
+    await database.copyTo(join(directory, 'copy'))
+    const paths = [directory, path, `${path}-wal`, join(directory, 'copy')]
+    assert.deepEqual(widerThanOwner(paths), [])
+    chmodSync(path, 0o640)
+    assert.deepEqual(widerThanOwner([...paths, join(directory, 'nowhere')]), [
+      `${path} holds people's data and is open to other users (mode 640): chmod go= ${path}`,
+    ])
   })
 })

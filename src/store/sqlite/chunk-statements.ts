@@ -1,6 +1,9 @@
 import { CHUNK_SQL } from '../chunk-statements.ts'
 import type { Database } from './database.ts'
+import { erasable } from './erasable.ts'
 import { prepareAll } from './prepare.ts'
+
+const BODY = erasable(':body', 'rowid')
 
 export type ChunkStatements = ReturnType<typeof prepareStatements>
 
@@ -9,7 +12,7 @@ export function prepareStatements(db: Database) {
   return {
     ...prepareAll(db, CHUNK_SQL),
     insertPage: db.prepare(
-      'insert into chunk_page (number, position, items, body) values (:number, :position, :items, :body)',
+      `insert into chunk_page (number, position, items, body) values (:number, :position, :items, ${BODY})`,
     ),
     claim: db.prepare(
       `update chunk set leased_until = :now + :leaseMs, attempts = attempts + (state = 'answering')
@@ -32,7 +35,7 @@ export function prepareStatements(db: Database) {
     ),
     dropPeople: db.prepare('delete from chunk_person where number = :number'),
     insertPart: db.prepare(
-      'insert into callback_part (number, position, body) values (:number, :position, :body)',
+      `insert into callback_part (number, position, body) values (:number, :position, ${BODY})`,
     ),
   }
 }

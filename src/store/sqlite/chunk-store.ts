@@ -21,6 +21,7 @@ import type { WaitingRequests } from '../port.ts'
 import { integer, text, toWaitingRequests } from '../rows.ts'
 import { type ChunkStatements, prepareStatements } from './chunk-statements.ts'
 import type { Database } from './database.ts'
+import { readErasable } from './erasable.ts'
 
 /** The flow step's part of the embedded driver. Shares the database, and so its transactions, with the others. */
 export class SqliteChunkStore implements ChunkStore {
@@ -60,7 +61,9 @@ export class SqliteChunkStore implements ChunkStore {
 
   async readPage(chunkId: string, position: number): Promise<ChunkPage | undefined> {
     const row = this.#sql.readPage.get({ chunkId, position })
-    return row && toChunkPage(row)
+    if (row === undefined) return undefined
+    const page = toChunkPage(row)
+    return { ...page, body: readErasable(page.body) }
   }
 
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void> {
@@ -90,7 +93,7 @@ export class SqliteChunkStore implements ChunkStore {
   }
 
   async readCallback(chunkId: string): Promise<string[]> {
-    return this.#sql.readCallback.all({ chunkId }).map((row) => text(row, 'body'))
+    return this.#sql.readCallback.all({ chunkId }).map((row) => readErasable(text(row, 'body')))
   }
 
   settleCallback(chunkId: string, result: CallbackResult, now: number): Promise<void> {

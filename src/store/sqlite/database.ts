@@ -53,6 +53,8 @@ export class Database implements Disposable {
   #files: OpenedFile[] = []
   #queue: Pending[] = []
   #open = true
+  /** Transactions since the file was opened. */
+  #commits = 0
   #isFull = true
   #fault: string | undefined
   #isDamaged = false
@@ -108,6 +110,7 @@ export class Database implements Disposable {
         if (error !== undefined) failed.set(pending, error)
       }
       this.#db.exec('commit')
+      this.#commits += 1
       // What went into a file without a name is gone with the process.
       this.#inPlace()
     } catch (error) {
@@ -213,6 +216,10 @@ export class Database implements Disposable {
     }
   }
 
+  get commits(): number {
+    return this.#commits
+  }
+
   /** The log's content goes into the file, and the log becomes empty. False: something still reads it. */
   truncateLog(): boolean {
     return this.#db.prepare('pragma wal_checkpoint(truncate)').get()?.busy === 0
@@ -270,6 +277,8 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
     throw asSentence(error, path)
   }
   try {
+    // Of a new file: see erasable.ts.
+    db.exec('pragma page_size = 4096')
     db.exec('pragma locking_mode = exclusive')
     db.exec('pragma journal_mode = wal')
     db.exec('pragma synchronous = full')
@@ -278,6 +287,8 @@ function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {
     db.exec('pragma foreign_keys = on')
     // What a savepoint may have to undo holds people's data: it must not go to the system's temporary directory.
     db.exec('pragma temp_store = memory')
+    // What is deleted is overwritten with zeros, in the pages of the file and in those that become free.
+    db.exec('pragma secure_delete = on')
     db.exec('begin immediate; commit')
     return db
   } catch (error) {

@@ -7,8 +7,13 @@ const EVERY_MS = 1_000
 /** A file that is put back by then is the better one. */
 const RESTORE_AFTER_MS = 5_000
 
+/** Without a write for so long, the database is idle. */
+const IDLE_MS = 5_000
+
 export interface MaintenanceOptions {
   database: Database
+  /** The log holds what was erased since for so long, at most. */
+  eraseWithinMs: number
   clock: Clock
   log: Logger
 }
@@ -19,10 +24,17 @@ export class Maintenance {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #seldom: SeldomLog
+  readonly #eraseWithinMs: number
   #missingSince: number | undefined
+  #erasedCommits = 0
+  #seenCommits = 0
+  /** When the first and the last of the commits since the log was emptied were seen. */
+  #firstAt: number | undefined
+  #lastAt = 0
 
-  constructor({ database, clock, log }: MaintenanceOptions) {
+  constructor({ database, eraseWithinMs, clock, log }: MaintenanceOptions) {
     this.#database = database
+    this.#eraseWithinMs = eraseWithinMs
     this.#clock = clock
     this.#log = log
     this.#seldom = new SeldomLog(log, clock)
@@ -38,6 +50,7 @@ export class Maintenance {
   async tick(): Promise<void> {
     try {
       await this.#keepInPlace()
+      this.#emptyLog()
     } catch (error) {
       this.#seldom.write(
         'error',
@@ -69,5 +82,19 @@ export class Maintenance {
       { event: 'store-file-restored' },
       'The deleted database was written again; nothing was lost',
     )
+  }
+
+  /** The log keeps what was written and erased since; it is emptied when nothing is written, or when it is time. */
+  #emptyLog(): void {
+    const { commits } = this.#database
+    if (commits === this.#erasedCommits || this.#missingSince !== undefined) return
+    const now = this.#clock.now()
+    if (commits !== this.#seenCommits) this.#lastAt = now
+    this.#seenCommits = commits
+    this.#firstAt ??= now
+    if (now - this.#lastAt < IDLE_MS && now - this.#firstAt < this.#eraseWithinMs) return
+    if (!this.#database.truncateLog()) return
+    this.#erasedCommits = commits
+    this.#firstAt = undefined
   }
 }

@@ -1,5 +1,9 @@
 import { REQUEST_SQL } from '../request-statements.ts'
 import type { Database } from './database.ts'
+import { erasable } from './erasable.ts'
+
+const PAYLOAD = erasable(':payload', 'withoutRowid')
+const COLUMNS = erasable(':columns', 'withoutRowid')
 
 export type Statements = ReturnType<typeof prepareStatements>
 
@@ -14,14 +18,14 @@ export function prepareStatements(db: Database) {
     insertRequest: db.prepare(
       `insert into request (request_id, link_id, door, caller, idempotency_key, body_hash, marketo_id,
                             payload, campaign, accepted_at)
-       values (:requestId, :linkId, :door, :caller, :key, :bodyHash, :marketoId, :payload, :campaign, :now)`,
+       values (:requestId, :linkId, :door, :caller, :key, :bodyHash, :marketoId, ${PAYLOAD}, :campaign, :now)`,
     ),
     settleRequest: db.prepare(
       `update request set outcome = :outcome, settled_at = :now, payload = ''
         where request_id = :requestId and settled_at is null`,
     ),
     storePayload: db.prepare(
-      'update request set payload = :payload where request_id = :requestId and settled_at is null',
+      `update request set payload = ${PAYLOAD} where request_id = :requestId and settled_at is null`,
     ),
     storeAnswer: db.prepare(
       `update request set answer_status = :status, answer_body = :body
@@ -131,7 +135,7 @@ export function prepareStatements(db: Database) {
     /** Keeps the first request that may have made the record, unless that request has ended. */
     insertIntent: db.prepare(
       `insert into intent (link_id, generation, request_id, columns, stored_at)
-       values (:linkId, :generation, :requestId, :columns, :now)
+       values (:linkId, :generation, :requestId, ${COLUMNS}, :now)
        on conflict (link_id, generation) do update
           set request_id = excluded.request_id, columns = excluded.columns, stored_at = excluded.stored_at
         where intent.request_id not in (select request_id from request where settled_at is null)`,

@@ -36,6 +36,7 @@ import {
 import { Claims } from './claim.ts'
 import type { Database } from './database.ts'
 import { Endings } from './endings.ts'
+import { readErasable } from './erasable.ts'
 import { Links, recordName } from './links.ts'
 import { prepareAll } from './prepare.ts'
 import type { Statement } from './statement.ts'
@@ -79,7 +80,7 @@ export class SqliteStore implements Store {
       return {
         requestId,
         source: text(row, 'door') as Work['source'],
-        payload: text(row, 'payload'),
+        payload: readErasable(text(row, 'payload')),
         acceptedAt: integer(row, 'accepted_at'),
         attempts: integer(row, 'attempts'),
         link,
@@ -110,7 +111,7 @@ export class SqliteStore implements Store {
       this.#sql.insertIntent.run({ linkId, generation, requestId, columns, now })
       const intent = this.#sql.findIntent.get(linkId, generation)
       const mine = intent !== undefined && text(intent, 'request_id') === requestId
-      return { kind: 'stored', columns: mine ? text(intent, 'columns') : columns, resumed }
+      return { kind: 'stored', columns: mine ? readErasable(text(intent, 'columns')) : columns, resumed }
     })
   }
 
