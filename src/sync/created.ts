@@ -5,7 +5,7 @@ import type { SyncSchema } from '../person/sync-schema.ts'
 import { valueIn } from '../person/sync-values.ts'
 import type { Form, Replica, SyncIntent } from '../store/sync-port.ts'
 import { withForm } from './agreement.ts'
-import { isLikelyForm } from './form.ts'
+import { isCutBeforeEmoji, isLikelyForm } from './form.ts'
 
 /**
  * The flow action's create is the first agreement: what it sent is no edit of Dynamics, and neither is what Dynamics
@@ -34,6 +34,25 @@ export function agreedOnCreate(replica: Replica, schema: SyncSchema): Replica {
     if (own !== of) forms = withForm(forms, 'dynamics', { field: name, of, own })
   }
   return { ...replica, shadow: agreed, ...(forms.length > 0 && { forms }) }
+}
+
+/**
+ * Where nothing was agreed on yet, or any more, a text that Marketo holds up to an emoji of Dynamics' is what it made of
+ * that: it does not replace the original.
+ */
+export function agreedOnCut(replica: Replica, schema: SyncSchema): Replica {
+  const { shadow = {}, restore = {}, marketo = {}, dynamics = {} } = replica
+  const agreed: Record<string, FieldValue> = {}
+  let { forms } = replica
+  for (const { marketo: name, direction } of schema.fields[replica.recordType]) {
+    const [own, of] = [valueIn(marketo, name) ?? null, valueIn(dynamics, name) ?? null]
+    const isKnown = [shadow, restore].some((values) => valueIn(values, name) !== undefined)
+    if (direction !== 'both' || isKnown || own === null || !isCutBeforeEmoji(own, of)) continue
+    agreed[name] = of
+    forms = withForm(forms, 'marketo', { field: name, of, own })
+  }
+  if (forms === undefined || Object.keys(agreed).length === 0) return replica
+  return { ...replica, shadow: { ...shadow, ...agreed }, forms }
 }
 
 /** As Marketo would hold it; undefined: the create did not name the column. */

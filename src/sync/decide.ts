@@ -7,7 +7,7 @@ import type { SyncField } from '../person/sync-field.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import type { NewFailure, Replica, SentValue, SyncIntent, Values } from '../store/sync-port.ts'
 import { asSent, halfOf, opposite, originalOf, type Side } from './agreement.ts'
-import { agreedOnCreate } from './created.ts'
+import { agreedOnCreate, agreedOnCut } from './created.ts'
 import { isCuttable } from './form.ts'
 import { type FieldConflict, type Plan, type PlanInput, plan } from './plan.ts'
 import { believedMarketo, lastSent, withTold } from './replica.ts'
@@ -35,7 +35,7 @@ export interface Decision {
 
 /** Pure. Both sides of the replica are known, or it has no person and `marketo` is absent. `now`: epoch ms. */
 export function decide(given: Replica, schema: SyncSchema, now: number): Decision {
-  const { replica, overtaken } = withoutOvertaken(agreedOnCreate(given, schema))
+  const { replica, overtaken } = withoutOvertaken(agreedOnCut(agreedOnCreate(given, schema), schema))
   const { state, recordType, shadow, forms, restore } = replica
   const create = replica.marketoId === undefined
   const fields = fieldsOf(replica, schema)

@@ -141,6 +141,8 @@ function landed(replica: Replica, row: Values, stamp: string | null | undefined)
   const after = { ...replica, shadow: { ...replica.shadow, ...Object.fromEntries(there) } }
   let { forms } = after
   for (const [field, value] of there) {
+    // What Dynamics made of a value that cannot be read now stays known.
+    if (row[field] === undefined) continue
     forms = looksLike(field, value)
       ? withForm(forms, 'dynamics', { field, of: value, own: row[field] ?? null })
       : withoutForm(forms, 'dynamics', field, value)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultSelection } from '../../src/person/selection.ts'
 import type { Replica } from '../../src/store/sync-port.ts'
-import { inherit } from '../../src/sync/see-rows.ts'
+import { inherit, seeRow } from '../../src/sync/see-rows.ts'
 import { schemaOf } from '../person/live-schemas.ts'
 
 const LEAD: Replica = {
@@ -43,4 +43,14 @@ test('the person of a link that passes to another record is read, and no full re
 test('of what was agreed on with a lead, the contact that was made of it keeps what it still holds', () => {
   assert.deepEqual(handedOver({ telephone1: '1', firstname: 'older' }).shadow, { phone: '1' })
   assert.deepEqual(handedOver({ telephone1: '1', firstname: null }).shadow, { phone: '1' })
+})
+
+test('S17 what Dynamics made of a value that was proven to land is remembered while its column cannot be read', () => {
+  const forms = [{ field: 'phone', of: 'x', dynamics: 'X' }]
+  const intent = { intentId: 'i', at: 0, toDynamics: { phone: 'x' } }
+  const sent: Replica = { ...LEAD, shadow: { phone: 'x', firstName: 'a' }, forms, intent }
+  const row = { id: 'lead-id', etag: 'W/"2"', columns: { firstname: 'a', new_stamp: 'i' } }
+  const schema = { ...context.schema, stamps: { lead: 'new_stamp' } }
+  const seen = seeRow(sent, row, { now: 1, epoch: 8, priority: 0, schema, ownerOf: () => undefined })
+  assert.deepEqual([seen.dynamics?.phone, seen.shadow?.phone, seen.forms], [undefined, 'x', forms])
 })

@@ -14,6 +14,8 @@ import { assertWhole, World } from './world.ts'
 
 const LONG = 'x'.repeat(300)
 const LATE_MS = 240_000
+/** Within this time a deletion has been read. */
+const FEED_MS_MAX = 600_000
 const SENT_FORGOTTEN_MS = 8_000_000
 const TABLES: readonly Table[] = ['lead', 'contact']
 
@@ -138,6 +140,22 @@ for (const table of TABLES) {
     lab.humans.editPerson(person.id, 'firstName', 'bea')
     await lab.cycles(SETTLED_CYCLES)
     assert.deepEqual(codesOf(lab), { 'business-rule': 1 })
+  })
+
+  test(`S17 the ${table} keeps a text that Marketo had cut though nothing is agreed on any more`, async () => {
+    const { lab, row, person, seen } = await cutting(table)
+    using _ = lab
+    lab.humans.editRow(row, 'title', 'Chief 😀')
+    await lab.cycles(SETTLED_CYCLES)
+    const { email = null, lastName = null, title = null } = person.fields
+    lab.humans.removePerson(person.id)
+    await lab.wait(FEED_MS_MAX)
+    await lab.cycles(SETTLED_CYCLES)
+    const id = lab.humans.person({ email, lastName, title })
+    await lab.cycles(SETTLED_CYCLES)
+    const { title: held, microsoftRecordId } = lab.marketo.person(id).fields
+    assert.deepEqual([seen('jobtitle'), held, microsoftRecordId], ['Chief 😀', 'Chief', row.id])
+    assert.deepEqual(codesOf(lab), { 'altered-by-marketo': 1 })
   })
 
   test(`S2 an edit in Marketo that takes an emoji and what follows away reaches the ${table}`, async () => {

@@ -84,11 +84,15 @@ export function isEnteredAgain(edit: Edit, since: readonly Edit[]): boolean {
  * The other side had entered the same value, and then what replaced it, before either was copied: changed on both
  * to the same value they agree, and whoever changed it after that had seen what was agreed on.
  */
-export function isAlike(edit: Edit, next: Edit | undefined): boolean {
+export function isAlike(
+  edit: Edit,
+  next: Edit | undefined,
+  isSame: (one: Value, other: Value) => boolean,
+): boolean {
   if (next === undefined || next.side === edit.side) return false
   for (let one = next.parent; one; one = one.parent) {
     if (one.side === edit.side || (one.copiedAt !== undefined && one.copiedAt < edit.at)) return false
-    if (one.value === edit.value) return true
+    if (isSame(one.value, edit.value)) return true
   }
   return false
 }

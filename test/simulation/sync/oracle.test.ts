@@ -174,16 +174,26 @@ function capitalised() {
   oracle.entered('marketo:2', 'marketo', 'firstName', 'f2')
   oracle.wrote('contact:a', 'firstName', 'f1', ['marketo:1'])
   later(3_600_000)
-  return oracle
+  return { oracle, later }
 }
 
 test('what a side has made of a value may travel to another person, and nothing that nobody entered may', () => {
-  const oracle = capitalised()
+  const { oracle } = capitalised()
   oracle.wrote('marketo:2', 'firstName', 'F1', ['contact:a'])
   assert.throws(() => oracle.wrote('marketo:2', 'firstName', 'F3', ['contact:a']), /nobody entered/)
 })
 
 test('what a side has made of a value may not travel back over the original', () => {
-  const oracle = capitalised()
+  const { oracle } = capitalised()
   assert.throws(() => oracle.wrote('marketo:1', 'firstName', 'F1', ['contact:a']), /S17/)
+})
+
+test('a value that both sides entered, one of them in its own form, is not lost when somebody replaces it', () => {
+  const { oracle, later } = capitalised()
+  oracle.entered('marketo:1', 'marketo', 'firstName', 'f4')
+  oracle.entered('contact:a', 'dynamics', 'firstName', 'F4')
+  later()
+  oracle.entered('contact:a', 'dynamics', 'firstName', 'F5')
+  oracle.wrote('marketo:1', 'firstName', 'F5', ['contact:a'])
+  assert.deepEqual(oracle.judge([]).unlogged, [])
 })

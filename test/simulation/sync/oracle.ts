@@ -220,8 +220,17 @@ export class Oracle {
       (this.#isShared(edit.home) && this.#isUpheaved(edit.home, edit.at)) ||
       isNoChange(edit, (value) => this.#keptBy(edit, value)) ||
       isEnteredAgain(edit, since) ||
-      isAlike(edit, since[0])
+      isAlike(
+        edit,
+        since[0],
+        (one, other) => this.#byBoth(edit.field, one) === this.#byBoth(edit.field, other),
+      )
     )
+  }
+
+  /** What is left of a value once both sides have made theirs of it: of equal ones, neither is an edit of the other. */
+  #byBoth(field: string, value: Value): Value {
+    return this.#kept('dynamics', field, this.#kept('marketo', field, value))
   }
 
   #keptBy({ home, field }: Edit, value: Value): Value {
@@ -257,21 +266,26 @@ export class Oracle {
 
   /**
    * What a side has made of a value may travel to others, such as to the second person of a record whose own is gone,
-   * but not back over the original from where that was written to, unless its link has just become another one.
+   * but not back over the original from where that was written to, unless nothing is agreed on any more.
    */
   #findKept(object: string, sources: readonly string[], field: string, value: Value): Edit | undefined {
     const historyOf = (one: string) => this.#histories.get(`${one} ${field}`) ?? []
-    const byBoth = (one: Value) => this.#kept('dynamics', field, this.#kept('marketo', field, one))
-    const isForm = (edit: Edit) => byBoth(edit.value) === byBoth(value)
+    const isForm = (edit: Edit) => this.#byBoth(field, edit.value) === this.#byBoth(field, value)
     const held = this.holds(object, field)
     const [source = object] = sources
     const isBack = held && isForm(held) && historyOf(source).includes(held)
-    if (isBack && ![object, ...sources].some((one) => this.#isUpheaved(one, this.#now()))) return undefined
+    if (isBack && !this.#isApart(held, [object, ...sources])) return undefined
     for (const one of [object, ...sources]) {
       const found = historyOf(one).findLast(isForm)
       if (found) return found
     }
     return undefined
+  }
+
+  /** Whether the link of one of them has become another one just now, or since the value was written to the other side. */
+  #isApart({ copiedAt = Number.POSITIVE_INFINITY }: Edit, objects: readonly string[]): boolean {
+    const isSince = (one: string) => this.#upheavals.get(one)?.some((at) => at > copiedAt)
+    return objects.some((one) => isSince(one) || this.#isUpheaved(one, this.#now()))
   }
 
   /** Entered on both sides alike: who replaces the one has seen the other. */
