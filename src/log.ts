@@ -89,7 +89,10 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
   const message = error.message.replace(/["'`].*["'`]/s, '…')
   const described: Record<string, unknown> = { type: error.name, message }
   for (const key of ['code', 'detail', 'status', 'retryAfterMs', 'vendorRequestId']) {
-    if (key in error) described[key] = clean(Reflect.get(error, key), depth + 1)
+    const value: unknown = Reflect.get(error, key)
+    // PostgreSQL's detail is a text that quotes values of rows; ours is an object of codes.
+    if (key in error && !(key === 'detail' && typeof value === 'string'))
+      described[key] = clean(value, depth + 1)
   }
   if (error.cause !== undefined && depth < DEPTH_MAX) described.cause = clean(error.cause, depth + 1)
   described.stack = frames.map((line) => line.trim()).join('\n')

@@ -50,7 +50,7 @@ export function readOrigin(name: string, text: string, problems: Problems): stri
 }
 
 /** As the URL parser writes it: every spelling of 127.0.0.1 comes out as dotted decimals. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Problems, readInteger } from './setting.ts'
+import { isLoopback, type Problems, readChoice, readInteger } from './setting.ts'
 
 export type StoreConfig =
   | SqliteConfig
@@ -28,6 +28,7 @@ export const STORE_VARIABLES = [
   'DATABASE_URL',
   'DATABASE_URL_FILE',
   'DATABASE_CONNECTIONS',
+  'DATABASE_TLS',
   'DATA_DIR',
   'STORE_CHECK_SECONDS',
   'ERASE_WITHIN_SECONDS',
@@ -46,8 +47,11 @@ export function readStore(values: Values, problems: Problems): StoreConfig {
   const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = values
   const connectionsMax = readInteger('DATABASE_CONNECTIONS', connections, CONNECTIONS, problems)
   const sqlite = readSqlite(values, problems)
-  if (url === undefined) return sqlite
-  return { kind: 'postgres', url: readUrl(url, problems), connectionsMax }
+  if (url === undefined) {
+    readTls(values, problems)
+    return sqlite
+  }
+  return { kind: 'postgres', url: readUrl(values, problems), connectionsMax }
 }
 
 function readSqlite(values: Values, problems: Problems): SqliteConfig {
@@ -69,19 +73,42 @@ export function readMove(values: Values, problems: Problems): Move {
   const { DATABASE_URL: url } = values
   if (url === undefined)
     problems.push('DATABASE_URL is missing: the empty PostgreSQL to which the store moves.')
-  return { directory: readDirectory(values), url: url === undefined ? '' : readUrl(url, problems) }
+  return { directory: readDirectory(values), url: url === undefined ? '' : readUrl(values, problems) }
 }
 
 function readDirectory({ DATA_DIR: directory = './data' }: Values): string {
   return directory
 }
 
-function readUrl(url: string, problems: Problems): string {
+function readTls({ DATABASE_TLS: tls }: Values, problems: Problems): 'required' | 'optional' {
+  return readChoice('DATABASE_TLS', tls, ['required', 'optional'], 'required', problems)
+}
+
+function readUrl(values: Values, problems: Problems): string {
+  const { DATABASE_URL: url = '' } = values
+  const isTlsRequired = readTls(values, problems) === 'required'
   const parsed = URL.parse(url)
   if (!parsed || !/^postgres(?:ql)?:$/.test(parsed.protocol) || parsed.pathname.length < 2) {
     problems.push(
       'DATABASE_URL is not the address of a PostgreSQL database such as postgres://user:password@host:5432/sync_person; leave it out to use SQLite.',
     )
+  } else if (isTlsRequired && !isOnThisMachine(parsed) && !hasTls(parsed)) {
+    problems.push(
+      "DATABASE_URL leads to another host without TLS, so that the password and people's data would travel in the clear: add ?sslmode=verify-full to it, or set DATABASE_TLS=optional where the network itself is private.",
+    )
   }
   return url
+}
+
+/** A query of that name wins over the host of the address; without any it is a socket. Source: pg-connection-string. */
+function isOnThisMachine({ hostname, searchParams }: URL): boolean {
+  const host = searchParams.getAll('host').at(-1) || decodeURIComponent(hostname)
+  return host === '' || host.startsWith('/') || isLoopback(host)
+}
+
+/** With `prefer` a server may decline TLS, save for this driver's present version. Source: pg-connection-string. */
+function hasTls({ searchParams }: URL): boolean {
+  const mode = searchParams.getAll('sslmode').at(-1)
+  if (mode !== undefined) return ['require', 'verify-ca', 'verify-full', 'no-verify'].includes(mode)
+  return ['true', '1'].includes(searchParams.getAll('ssl').at(-1) ?? '')
 }

@@ -256,7 +256,7 @@ test('every secret may come from a file, keys one a line', () => {
   const config = accepted({
     ...others,
     API_KEYS_FILE: file('keys', `old:${SECRET}\r\nnew:${OTHER}\n`),
-    DATABASE_URL_FILE: file('url', 'postgres://user:password@host/db\n'),
+    DATABASE_URL_FILE: file('url', 'postgres://user:password@host/db?sslmode=verify-full\n'),
     ENTRA_CLIENT_SECRET_FILE: file('entra', 'hush\n'),
     MARKETO_URL: 'https://123-ABC-456.mktorest.com',
     MARKETO_CLIENT_ID: 'id',
@@ -266,7 +266,10 @@ test('every secret may come from a file, keys one a line', () => {
     { name: 'old', secret: SECRET },
     { name: 'new', secret: OTHER },
   ])
-  assert.deepEqual(config.store.kind === 'postgres' && config.store.url, 'postgres://user:password@host/db')
+  assert.deepEqual(
+    config.store.kind === 'postgres' && config.store.url,
+    'postgres://user:password@host/db?sslmode=verify-full',
+  )
   assert.deepEqual(config.entra.credential, { kind: 'secret', secret: 'hush' })
   assert.equal(config.marketo?.clientSecret, 'hush too')
   const { credential } = accepted({
@@ -289,6 +292,23 @@ test('a file of a secret that cannot be read stops every command with one senten
 const MISSING_FILE = join(directory, 'nowhere')
 const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
   ['PostgreSQL', { DATABASE_URL: 'postgres://x' }, /^DATABASE_URL .*such as postgres:/],
+  ...[
+    'postgres://u:p@db.example/x',
+    'postgres://u:p@10.0.0.1/x?sslmode=disable',
+    'postgres://u:p@db.example/x?sslmode=prefer',
+    'postgres://u:p@db.example/x?ssl=0',
+    'postgres://u:p@127.0.0.1/x?host=db.example',
+    'postgres://u:p@127.0.0.1.example/x',
+  ].map((DATABASE_URL): [string, NodeJS.ProcessEnv, RegExp] => [
+    `a database on another host without TLS (${DATABASE_URL})`,
+    { DATABASE_URL },
+    /^DATABASE_URL leads to another host without TLS.*DATABASE_TLS/,
+  ]),
+  [
+    'a choice of TLS that is none',
+    { DATABASE_TLS: 'off', DATABASE_URL: 'postgres://u@localhost/x' },
+    /^DATABASE_TLS/,
+  ],
   ['another database', { DATABASE_URL: 'mysql://x/y' }, /^DATABASE_URL .*PostgreSQL/],
   ['a port beyond the last', { PORT: '65536' }, /^PORT .* 0 to 65535/],
   ['a port that is no number', { PORT: '0x50' }, /^PORT /],
@@ -397,6 +417,20 @@ test('no sentence quotes a secret', () => {
   })
   assert(said.length >= 4)
   assert.doesNotMatch(said.join(), /hush/)
+})
+
+test('a database with TLS, on this machine, or on a private network is accepted', () => {
+  for (const env of [
+    { DATABASE_URL: 'postgres://u:p@db.example/x?sslmode=verify-full' },
+    { DATABASE_URL: 'postgres://u:p@db.example/x?sslmode=require' },
+    { DATABASE_URL: 'postgres://u:p@db.example/x?ssl=true' },
+    { DATABASE_URL: 'postgres://u:p@localhost:5432/x' },
+    { DATABASE_URL: 'postgres://u:p@[::1]/x' },
+    { DATABASE_URL: 'postgres:///x?host=/var/run/postgresql' },
+    { DATABASE_URL: 'postgres://u:p@db.example/x', DATABASE_TLS: 'optional' },
+  ]) {
+    assert.equal(accepted({ ...MINIMAL, ...env }).store.kind, 'postgres')
+  }
 })
 
 test('variables of other programs are left alone', () => {

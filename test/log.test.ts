@@ -44,6 +44,19 @@ test('what a vendor says in its own words reaches no line', () => {
   assert.doesNotMatch(text(), /blocked list/)
 })
 
+test("PostgreSQL's detail, which quotes the row, reaches no line, however deep the error is", () => {
+  const { log, text } = recordLog()
+  const said = Object.assign(new Error('duplicate key value violates unique constraint "x"'), {
+    ...{ code: '23505', detail: 'Key (last_name)=(Quixote) already exists.' },
+    ...{ where: 'Quixote', hint: 'Quixote', internalQuery: 'Quixote' },
+  })
+  log.error({ event: 'failed', err: said })
+  log.error({ event: 'failed', err: new Unavailable('away', { cause: said }) })
+  log.error({ event: 'failed', errors: [said] })
+  assert.match(text(), /23505/)
+  assert.doesNotMatch(text(), /Quixote/)
+})
+
 test('no e-mail address reaches a line, whatever member or message it is in', () => {
   const { log, text } = recordLog()
   log.info(

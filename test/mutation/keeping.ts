@@ -160,4 +160,20 @@ export const keeping: readonly Mutant[] = [
     replacement: 'if (mode !== -1) return []',
     tests: ['test/store/sqlite-file.test.ts'],
   },
+  {
+    name: 'TLS to another host',
+    why: "people's data and the password travel in the clear",
+    file: 'src/store-config.ts',
+    text: 'isTlsRequired && !isOnThisMachine(parsed) && !hasTls(parsed)',
+    replacement: 'false',
+    tests: ['test/config.test.ts'],
+  },
+  {
+    name: "PostgreSQL's detail",
+    why: "the log quotes people's rows",
+    file: 'src/log.ts',
+    text: " && !(key === 'detail' && typeof value === 'string')",
+    replacement: '',
+    tests: ['test/log.test.ts'],
+  },
 ]
