@@ -35,6 +35,8 @@ function isSchemaOfPart(part: AnySchema | SchemaOfPart): part is SchemaOfPart {
 function createAjv(coerceTypes: boolean, sharedSchemas: Readonly<Record<string, unknown>>): Ajv {
   const ajv = new Ajv({
     coerceTypes,
+    // Text such as 1e999 becomes Infinity, to which bounds apply only so. A JSON body holds no such number.
+    strictNumbers: !coerceTypes,
     removeAdditional: false,
     useDefaults: true,
     allErrors: false,

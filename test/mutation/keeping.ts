@@ -176,4 +176,12 @@ export const keeping: readonly Mutant[] = [
     replacement: '',
     tests: ['test/log.test.ts'],
   },
+  {
+    name: 'bounds of infinite numbers',
+    why: 'a number that no column holds is answered with 500',
+    file: 'src/http/validation.ts',
+    text: 'strictNumbers: !coerceTypes',
+    replacement: 'strictNumbers: true',
+    tests: ['test/journeys/parameters.test.ts'],
+  },
 ]
