@@ -6,13 +6,15 @@ import type { NewConflict, Replica, SentValue } from '../store/sync-port.ts'
 import { formOf, halfOf, withForm, withoutForm } from './agreement.ts'
 import { isCuttable, isLikelyForm } from './form.ts'
 import { type Repair, repairOf } from './repair.ts'
-import { isAnswered, touch } from './replica.ts'
+import { isAnswered, lastSent, touch } from './replica.ts'
 
 /** What Marketo writes as the source of a change that came over its REST API. Source: Adobe, "Activities". */
 const API_SOURCE = 'Web service API'
 const LOGGED_TEXT_MAX = 255
 const ZONELESS_TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?$/
-/** Stamps are whole seconds, and the vendor's clock is not ours. */
+/** Stamps are whole seconds. */
+const STAMP_MS = 1_000
+/** And the vendor's clock is not ours. */
 const CLOCK_SLACK_MS = 60_000
 
 export interface ChangesContext {
@@ -279,9 +281,15 @@ function seeEdit(draft: Draft, change: Change): void {
  * Where an edit begins says what Marketo had made of the value that was agreed on: a form of its own, or nothing.
  * The latter is remembered where the edit leaves what looks like such a form.
  */
-function proveForm(draft: Draft, { field, from, fromIsPart, to }: Change): void {
+function proveForm(draft: Draft, { field, from, fromIsPart, to, at }: Change): void {
   const agreed = draft.shadow?.[field]
   if (agreed === undefined || fromIsPart) return
+  // What we sent last was there as it was sent, though the log shows our own write only later.
+  draft.sent = draft.sent.map((one) =>
+    one === lastSent(draft, field) && one.value === from && at > one.at - STAMP_MS
+      ? { ...one, confirmed: true }
+      : one,
+  )
   if (from === agreed && isLikelyForm(to, agreed)) {
     draft.forms = withForm(draft.forms, 'marketo', { field, of: agreed, own: agreed })
     draft.touched = true

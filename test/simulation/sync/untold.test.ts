@@ -9,6 +9,8 @@ import { NO_TROUBLE } from './wire.ts'
 const LATE_MS_MAX = 3_600_000
 const PROOF_OVERDUE_MS = 700_000
 const SAVES_MAX = 20
+/** Within the time that a write has to be shown. */
+const LATE = { lateShare: 1, lateMsMax: 400_000 }
 /** Longer than the clocks differ: Dynamics comes first, and takes its time. */
 const SLOW_MS = 90_000
 
@@ -231,4 +233,31 @@ test('S2 an edit that our write replaced unseen waits while its field does not t
   lab.humans.editRow(row, 'title', 'd3')
   await lab.cycles(2 * SETTLED_CYCLES)
   assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m1', 'm1'])
+})
+
+test('S1 an edit that the change log shows before the write that it followed arrives, once that is shown late', async () => {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    using lab = new Lab({ seed })
+    const { row, person } = await linkedPair(lab, 'contact')
+    lab.humans.editRow(row, 'phone', 'd1')
+    lab.diesHere = (point) => {
+      if (point === 'before syncLeads.update') Object.assign(lab.marketo.values, LATE)
+      if (point !== 'after syncLeads.update' || person.fields.phone !== 'd1') return false
+      Object.assign(lab.marketo.values, { lateShare: 0, lateMsMax: 0 })
+      // Two in one second: the person is read.
+      lab.humans.editPerson(person.id, 'phone', 'm0')
+      lab.humans.editPerson(person.id, 'phone', 'm1')
+      return false
+    }
+    await lab.cycle()
+    lab.diesHere = () => false
+    await lab.cycles(2 * SETTLED_CYCLES)
+    await lab.wait(LATE.lateMsMax)
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual(
+      [columnOf(lab, row, 'telephone1'), lab.records.differences()],
+      ['m1', []],
+      `seed ${seed}`,
+    )
+  }
 })
