@@ -9,7 +9,7 @@ import { type Mutant, mutate } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const COPIED = ['src', 'test', 'docs', 'package.json', 'tsconfig.json']
+const COPIED = ['src', 'test', 'docs', 'openapi', '.env.example', 'package.json', 'tsconfig.json']
 /** A mutant that hangs is noticed, too. */
 const RUN_MS_MAX = 120_000
 
