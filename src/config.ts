@@ -29,6 +29,7 @@ const NUMBERS = {
   LINK_TRUST_SECONDS: { default: 60, min: 0, max: 3_155_760_000 },
   // Half of what a subscription has by default, which all integrations share.
   MARKETO_DAILY_CALLS: { default: 25_000, min: 1, max: 10_000_000 },
+  STATUS_CACHE_SECONDS: { default: 60, min: 0, max: 86_400 },
   SYNC_INTERVAL_SECONDS: { default: 60, min: 0, max: 86_400 },
   RECOVERY_INTERVAL_SECONDS: { default: 5, min: 1, max: 3_600 },
   GIVE_UP_AFTER_HOURS: { default: 72, min: 1, max: 8_760 },
@@ -74,6 +75,7 @@ export const VARIABLES = [
   'ON_INVALID_VALUE',
   'REQUIRED_COLUMNS',
   'SYNC_INTERVAL_SECONDS',
+  'STATUS_CACHE_SECONDS',
   'LOG_LEVEL',
   'REST_DEADLINE_MS',
   'WEBHOOK_DEADLINE_MS',
@@ -128,6 +130,8 @@ export interface Config extends FlowStepConfig, HttpConfig {
   fieldPolicy: FieldPolicy
   /** From the start of one cycle of the background sync to the next; 0 = there is none. */
   syncIntervalSeconds: number
+  /** How long the status and the field report repeat what a vendor has said; 0 = they ask each time. */
+  statusCacheSeconds: number
   logLevel: LogLevel
   restDeadlineMs: number
   webhookDeadlineMs: number
@@ -167,7 +171,7 @@ const SECRETS = [
   'MARKETO_CLIENT_SECRET',
 ] as const
 const OUR_PREFIX =
-  /^(?:ENTRA|DATABASE|STORE|ERASE|BACKUP|BACKUPS|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|EVENT_LOOP|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
+  /^(?:ENTRA|DATABASE|STORE|ERASE|BACKUP|BACKUPS|DATAVERSE|MARKETO|API_KEY|WEBHOOK|REST|JSON|HTTP|EVENT_LOOP|STATUS_CACHE|FIELDS|SYNC|ON_INVALID|REQUIRED|FLOW_STEP|CALLBACK|BATCH)_?/
 
 /** Reads the environment and the files that it names. The only place that does. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): RawConfig {
@@ -245,6 +249,7 @@ export function toConfig(
     nullTextIsEmpty: onOff('TREAT_NULL_TEXT_AS_EMPTY'),
     fieldPolicy: readFieldPolicy(values, problems),
     syncIntervalSeconds: number('SYNC_INTERVAL_SECONDS'),
+    statusCacheSeconds: number('STATUS_CACHE_SECONDS'),
     logLevel: readChoice('LOG_LEVEL', values.LOG_LEVEL, LOG_LEVELS, 'info', problems),
     restDeadlineMs: number('REST_DEADLINE_MS'),
     webhookDeadlineMs: number('WEBHOOK_DEADLINE_MS'),

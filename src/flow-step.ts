@@ -55,7 +55,10 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
     ended: (result) => ended.add({ result }),
     settings: { ...config, recoveryIntervalSeconds },
   })
-  const checks = statusChecks({ storeFault, jobs, chunks, dataverse, schema: marketo?.schema, clock })
+  const checks = statusChecks({
+    ...{ storeFault, jobs, chunks, dataverse, schema: marketo?.schema, clock, stopping },
+    keptMs: config.statusCacheSeconds * 1_000,
+  })
   return {
     doors: [
       flowStepDoor({

@@ -74,7 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     '@fastify/under-pressure',
   ].concat(['ajv', 'typebox']),
   action: [
-    ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort'],
+    ...['person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs', 'abort', 'ask-seldom'],
     ...[
       'type:clock',
       'dated-ahead',
@@ -91,7 +91,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   sync: [
-    ...['person', 'type:dataverse', 'marketo', 'type:store', 'abort', 'type:clock', 'type:pino'],
+    ...[
+      'person',
+      'type:dataverse',
+      'marketo',
+      'type:store',
+      'abort',
+      'ask-seldom',
+      'type:clock',
+      'type:pino',
+    ],
     ...['errors', 'problem', 'retry', 'seldom-log', 'type:event-log', 'type:fastify', 'typebox'],
     'waiting',
   ],
@@ -134,6 +143,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   jobs: ['type:clock', 'dated-ahead', 'seldom-log', 'type:store', 'pg-boss', 'type:pino'],
   sandbox: [],
   abort: ['type:clock'],
+  'ask-seldom': ['abort', 'type:clock'],
   // What both vendors' limiters are made of.
   quota: ['type:abort', 'type:clock', 'errors', 'event-log'],
   clock: [],

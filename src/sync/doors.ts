@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { askSeldom } from '../ask-seldom.ts'
 import type { Clock } from '../clock.ts'
 import type { Metadata } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'
@@ -22,7 +23,7 @@ export interface SyncDoorsOptions {
   schema?: Schema
   selection: FieldSelection
   usage: () => Usage
-  config: { syncIntervalSeconds: number; restDeadlineMs: number }
+  config: { syncIntervalSeconds: number; restDeadlineMs: number; statusCacheSeconds: number }
   recordUrl: (recordType: RecordType, recordId: string) => string
   callerOf: (request: FastifyRequest) => string
   clock: Clock
@@ -34,12 +35,17 @@ export function syncDoors(options: SyncDoorsOptions): FastifyPluginAsync[] {
   const { control, off, store, metadata, schema, selection, usage, config, clock, stopping } = options
   const { recordUrl, callerOf } = options
   const run: SyncRun = control ? { kind: 'on', control } : { kind: 'off', blocked: off ?? STOPPED }
+  const sides = { selection, metadata, store, ...(schema && { schema }) }
   return [
     syncDoor({
       run,
       store,
       requests: options.requests,
-      fields: (call) => reportFields({ selection, metadata, store, ...(schema && { schema }) }, call),
+      fields: askSeldom((call) => reportFields(sides, call), {
+        keptMs: config.statusCacheSeconds * 1_000,
+        clock,
+        closing: stopping,
+      }),
       usage,
       intervalSeconds: config.syncIntervalSeconds,
       clock,

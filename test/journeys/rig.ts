@@ -137,6 +137,7 @@ async function boot(
       API_KEYS: `journeys:${API_KEY}`,
       DATA_DIR: directory,
       RECOVERY_INTERVAL_SECONDS: '1',
+      STATUS_CACHE_SECONDS: '0',
       SHUTDOWN_GRACE_MS: '0',
       ...values,
       ...(FIELDS_FILE !== undefined && { FIELDS_FILE: 'fields.json' }),

@@ -5,6 +5,9 @@ const LOOP = 'test/http/event-loop.test.ts'
 const STRICT = 'test/http/strict-http.test.ts'
 const CONFIG = 'test/config.test.ts'
 const CHUNKS = 'test/action/flow-step/work.test.ts'
+const SELDOM = 'test/ask-seldom.test.ts'
+const STATUS = 'test/action/flow-step/status.test.ts'
+const MONITORS = 'test/journeys/monitors.test.ts'
 const DOCS = 'test/http/docs.test.ts'
 
 /** What one caller, one monitor or one busy minute may cost the others. */
@@ -202,5 +205,37 @@ export const standing: readonly Mutant[] = [
     text: 'if (values[name] !== undefined) {',
     replacement: 'if (false) {',
     tests: [CONFIG],
+  },
+  {
+    name: 'answers that are kept',
+    why: "each look of a monitor is a call of the vendors' quota",
+    file: 'src/ask-seldom.ts',
+    text: 'asked === undefined || now - asked.atMs >= keptMs',
+    replacement: 'true',
+    tests: [SELDOM, STATUS],
+  },
+  {
+    name: 'status of Dynamics',
+    why: 'each look at the status is a call to Dynamics',
+    file: 'src/action/flow-step/status-checks.ts',
+    text: 'await askDynamics(call)',
+    replacement: 'await dataverse.whoAmI(call)',
+    tests: [STATUS],
+  },
+  {
+    name: 'status of Marketo',
+    why: 'each look at the status is a call to Marketo',
+    file: 'src/action/flow-step/status-checks.ts',
+    text: 'await askMarketo(call)',
+    replacement: 'await schema?.fields(call, true)',
+    tests: [STATUS],
+  },
+  {
+    name: 'report of the fields',
+    why: 'each look at the fields is some ten calls to the vendors',
+    file: 'src/sync/doors.ts',
+    text: 'keptMs: config.statusCacheSeconds * 1_000,',
+    replacement: 'keptMs: 0,',
+    tests: [MONITORS],
   },
 ]

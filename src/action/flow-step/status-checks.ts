@@ -1,3 +1,4 @@
+import { askSeldom } from '../../ask-seldom.ts'
 import type { Clock } from '../../clock.ts'
 import type { Dataverse } from '../../dataverse/dataverse.ts'
 import type { Jobs } from '../../jobs/port.ts'
@@ -13,14 +14,25 @@ export interface Checked {
   dataverse: Pick<Dataverse, 'whoAmI'>
   /** Absent: Marketo is not asked. */
   schema?: Pick<Schema, 'fields'> | undefined
+  /** How long what a vendor has said is said again. */
+  keptMs: number
   clock: Clock
+  /** Aborts when the service stops. */
+  stopping: AbortSignal
 }
 
 /** Work that is older than this is worth a word. */
 const BACKLOG_AGE_MAX_MS = 900_000
 
-/** What can go wrong between Marketo and Dynamics, asked as the work itself would. */
-export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, clock }: Checked): StatusCheck[] {
+/**
+ * What can go wrong between Marketo and Dynamics, asked as the work itself would. The vendors are asked seldom: a
+ * monitor that looks every second must not use up their quota.
+ */
+export function statusChecks(checked: Checked): StatusCheck[] {
+  const { storeFault, jobs, chunks, dataverse, schema, clock } = checked
+  const seldom = { keptMs: checked.keptMs, clock, closing: checked.stopping }
+  const askDynamics = askSeldom((call) => dataverse.whoAmI(call), seldom)
+  const askMarketo = schema && askSeldom((call) => schema.fields(call, true), seldom)
   return [
     {
       name: 'Store',
@@ -36,19 +48,19 @@ export function statusChecks({ storeFault, jobs, chunks, dataverse, schema, cloc
     {
       name: 'Dynamics',
       run: async (call) => {
-        await dataverse.whoAmI(call)
+        await askDynamics(call)
         return { level: 'info', text: 'Dynamics: reached, and the service can sign in.' }
       },
     },
     {
       name: 'Marketo',
       run: async (call) => {
-        if (!schema)
+        if (!askMarketo)
           return {
             level: 'info',
             text: 'Marketo’s REST API: not configured; the flow step does not need it.',
           }
-        await schema.fields(call, true)
+        await askMarketo(call)
         return { level: 'info', text: 'Marketo’s REST API: reached.' }
       },
     },

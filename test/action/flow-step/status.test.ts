@@ -70,6 +70,8 @@ const fine: Checked = {
   chunks: { countChunks: async () => ({ stored: 0, working: 0, answering: 0, done: 7, failed: 0 }) },
   dataverse: { whoAmI: async () => ({ userId: 'u', organisationId: 'o' }) },
   schema: { fields: async () => new Map() },
+  keptMs: 60_000,
+  stopping,
   clock: { now: () => NOW, wall: () => NOW, sleep: async () => {} },
 }
 
@@ -130,3 +132,35 @@ for (const [what, changed, level, expected] of CHECKED) {
     assert.equal(said.info.length + said.warnings.length + said.errors.length, 5)
   })
 }
+
+test('however often the status is read, each vendor is asked once a minute, and the store each time', async () => {
+  const { clock, advance } = manualClock()
+  const asked = { dynamics: 0, marketo: 0, store: 0 }
+  const checks = statusChecks({
+    ...fine,
+    dataverse: {
+      whoAmI: () => {
+        asked.dynamics += 1
+        return Promise.reject(new Unavailable('no'))
+      },
+    },
+    schema: {
+      fields: async () => {
+        asked.marketo += 1
+        return new Map()
+      },
+    },
+    storeFault: async () => {
+      asked.store += 1
+      return undefined
+    },
+    clock,
+  })
+  const read = () => readStatus({ checks, timeoutMs: 1_000, clock, stopping })
+  for (let times = 0; times < 20; times += 1) await read()
+  assert.match((await read()).errors.join(), /^Dynamics: cannot be reached/)
+  assert.deepEqual(asked, { dynamics: 1, marketo: 1, store: 21 })
+  await advance(60_000)
+  await read()
+  assert.deepEqual(asked, { dynamics: 2, marketo: 2, store: 22 })
+})
