@@ -324,6 +324,7 @@ function buildApp(
       // Node takes no longer time for the headers than for all.
       headersTimeoutMs: Math.min(DEFAULT_HTTP_LIMITS.headersTimeoutMs, config.httpRequestTimeoutMs),
       bodyLimitBytes: config.restBodyBytes,
+      bodiesBytesMax: config.bodiesBytesMax,
       json: config.json,
     },
     version: packageJson.version,

@@ -10,6 +10,7 @@ import { JSON_LIMITS, type JsonLimits, parseJson } from '../json.ts'
 import { Problem } from '../problem.ts'
 import { SeldomLog } from '../seldom-log.ts'
 import { type ApiKey, requireApiKey } from './auth.ts'
+import { boundBodies } from './bodies.ts'
 import { answerClientError } from './client-error.ts'
 import { type ConnectionLimits, createBoundedServer } from './connections.ts'
 import { registerDocs } from './docs.ts'
@@ -32,6 +33,8 @@ export interface HttpLimits extends ConnectionLimits {
   keepAliveTimeoutMs: number
   /** For doors that name no bodyLimit of their own. */
   bodyLimitBytes: number
+  /** Of all large bodies together. */
+  bodiesBytesMax: number
   /** Of one path parameter, in characters. */
   pathParameterLengthMax: number
   json: JsonLimits
@@ -45,6 +48,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   connectionsCheckingIntervalMs: 1_000,
   keepAliveTimeoutMs: 72_000,
   bodyLimitBytes: 64 * 1024,
+  bodiesBytesMax: 16 * 1024 * 1024,
   pathParameterLengthMax: 100,
   json: JSON_LIMITS,
   connectionsMax: 1_000,
@@ -102,6 +106,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   continueExpected(app)
   answerUnknownRoutes(app)
   measureRequests(app, options.metrics)
+  boundBodies(app, limits.bodiesBytesMax, metrics)
   logAnswers(app)
   await registerDocs(app, options)
   app.addHook('onClose', async () => seldom.flush(true))

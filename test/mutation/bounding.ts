@@ -145,6 +145,22 @@ export const bounding: readonly Mutant[] = [
     tests: [UPLOADS_TEST],
   },
   {
+    name: 'large bodies together',
+    why: '600 unfinished webhooks of 1 MB hold 480 MB',
+    file: 'src/http/bodies.ts',
+    text: 'if (heldBytes + part.length > bytesMax) return taken(noRoom())',
+    replacement: '',
+    tests: ['test/http/bodies.test.ts'],
+  },
+  {
+    name: 'room of a body whose request is over',
+    why: 'after some large bodies all others are refused for good',
+    file: 'src/http/bodies.ts',
+    text: 'heldBytes -= ownBytes',
+    replacement: '',
+    tests: ['test/http/bodies.test.ts'],
+  },
+  {
     name: 'marks on one letter',
     why: 'an e-mail of 32,000 characters holds the event loop for a second',
     file: 'src/person/text.ts',

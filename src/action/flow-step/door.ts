@@ -95,7 +95,7 @@ function chunkDoor(options: FlowStepDoorOptions): FastifyPluginAsync {
 
     scope.post<{ Body: IncomingMessage | undefined }>(
       '/flow-step/submitAsyncAction',
-      { schema },
+      { schema, config: { streamsBody: true } },
       async (request, reply) => {
         const { body } = request
         if (!body) throw new Refusal(400, 'empty-body', 'The body is empty.')
