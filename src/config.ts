@@ -307,7 +307,7 @@ export function toSetupConfig(
 export type SetupConfig = Required<Pick<Config, 'marketo' | 'fields'>>
 
 const NO_MARKETO =
-  'MARKETO_URL, MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET are missing: set-up happens in Marketo.'
+  'MARKETO_URL, MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET are missing: set-up needs access to Marketo.'
 const ROPC_WARNING =
   'ENTRA_USERNAME and ENTRA_PASSWORD sign in as a user (ROPC), which Microsoft is retiring and which fails with multi-factor sign-in; prefer a certificate, a managed identity or a secret.'
 const SANDBOX_HINT = 'To try the service without any account or configuration, use: npm run sandbox'

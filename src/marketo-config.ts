@@ -61,6 +61,6 @@ export function unnamedSubscription(values: Readonly<Partial<Record<string, stri
   const { MARKETO_URL: url, MARKETO_MUNCHKIN_ID: given } = values
   if (url === undefined || given !== undefined || munchkinIdIn(url) !== undefined) return []
   return [
-    'MARKETO_URL does not say which subscription it is: set MARKETO_MUNCHKIN_ID. Until then the store is bound to the host of MARKETO_URL.',
+    'MARKETO_URL does not identify the subscription: set MARKETO_MUNCHKIN_ID. Until then the store is bound to the host of MARKETO_URL.',
   ]
 }

@@ -29,13 +29,13 @@ try {
     })
     await using to = await Transfer.begin(url)
     await moveStore({ from, to, jobs, say: (line) => console.log(line) })
-    whatNow = 'Run this again: if the database is not empty then, everything has moved.'
+    whatNow = 'Run this command again: if it reports that the database is not empty, everything was moved.'
     await to.commit()
   } finally {
     await postgres.close()
   }
   console.log(
-    'Everything has moved. Start the service with DATABASE_URL, and keep DATA_DIR as a backup only.',
+    'Everything was moved. Start the service with DATABASE_URL, and keep DATA_DIR as a backup only.',
   )
 } catch (error) {
   const cause =

@@ -12,7 +12,7 @@ export interface PairingOptions {
 }
 
 const WAY_OUT =
-  'Go back to the settings of before, give this service a store of its own, or forget the people of the old one: npm run rebind -- --forget-links.'
+  'Restore the previous settings, give this service its own store, or delete the data of the old pairing: npm run rebind -- --forget-links.'
 
 /**
  * The one organisation and the one subscription that a store is about: values and record ids of another pairing must
@@ -58,7 +58,7 @@ export class Pairing {
       this.#fault = undefined
       return
     }
-    const advice = `The store belongs to the organisation ${this.#organisation}, and DATAVERSE_URL leads to ${organisationId}. ${WAY_OUT}`
+    const advice = `The store belongs to the organisation ${this.#organisation}, and DATAVERSE_URL points to ${organisationId}. ${WAY_OUT}`
     if (this.#fault === undefined) log.error({ event: 'organisation-changed' }, advice)
     this.#fault = { code: 'organisation-changed', advice }
     throw new Unauthorized(advice, this.#fault)
@@ -71,7 +71,7 @@ export class Pairing {
     if (given === this.#subscription) return
     throw new Refusal(400, 'subscription-unknown', 'The chunk comes from another Marketo subscription.', {
       field: 'context.subscription.munchkinId',
-      advice: `This service belongs to the subscription ${this.#subscription}. Give each subscription a service and a store of its own.`,
+      advice: `This service belongs to the subscription ${this.#subscription}. Run a separate service with its own store for each subscription.`,
     })
   }
 }

@@ -18,7 +18,8 @@ export async function openPostgres(
   { url, connectionsMax }: StoreConfig & { kind: 'postgres' },
   { deriveRecordId, clock, random, log }: StorageOptions,
 ): Promise<Storage> {
-  const lost = (err: Error) => log.warn({ event: 'database-connection-lost', err }, 'It is opened again')
+  const lost = (err: Error) =>
+    log.warn({ event: 'database-connection-lost', err }, 'The connection is opened again')
   const postgres = new Postgres({ url, poolMax: connectionsMax, clock, random, lost })
   try {
     const functions = await migrate(postgres)

@@ -9,7 +9,7 @@ import { openSqliteRebound } from './store/sqlite/rebound.ts'
 import type { StoreConfig } from './store-config.ts'
 
 const USAGE =
-  'npm run rebind -- --forget-links [--yes] frees a store from its organisation and its subscription, and forgets what belongs to them. Make a copy of the store first.'
+  'npm run rebind -- --forget-links [--yes] unbinds a store from its organisation and its subscription, and deletes all data that belongs to them. Back up the store first.'
 
 try {
   const { values } = parseArgs({
@@ -22,15 +22,15 @@ try {
   const bindings = await store.read('select kind, value from binding order by kind')
   for (const { kind, value } of bindings) console.log(`The store belongs to the ${kind} ${value}.`)
   const [counts = {}] = await store.read(COUNT_PAIRED)
-  console.log('This forgets, for good:')
+  console.log('This permanently deletes:')
   for (const [label, count] of Object.entries(counts)) console.log(`- ${count} ${label}`)
   if (values.yes || (await isAgreed())) {
     await store.forget()
     console.log(
-      'Forgotten. The next start binds the store to the organisation and subscription of its settings.',
+      'Deleted. The next start binds the store to the organisation and subscription of its settings.',
     )
   } else {
-    console.log('Nothing was forgotten.')
+    console.log('Nothing was deleted.')
     process.exitCode = 1
   }
 } catch (error) {
@@ -41,7 +41,7 @@ try {
 async function isAgreed(): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout })
   try {
-    return (await lines.question('Type "forget" to go on: ')).trim() === 'forget'
+    return (await lines.question('Type "forget" to continue: ')).trim() === 'forget'
   } finally {
     lines.close()
   }

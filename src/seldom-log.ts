@@ -48,10 +48,7 @@ export class SeldomLog {
       const { level, leftOut, event } = window
       const { event: name, code } = event
       if (leftOut === 0) continue
-      this.#log[level](
-        { event: name, ...(code && { code }), leftOut },
-        'Lines like the one before were left out',
-      )
+      this.#log[level]({ event: name, ...(code && { code }), leftOut }, 'Similar lines were left out')
     }
   }
 

@@ -201,7 +201,7 @@ async function recogniseOrganisation({ clock, log }: Parts, dataverse: Dataverse
     if (error instanceof Unauthorized && error.detail.code === 'organisation-changed') throw error
     log.warn(
       { event: 'organisation-unchecked' },
-      'Dynamics does not answer: its organisation is checked before the first call',
+      'Dynamics does not answer: the organisation will be checked before the first call',
     )
   }
 }

@@ -31,7 +31,7 @@ export function readChoice<T extends string>(
 ): T {
   if (text === undefined) return fallback
   const chosen = choices.find((choice) => choice === text)
-  if (chosen === undefined) problems.push(`${name} is none of ${choices.join(', ')}.`)
+  if (chosen === undefined) problems.push(`${name} is not one of ${choices.join(', ')}.`)
   return chosen ?? fallback
 }
 

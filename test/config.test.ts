@@ -324,9 +324,9 @@ const REFUSED: readonly [string, NodeJS.ProcessEnv, RegExp][] = [
   [
     'a switch that is neither on nor off',
     { DUPLICATE_DETECTION: 'true' },
-    /^DUPLICATE_DETECTION is none of on, off/,
+    /^DUPLICATE_DETECTION is not one of on, off/,
   ],
-  ['an unknown log level', { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is none of/],
+  ['an unknown log level', { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is not one of/],
   ['plain http to another host', { DATAVERSE_URL: 'http://contoso.example' }, /^DATAVERSE_URL .*loopback/],
   ['plain http to a host called 127.example', { DATAVERSE_URL: 'http://127.0.0.1.example' }, /loopback/],
   ['plain http to Entra', { ENTRA_AUTHORITY: 'http://10.0.0.1' }, /^ENTRA_AUTHORITY .*loopback/],

@@ -40,7 +40,7 @@ describe('npm run rebind', () => {
     assert.equal(asked.code, 1)
     assert.match(asked.out, /belongs to the subscription 111-AAA-111/)
     assert.match(asked.out, /- 1 links\n/)
-    assert.match(asked.out, /Nothing was forgotten/)
+    assert.match(asked.out, /Nothing was deleted/)
     const done = await rebind(environment, ['--forget-links'], 'forget\n')
     assert.deepEqual([done.code, done.err], [0, ''])
 

@@ -15,7 +15,7 @@ const MAIN = fileURLToPath(new URL('../src/setup.ts', import.meta.url))
 const SYSTEM_FIELDS = ['microsoftRecordId', 'microsoftType', 'microsoftIsDeleted', 'microsoftCreatedDate']
 const ACTIVITY = 'Custom activity "Microsoft Sync Result"'
 const READY = 'Marketo is ready for the background sync.'
-const NOT_READY = 'Not ready: mend what is named above, and run this again.'
+const NOT_READY = 'Not ready: fix the problems above, and run this again.'
 
 async function setup(environment: Record<string, string>, ...flags: string[]) {
   const child = spawn(process.execPath, [MAIN, ...flags], {
@@ -143,7 +143,7 @@ test('says which permission is missing, once, and goes on with what needs anothe
   assert.equal(code, 1)
   assert.match(lines[0] ?? '', /^microsoftRecordId: .*permission Read-Write Schema Custom Field/)
   assert.deepEqual(lines.slice(1), [
-    ...SYSTEM_FIELDS.slice(1).map((name) => `${name}: not tried, since the one before was denied.`),
+    ...SYSTEM_FIELDS.slice(1).map((name) => `${name}: not tried, because the previous one was denied.`),
     `${ACTIVITY}: created`,
     NOT_READY,
   ])

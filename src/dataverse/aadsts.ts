@@ -27,7 +27,7 @@ const listed: readonly Explanation[] = [
   },
   {
     code: 'entra-clock-wrong',
-    advice: "Correct this machine's clock: Entra takes what is signed only within minutes of its own time.",
+    advice: "Correct this machine's clock: Entra accepts signatures only within minutes of its own time.",
     numbers: [700024, 50013, 500133, 700023],
   },
   {
@@ -78,7 +78,8 @@ const listed: readonly Explanation[] = [
   },
   {
     code: 'conditional-access',
-    advice: 'Exclude this service from the conditional access policy, or let it call from an allowed place.',
+    advice:
+      'Exclude this service from the conditional access policy, or let it call from an allowed location.',
     numbers: [53003, 53000, 53001, 53002, 53004, 53009, 53011, 530003, 530034, 530035, 50097, 50131, 50158],
   },
   {
@@ -127,14 +128,15 @@ const TRANSIENT: ReadonlySet<unknown> = new Set([90006, 90024, 90033, 90055, 501
 export function entraError(status: number, body: JsonObject): Unauthorized | Unavailable {
   const error = asString(body.error) ?? asString(asObject(body.error)?.code)
   if (error === undefined) return new Unavailable(`no usable answer from Entra: HTTP ${status}`)
-  if (error === 'temporarily_unavailable') return new Unavailable(`Entra is busy with itself: ${error}`)
+  if (error === 'temporarily_unavailable')
+    return new Unavailable(`Entra is temporarily unavailable: ${error}`)
   const number = Array.isArray(body.error_codes) ? body.error_codes.find(Number.isInteger) : undefined
-  if (TRANSIENT.has(number)) return new Unavailable(`Entra is busy with itself: AADSTS${number}`)
+  if (TRANSIENT.has(number)) return new Unavailable(`Entra is temporarily unavailable: AADSTS${number}`)
   const { code, advice } = explanations.get(number) ?? {
     code: 'entra-refused',
     advice:
       'Check the ENTRA_ settings against the app registration; the vendor code says what Entra refuses.',
   }
   const vendorCode = number === undefined ? error.slice(0, 100) : `AADSTS${number}`
-  return new Unauthorized(`Entra refuses our credential: ${code}`, { code, advice, vendorCode })
+  return new Unauthorized(`Entra rejects the credential: ${code}`, { code, advice, vendorCode })
 }

@@ -16,7 +16,7 @@ export function checkedLink(link: string, origin: string, table: Table): URL {
     throw new Rejected('a link leads outside the organisation', {
       code: 'foreign-link',
       advice:
-        "Set DATAVERSE_URL to the organisation's own address, and let no proxy rewrite what it answers.",
+        "Set DATAVERSE_URL to the organisation's own address, and make sure that no proxy rewrites its answers.",
     })
   }
   return url

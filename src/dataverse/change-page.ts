@@ -31,7 +31,8 @@ export function readChangePage(reply: Reply, table: Table): RawPage {
   if (!Array.isArray(value)) throw unavailable(reply, 'a page of changes is not readable')
   const nextLink = asString(page?.['@odata.nextLink'])
   const next = nextLink ?? asString(page?.['@odata.deltaLink'])
-  if (next === undefined) throw unavailable(reply, 'a page of changes leads nowhere')
+  if (next === undefined)
+    throw unavailable(reply, 'a page of changes has neither a next link nor a delta link')
   const metadataVersion = asString(page?.[`@${METADATA_VERSION}`])
   return {
     ...sorted(value.map((item) => itemOf(asObject(item), table))),

@@ -97,6 +97,6 @@ export class Limiter {
   }
 
   #paused(now: number): Busy {
-    return new Busy('inside a Retry-After of Dataverse', this.pace.pausedUntilMs - now)
+    return new Busy('the Retry-After of Dataverse has not ended', this.pace.pausedUntilMs - now)
   }
 }

@@ -93,7 +93,7 @@ export class OrganisationCheck {
     if (this.#wrong && this.#clock.now() < this.#wrong.untilMs) throw this.#wrong.error
     await this.#look.join(call.signal).catch((error: unknown) => {
       if (!call.signal.aborted || error !== call.signal.reason) throw error
-      throw new Unavailable('given up while the organisation was asked for', { cause: error })
+      throw new Unavailable('cancelled while the organisation was read', { cause: error })
     })
   }
 }

@@ -86,7 +86,7 @@ function enabled(users: readonly JsonObject[]): Owner {
   if (user === undefined) {
     throw new Rejected('the owner is disabled', {
       code: 'owner-disabled',
-      advice: 'Enable this user in the Power Platform admin centre, or assign to somebody else.',
+      advice: 'Enable this user in the Power Platform admin center, or assign to another user.',
     })
   }
   const id = asString(user.systemuserid)

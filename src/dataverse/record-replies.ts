@@ -32,7 +32,8 @@ export function createResult(reply: Reply): CreateResult {
   const ids = reply.requestId === undefined ? {} : { vendorRequestId: reply.requestId }
   if (reply.status === 204) return { kind: 'created', ...ids }
   if (reply.status === 201 && parseObject(reply.body) !== undefined) return { kind: 'created', ...ids }
-  if (reply.status < 300) throw unavailable(reply, `a create answered HTTP ${reply.status} unreadably`)
+  if (reply.status < 300)
+    throw unavailable(reply, `a create answered HTTP ${reply.status} with an unreadable body`)
   const error = vendorError(reply)
   switch (error?.code) {
     case '0x80040237':
@@ -41,7 +42,7 @@ export function createResult(reply: Reply): CreateResult {
     case '0x80060892':
       return { kind: 'duplicate', vendorCode: error.code, ...ids }
     default:
-      if (reply.status === 412) throw unavailable(reply, 'a create answered an unknown HTTP 412')
+      if (reply.status === 412) throw unavailable(reply, 'a create answered HTTP 412 for an unknown reason')
       throw rejected(error?.code, error?.message ?? '', reply)
   }
 }

@@ -89,22 +89,23 @@ const noTarget: Explanation = {
 }
 const refused: Explanation = {
   code: 'refused-by-dynamics',
-  advice: 'Look up the vendor code with your Dynamics administrator; sending the same again will not help.',
+  advice:
+    'Look up the vendor code with your Dynamics administrator; sending the same values again will not help.',
 }
 const refusedWithoutReason: Explanation = {
   code: 'refused-without-reason',
   advice:
-    'Dynamics names no reason by code: read its message (vendorMessage) with your Dynamics administrator.',
+    'Dynamics gives no code for the reason: read its message (vendorMessage) with your Dynamics administrator.',
 }
 const accessRefused: Explanation = {
   code: 'access-refused',
   advice:
-    'Dynamics, or a firewall or proxy in front of it, refuses access: its message (vendorMessage) says more.',
+    'Dynamics, or a firewall or proxy in front of it, refuses access: its message (vendorMessage) has details.',
 }
 const noOrganisation: Explanation = {
   code: 'organisation-disabled',
   advice:
-    'The organisation is disabled, expired or being moved: look at it in the Power Platform admin centre.',
+    'The organisation is disabled, expired or being moved: check it in the Power Platform admin center.',
 }
 const noLicence: Explanation = {
   code: 'licence-missing',
@@ -116,7 +117,7 @@ const storageFull: Explanation = {
 }
 const noPlugins: Explanation = {
   code: 'plug-ins-disabled',
-  advice: 'Plug-ins are switched off in this organisation: ask Microsoft support or your administrator why.',
+  advice: 'Plug-ins are disabled in this organisation: ask Microsoft support or your administrator why.',
 }
 const noUser: Explanation = {
   code: 'application-user-missing',
@@ -124,7 +125,7 @@ const noUser: Explanation = {
 }
 const userDisabled: Explanation = {
   code: 'application-user-disabled',
-  advice: 'Enable the application user of the service in the Power Platform admin centre.',
+  advice: 'Enable the application user of the service in the Power Platform admin center.',
 }
 const ownerNotFound: Explanation = {
   code: 'owner-not-found',
@@ -132,16 +133,17 @@ const ownerNotFound: Explanation = {
 }
 const ownerDisabled: Explanation = {
   code: 'owner-disabled',
-  advice: 'Enable this owner in the Power Platform admin centre, or assign to another.',
+  advice: 'Enable this owner in the Power Platform admin center, or assign to another.',
 }
 const readOnly: Explanation = {
   code: 'record-read-only',
-  advice: 'The record is inactive or read-only in Dynamics: reactivate it there to let values travel again.',
+  advice:
+    'The record is inactive or read-only in Dynamics: reactivate it there so that its values are synced again.',
 }
 const customCode: Explanation = {
   code: 'business-rule',
   advice:
-    'A plug-in, webhook or workflow in Dynamics refuses this person: ask your Dynamics administrator which.',
+    'A plug-in, webhook or workflow in Dynamics refuses this person: ask your Dynamics administrator which one.',
 }
 const badCharacters: Explanation = {
   code: 'format-invalid',
@@ -150,7 +152,7 @@ const badCharacters: Explanation = {
 }
 const tooLarge: Explanation = {
   code: 'too-large',
-  advice: 'Shorten the longest texts of this person in Marketo: the request is larger than Dynamics takes.',
+  advice: 'Shorten the longest texts of this person in Marketo: the request is larger than Dynamics accepts.',
 }
 
 /** Source: Microsoft, "Web service error codes" (Dataverse developer guide). */
@@ -256,21 +258,21 @@ const explanations: ReadonlyMap<string | undefined, Explanation> = new Map<strin
     '0x8004a113',
     {
       code: 'organisation-admin-mode',
-      advice: 'The organisation is in administration mode: people wait until it is switched off.',
+      advice: 'The organisation is in administration mode: people stay queued until it is switched off.',
     },
   ],
   [
     '0x8004a103',
     {
       code: 'conditional-access',
-      advice: 'Exclude this service from the policy, or let it call from an allowed place.',
+      advice: 'Exclude this service from the policy, or let it call from an allowed location.',
     },
   ],
   [
     '0x80072561',
     {
       code: 'conditional-access',
-      advice: 'Exclude this service from the policy, or let it call from an allowed place.',
+      advice: 'Exclude this service from the policy, or let it call from an allowed location.',
     },
   ],
   [
@@ -278,7 +280,7 @@ const explanations: ReadonlyMap<string | undefined, Explanation> = new Map<strin
     {
       code: 'ip-address-blocked',
       advice:
-        "Allow this service's outgoing IP address in the IP firewall of the environment (Power Platform admin centre).",
+        "Allow this service's outgoing IP address in the IP firewall of the environment (Power Platform admin center).",
     },
   ],
   ['0x8004020a', noOrganisation],

@@ -118,7 +118,7 @@ function detailOf({ error, reply }: Unread): FailureDetail {
 const NO_ROW = {
   code: 'row-unreadable',
   advice:
-    'Open the record in Dynamics; if it looks right there, report it to Microsoft with the request id. It is read again by itself, at growing distances.',
+    'Open the record in Dynamics; if it looks right there, report it to Microsoft with the request id. The service reads it again automatically, at growing intervals.',
 }
 
 function rowIn(reply: Reply, ref: RecordRef): SeenRow | undefined {
@@ -129,7 +129,8 @@ function rowIn(reply: Reply, ref: RecordRef): SeenRow | undefined {
   const body = reply.status === 200 ? parseObject(reply.body) : undefined
   if (body === undefined) throw unavailable(reply, 'a row is not readable')
   const row = seenRow(body, ref.table)
-  if (row === undefined) throw new Rejected('Dataverse answers with something that is no row', NO_ROW)
-  if (row.id !== guidLiteral(ref.id)) throw unavailable(reply, 'another row than was asked for')
+  if (row === undefined) throw new Rejected('Dataverse returned something that is not a row', NO_ROW)
+  if (row.id !== guidLiteral(ref.id))
+    throw unavailable(reply, 'Dataverse returned another row than the requested one')
   return row
 }

@@ -137,7 +137,7 @@ export function createMetadata(options: {
 function untilGivenUp<T>(reading: Promise<T>, { signal }: CallContext): Promise<T> {
   return untilAborted(reading, signal).catch((error: unknown) => {
     if (signal.aborted && error === signal.reason) {
-      throw new Unavailable('given up while the table definition was read', { cause: error })
+      throw new Unavailable('cancelled while the table definition was read', { cause: error })
     }
     throw error
   })

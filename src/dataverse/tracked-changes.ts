@@ -55,7 +55,7 @@ export function createChanges(options: {
       const reply = await ask(table, isDeltaLink(url) ? pageSize : tracking, request, call)
       if (isExpired(reply)) return { kind: 'expired' }
       const page = pageOf(reply, table)
-      if (page.more && page.next === url.href) throw unavailable(reply, 'a page of changes leads to itself')
+      if (page.more && page.next === url.href) throw unavailable(reply, 'a page of changes links to itself')
       return page
     },
   }
@@ -69,7 +69,7 @@ function isUntracked(reply: Reply): boolean {
 }
 
 function untracked(reply: Reply): Rejected {
-  return new Rejected('changes of a table are not tracked', {
+  return new Rejected('change tracking is off for a table', {
     code: 'change-tracking-off',
     advice: 'Switch on "Track changes" in the properties of the tables lead and contact.',
     vendorCode: '0x80072491',

@@ -58,7 +58,7 @@ export function createUsers(options: {
       return flight.join(call.signal).catch((error: unknown) => {
         if (!call.signal.aborted || error !== call.signal.reason) throw error
         if (kept !== undefined) return kept.users
-        throw new Unavailable('given up while the users were read', { cause: error })
+        throw new Unavailable('cancelled while the users were read', { cause: error })
       })
     },
   }

@@ -109,7 +109,7 @@ export function errorOf(
     case 'unknown':
       return unavailable(reply, verdict.why)
     case 'token-refused':
-      return new Unauthorized('Dataverse refuses a fresh token', {
+      return new Unauthorized('Dataverse rejects a new token', {
         code: 'token-refused',
         advice: 'Check that DATAVERSE_URL and the tenant of the app registration belong together.',
         ...vendor(verdict.vendorCode, reply),

@@ -118,7 +118,7 @@ const UNREADABLE = {
   detail: {
     code: 'marketo-answer-unknown',
     advice:
-      'Marketo gave an answer that is not documented for this write: look the request up with Marketo support by its id.',
+      'Marketo gave an undocumented answer to this write: ask Marketo support about the request, by its id.',
   },
 } as const
 

@@ -44,7 +44,11 @@ export function createClient(options: { sender: Sender; tokens: Tokens; settings
       } catch (cause) {
         if (isVendorError(cause)) throw cause
         if (cause instanceof NotSent) {
-          throw new Busy(`Marketo cannot be asked to ${request.name}`, settings.unsentRetryMs, { cause })
+          throw new Busy(
+            `The request to Marketo could not be sent: ${request.name}`,
+            settings.unsentRetryMs,
+            { cause },
+          )
         }
         throw new Unavailable(`no answer from Marketo to ${request.name}`, { cause })
       }

@@ -28,7 +28,7 @@ export function createFields(options: SchemaOptions): Pick<Schema, 'fields' | 'e
     throw new Rejected('a Marketo field has another type', {
       code: 'marketo-field-type-differs',
       field: name,
-      advice: `Marketo has a field of this name and of type ${there.dataType} instead of ${dataType}: rename or hide that one.`,
+      advice: `Marketo has a field of this name and of type ${there.dataType} instead of ${dataType}: rename or hide that field.`,
     })
   }
 
@@ -47,7 +47,7 @@ export function createFields(options: SchemaOptions): Pick<Schema, 'fields' | 'e
     kept.forget()
     const { status, reasons } = asObject(answer.items[0]) ?? {}
     if (status === 'created') return 'created'
-    if (status !== 'skipped') throw unavailable('no word about a new field', answer.requestId)
+    if (status !== 'skipped') throw unavailable('no result for a new field', answer.requestId)
     // Somebody else may have made it in between.
     const present = await compare(field, call)
     if (present !== undefined) return present
@@ -55,7 +55,7 @@ export function createFields(options: SchemaOptions): Pick<Schema, 'fields' | 'e
     throw new Rejected('Marketo refuses a field', {
       code: 'marketo-field-refused',
       field: name,
-      advice: 'Make this field by hand in Marketo (Admin, Field Management), or look up the vendor code.',
+      advice: 'Create this field manually in Marketo (Admin, Field Management), or look up the vendor code.',
       ...(reason === undefined ? {} : { vendorCode: reason.code }),
     })
   }

@@ -42,7 +42,7 @@ export function gatherPeople({ people, settings, clock }: GatheredPeopleOptions)
       const why = refused.get(asked.marketoId)
       if (why === undefined) serve(found.get(asked.marketoId))
       else if (why === 'unasked')
-        fail(new Unavailable('others made Marketo refuse the calls for this person'))
+        fail(new Unavailable('Marketo refused the calls for this person because of other people in them'))
       else fail(new Rejected('Marketo refuses every call for this person', why))
     }
   }

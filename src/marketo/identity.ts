@@ -46,7 +46,7 @@ export function createIdentity(options: {
       exchange(dispatcher, request, overall),
     ).catch((cause: unknown) => {
       log.warn({ event: 'marketo-identity-no-answer', ms: ms(), cause: causeCode(cause) })
-      throw new Unavailable("Marketo's identity does not answer", { cause })
+      throw new Unavailable("Marketo's identity endpoint does not answer", { cause })
     })
     log.debug({ event: 'marketo-identity-call', status: reply.status, ms: ms() })
     return read(reply, askedAtMs)
@@ -57,7 +57,7 @@ function read({ status, body }: WireReply, askedAtMs: number): Token {
   const answer = parseObject(body)
   const error = asString(answer?.error)
   if (status === 401 || (status === 400 && error !== undefined)) {
-    throw new Unauthorized('Marketo refuses our credentials', {
+    throw new Unauthorized('Marketo rejects the credentials', {
       code: 'marketo-credentials-wrong',
       advice:
         'Copy MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET from the custom service in LaunchPoint, and MARKETO_URL from the same instance.',
@@ -68,7 +68,7 @@ function read({ status, body }: WireReply, askedAtMs: number): Token {
   // The token is shared by all who use the custom service: what counts is its remaining life.
   const leftSeconds = asNumber(answer?.expires_in)
   if (status !== 200 || !text || leftSeconds === undefined) {
-    throw new Unavailable(`no usable answer from Marketo's identity: HTTP ${status}`)
+    throw new Unavailable(`no usable answer from Marketo's identity endpoint: HTTP ${status}`)
   }
   return { text, expiresAtMs: askedAtMs + leftSeconds * 1_000 }
 }

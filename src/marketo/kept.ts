@@ -37,7 +37,7 @@ export function createKept<T>(options: {
       return await flight.join(call.signal)
     } catch (cause) {
       if (isVendorError(cause)) throw cause
-      throw new Unavailable(`given up while Marketo was asked for its ${what}`, { cause })
+      throw new Unavailable(`cancelled while Marketo was asked for its ${what}`, { cause })
     }
   }
 

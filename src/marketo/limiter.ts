@@ -101,6 +101,6 @@ export class Limiter {
     const { queueWaitMaxMs, backgroundQueueWaitMaxMs } = this.#settings
     const waitMs = this.#freeInMs(now, lane, ahead)
     if (waitMs <= (lane === undefined ? queueWaitMaxMs : backgroundQueueWaitMaxMs)) return undefined
-    return new Busy("Marketo's calls are used up for now", waitMs)
+    return new Busy("Marketo's limits allow no call at the moment", waitMs)
   }
 }

@@ -114,7 +114,7 @@ export function createPeople({ client, settings }: { client: Client; settings: M
     })
     for (const value of values) {
       if (asked.has(value)) continue
-      if (refused === undefined) throw unavailable('more refusals than calls are divided for', undefined)
+      if (refused === undefined) throw unavailable('too many refusals to divide the calls further', undefined)
       refused.set(value, 'unasked')
     }
     return found
@@ -168,7 +168,7 @@ function fieldsOf(row: JsonObject, fields: readonly string[], { requestId }: Ans
         typeof value === 'boolean'
       )
         return [field, value]
-      throw unavailable('a field that is no plain value', requestId)
+      throw unavailable('a field that is not a plain value', requestId)
     }),
   )
 }

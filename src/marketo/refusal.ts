@@ -71,7 +71,8 @@ const fieldUnknown: Refusal = {
 /** Of one record that is larger than any call may be. */
 export const tooLarge: Refusal = {
   code: 'marketo-too-large',
-  advice: 'Shorten the longest texts of this person, or select fewer Marketo fields: Marketo takes 1 MB.',
+  advice:
+    'Shorten the longest texts of this person, or select fewer Marketo fields: Marketo accepts at most 1 MB.',
 }
 const partitionRefused: Refusal = {
   code: 'marketo-partition-refused',
@@ -82,7 +83,7 @@ const partitionRefused: Refusal = {
 const ofBoth: ReadonlyMap<string, Refusal> = new Map([
   [
     '1005',
-    { code: 'marketo-person-exists', advice: 'Marketo has this person already: nothing is to be made.' },
+    { code: 'marketo-person-exists', advice: 'Marketo already has this person: no action is needed.' },
   ],
   ['1006', fieldUnknown],
   ['1008', partitionRefused],
@@ -106,7 +107,7 @@ const ofBoth: ReadonlyMap<string, Refusal> = new Map([
     {
       code: 'marketo-native-sync-on',
       advice:
-        "Marketo's own CRM sync forbids this: switch it off, since two syncs of the same people cannot share them.",
+        "Marketo's own CRM sync forbids this: switch it off, because only one sync can write the same people.",
     },
   ],
   [
@@ -114,7 +115,7 @@ const ofBoth: ReadonlyMap<string, Refusal> = new Map([
     {
       code: 'marketo-company-field',
       advice:
-        'This person belongs to a company record in Marketo: let the company fields travel to Dynamics only, or take them out of the field selection.',
+        'This person belongs to a company record in Marketo: make the company fields to-dynamics, or exclude them from the field selection.',
     },
   ],
 ])
@@ -145,7 +146,8 @@ function requestRefusal({ code, message }: Reason, codeClass: CodeClass): Refusa
     ? recordRefused
     : {
         code: 'marketo-refused',
-        advice: 'The set-up is at fault, no person: look up the vendor code with your Marketo administrator.',
+        advice:
+          'The set-up is at fault, not a person: look up the vendor code with your Marketo administrator.',
       }
 }
 

@@ -37,7 +37,8 @@ export function createTokens(options: {
     for (let asks = 1; ; asks += 1) {
       const token = await ask(signal)
       if (!isDying(token)) return token
-      if (asks >= settings.tokenAsksMax) throw new Unavailable('Marketo gives no token that lasts')
+      if (asks >= settings.tokenAsksMax)
+        throw new Unavailable('Marketo returns only tokens that have already expired')
       const leftMs = Math.max(0, token.expiresAtMs - clock.now())
       await clock.sleep(leftMs + settings.tokenEndSlackMs, signal)
     }

@@ -23,7 +23,7 @@ export interface Answer {
 /** Every item of an answer as an object. Throws Unavailable when one is none. */
 export function rowsOf({ items, requestId }: Answer): readonly JsonObject[] {
   const rows = asObjects(items)
-  if (rows === undefined) throw unavailable('a result that is no list of objects', requestId)
+  if (rows === undefined) throw unavailable('a result that is not a list of objects', requestId)
   return rows
 }
 
@@ -65,7 +65,7 @@ export function judge({ status, body }: Reply): Verdict {
   if (status === 413 || status === 414) return { kind: 'too-large', status }
   if (envelope?.success !== true) return unreadable(" without Marketo's envelope")
   const items: unknown = envelope.result ?? []
-  if (status !== 200 || !Array.isArray(items)) return unreadable(', a success that is none')
+  if (status !== 200 || !Array.isArray(items)) return unreadable(', a success without a valid result')
   const nextPageToken = asString(envelope.nextPageToken) || undefined
   const moreResult = envelope.moreResult === true
   return { kind: 'answer', answer: { items, nextPageToken, moreResult, requestId } }
@@ -96,7 +96,7 @@ export function errorOf(
         { code: 'too large', message: '' },
         {
           code: 'marketo-too-large',
-          advice: 'Select fewer Marketo fields: the request is larger than Marketo takes.',
+          advice: 'Select fewer Marketo fields: the request is larger than Marketo accepts.',
           vendorCode: `HTTP ${verdict.status}`,
         },
         { alone: tooLarge },
@@ -139,8 +139,8 @@ function errorOfCode(
       return new Busy(`Marketo asks to wait (${code})`, waitMs)
     case 'token':
       // Expired once more on its way: the next token will do.
-      if (code === '602') return new Busy('a token ended on its way', waitMs)
-      return new Unauthorized('Marketo refuses a fresh token', {
+      if (code === '602') return new Busy('a token expired in transit', waitMs)
+      return new Unauthorized('Marketo rejects a new token', {
         code: 'marketo-token-refused',
         advice:
           'Check that nothing between this service and Marketo removes the Authorization header, and that the custom service in LaunchPoint is active.',

@@ -67,7 +67,7 @@ export function coerce(given: FieldValue, column: Column, inverted = false): Coe
     case 'Other':
       return wrong(
         'mapping-invalid',
-        `Remove ${column.logicalName} from the field selection: it is not mappable.`,
+        `Remove ${column.logicalName} from the field selection: it cannot be mapped.`,
       )
     default:
       return column.type satisfies never

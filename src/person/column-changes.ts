@@ -64,4 +64,4 @@ function toChange(
   return flawOf(key, value, column, undefined) ?? { key, value }
 }
 
-const required = 'Fill the field in Marketo: Dynamics does not let it be empty.'
+const required = 'Fill the field in Marketo: Dynamics does not allow it to be empty.'

@@ -113,6 +113,9 @@ function dateFlaw(value: FieldValue, column: Column): Flaw {
     return mismatch(isDateOnly(column) ? 'Send yyyy-MM-dd.' : 'Send yyyy-MM-ddTHH:mm:ssZ.')
   }
   return dayOf(instant) < firstDay
-    ? { code: 'value-out-of-range', advice: 'Send a date from 1753-01-01 on: Dynamics keeps none before.' }
+    ? {
+        code: 'value-out-of-range',
+        advice: 'Send a date of 1753-01-01 or later: Dynamics does not store earlier dates.',
+      }
     : undefined
 }

@@ -103,7 +103,7 @@ function toColumn(field: SelectedField, given: FieldValue, table: TableDefinitio
 
 function charactersRemoved(names: { field: string; marketoField?: string }): Problem {
   const advice =
-    'The record has this value without control characters, which Dynamics refuses. Find what writes them into the field in Marketo, such as an import or a form.'
+    'Control characters, which Dynamics refuses, were removed from this value. Find what writes them into the field in Marketo, such as an import or a form.'
   return { severity: 'altered', code: 'characters-removed', ...names, advice }
 }
 

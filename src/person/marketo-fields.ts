@@ -40,12 +40,12 @@ type Flaw = { code: FailureCode; advice: string } | undefined
 
 const mismatch = (what: string): Flaw => ({
   code: 'type-mismatch',
-  advice: `Correct the value in Dynamics: the field in Marketo takes ${what}.`,
+  advice: `Correct the value in Dynamics: the field in Marketo accepts ${what}.`,
 })
 
 const unmapped: Flaw = {
   code: 'value-unmapped',
-  advice: 'Add what Dynamics holds to "values" of the field in the field selection, or correct it there.',
+  advice: 'Add the value in Dynamics to "values" of the field in the field selection, or correct it there.',
 }
 
 function flawOf(value: string | number | boolean, field: SyncField): Flaw {
@@ -64,21 +64,21 @@ function textFlaw(value: string, { type, length }: SyncField): Flaw {
   if (max !== undefined && value.length > max) {
     return {
       code: 'field-too-long',
-      advice: `Shorten the value in Dynamics: Marketo takes ${max} characters.`,
+      advice: `Shorten the value in Dynamics: Marketo accepts ${max} characters.`,
     }
   }
   if (type === 'text' && Buffer.byteLength(value, 'utf8') > textBytesMax) {
-    const advice = `Shorten the value in Dynamics: Marketo takes ${textBytesMax} bytes of UTF-8.`
+    const advice = `Shorten the value in Dynamics: Marketo accepts ${textBytesMax} bytes of UTF-8.`
     return { code: 'field-too-long', advice }
   }
   // Source: Adobe, "Leads": e-mail addresses are ASCII.
   return type === 'email' && !/^[\x20-\x7e]*$/.test(value)
-    ? { code: 'format-invalid', advice: 'Marketo takes e-mail addresses of ASCII characters only.' }
+    ? { code: 'format-invalid', advice: 'Marketo accepts e-mail addresses of ASCII characters only.' }
     : undefined
 }
 
 function wholeFlaw(value: number): Flaw {
   return Math.abs(value) <= int32Max
     ? undefined
-    : { code: 'value-out-of-range', advice: `Marketo takes whole numbers up to ${int32Max}.` }
+    : { code: 'value-out-of-range', advice: `Marketo accepts whole numbers up to ${int32Max}.` }
 }

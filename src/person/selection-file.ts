@@ -136,7 +136,7 @@ function readAddition(value: Json, path: string, say: Say): Addition {
     say(`${path}.inverted`, 'must be true or false.')
   }
   if (addition.inverted && type !== 'boolean') say(`${path}.inverted`, 'is for fields of type boolean only.')
-  if (addition.inverted && rule.values) say(`${path}.inverted`, 'does not go with "values".')
+  if (addition.inverted && rule.values) say(`${path}.inverted`, 'cannot be combined with "values".')
   if (reservedNames.has(marketo)) say(`${path}.marketo`, `${marketo} is filled by the service itself.`)
   if (marketo === 'marketoId') say(`${path}.marketo`, 'the id of the person is called "id".')
   if (marketo === 'id' && direction !== 'to-dynamics' && direction !== 'on-create') {
@@ -165,7 +165,7 @@ function readRule({ values, otherwise, onInvalid }: Json, path: string, say: Say
   if (values !== undefined) {
     const words = readWords(values, `${path}.values`, say)
     rule.values = { words, ...readOtherwise(otherwise, `${path}.otherwise`, say) }
-  } else if (otherwise !== undefined) say(`${path}.otherwise`, 'goes with "values" only.')
+  } else if (otherwise !== undefined) say(`${path}.otherwise`, 'can only be used with "values".')
   return rule
 }
 
@@ -175,8 +175,7 @@ function readWords(value: unknown, path: string, say: Say): ValueMap['words'] {
     const at = `${path}.${step(word)}`
     const known = words.get(wordKey(word))
     if (wordKey(word) === '') say(at, 'must be a word: an empty field has no value.')
-    else if (known)
-      say(at, `is the same word as ${JSON.stringify(known.word)}: case and blanks do not count.`)
+    else if (known) say(at, `is the same word as ${JSON.stringify(known.word)}: case and blanks are ignored.`)
     else if (one !== null && isDefault(one)) words.set(wordKey(word), { word: word.trim(), value: one })
     else say(at, 'must be a text that is not blank, a number, true or false.')
   }
@@ -208,7 +207,7 @@ export function literalRivals({ words }: ValueMap): [string, string] | undefined
 
 export function rivalSentence(rivals: readonly [string, string]): string {
   const [one, other] = rivals.map((word) => JSON.stringify(word))
-  return `${one} and ${other} stand for the same value, so the field can only travel to-dynamics or on-create.`
+  return `${one} and ${other} stand for the same value, so the field can only be to-dynamics or on-create.`
 }
 
 function readRestrictions(value: unknown, say: Say): Restriction[] {
@@ -293,10 +292,7 @@ function members(value: unknown, path: string, allowed: readonly string[], say: 
   const found = object(value, path, say)
   for (const member of Object.keys(found)) {
     if (!allowed.includes(member)) {
-      say(
-        path === '$' ? step(member) : `${path}.${step(member)}`,
-        `is not known here; use ${allowed.join(', ')}.`,
-      )
+      say(path === '$' ? step(member) : `${path}.${step(member)}`, `is unknown; use ${allowed.join(', ')}.`)
     }
   }
   return found

@@ -41,7 +41,7 @@ type Live = ReadonlyMap<string, MarketoField>
 type Refused = ReadonlySet<string>
 
 function refusedByMarketo(field: string): LeftOut {
-  const advice = `Marketo lists ${field}, and refuses the calls that name it: check in Field Management that it is visible and not being renamed or merged. It is tried again every hour.`
+  const advice = `Marketo lists ${field}, and refuses the calls that name it: check in Field Management that it is visible and not being renamed or merged. The service tries it again every hour.`
   return { side: 'marketo', code: 'marketo-field-unknown', field, advice }
 }
 
@@ -157,7 +157,7 @@ export function judgeStamp(
   }
   const isText = column.type === 'String' || column.type === 'Memo'
   if (!isText || (column.maxLength !== undefined && column.maxLength < stampLength)) {
-    const advice = `Choose a text column of at least ${stampLength} characters as "stamp": ${name} is none.`
+    const advice = `Choose a text column of at least ${stampLength} characters as "stamp", not ${name} is none.`
     return { left: dynamics('column-unsupported', column, advice) }
   }
   return { column: name }

@@ -129,7 +129,7 @@ function mapProblems(values: ValueMap, column: Column, direction: Direction): st
   const rivals = goesBack ? rivalWords(values, column) : undefined
   if (rivals === undefined) return unfitValues(values, column)
   const [one, other] = rivals.map((word) => JSON.stringify(word))
-  return [`${one} and ${other} stand for the same value, so the field can only travel to-dynamics`]
+  return [`${one} and ${other} stand for the same value, so the field can only be to-dynamics`]
 }
 
 function selectsOf(

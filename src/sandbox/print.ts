@@ -4,14 +4,14 @@ import type { Campaign } from './marketo/flow-step/campaign.ts'
 export const HELP = `
 The service and a sandbox of Microsoft's and Marketo's servers, on this machine only. No account, no set-up.
 
-  npm run sandbox                   serves until Ctrl+C; says how to try it
+  npm run sandbox                   runs until Ctrl+C and prints how to try it
   npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
-  npm run sandbox -- --fields FILE  tries a FIELDS_FILE: makes its fields and columns on both sides, and says
-                                    what of it cannot travel
-  npm run sandbox -- --tour         plays a tour through the doors, checks every promise, and ends
-  npm run sandbox -- --busy         serves while people edit, add, qualify, merge and delete on both sides;
-                                    --seed N draws the same deeds again, --for SECONDS ends by itself
-  npm run sandbox -- --help         says this
+  npm run sandbox -- --fields FILE  tries a FIELDS_FILE: creates its fields and columns on both sides, and
+                                    lists what cannot be synced
+  npm run sandbox -- --tour         runs a tour through the endpoints, checks every promise, and exits
+  npm run sandbox -- --busy         runs while people edit, add, qualify, merge and delete on both sides;
+                                    --seed N repeats the same operations, --for SECONDS ends after that time
+  npm run sandbox -- --help         prints this text
 `
 
 /** What a newcomer needs to see something happen. */

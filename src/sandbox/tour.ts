@@ -45,7 +45,7 @@ export async function runTour({ steps = TOUR, write, signal }: TourOptions): Pro
     const { answer, leads, told, broken } = await play(step, stage)
     write(row([number, step.title, step.asked, answer, String(leads), broken.length === 0 ? 'yes' : 'NO']))
     if (broken.length === 0) held += 1
-    if (told !== undefined) notes.push(note(number, `Told: ${told}`))
+    if (told !== undefined) notes.push(note(number, `Answer: ${told}`))
     notes.push(...broken.map((sentence) => note(number, `NOT HELD: ${sentence}`)))
   }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)

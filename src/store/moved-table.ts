@@ -48,7 +48,7 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set(['job', 'migration', 'probe', '
 export function movedTables(database: Database): MovedTable[] {
   const known = new Set([...LEFT_BEHIND, ...TABLES.map(({ name }) => name)])
   for (const row of database.prepare("select name from sqlite_schema where type = 'table'").iterate()) {
-    if (!known.has(text(row, 'name'))) throw new Error(`Nobody knows how to move the table ${row.name}`)
+    if (!known.has(text(row, 'name'))) throw new Error(`There is no rule for moving the table ${row.name}`)
   }
   return TABLES.map(({ isLong = false, ...table }) => ({
     ...table,

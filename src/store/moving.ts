@@ -93,7 +93,7 @@ async function moveTable(
   const digest = sent.digest()
   if (arrived.rows !== sent.rows || arrived.digest() !== digest) {
     throw new Error(
-      `What has arrived is not what was sent: ${sent.rows} rows, of which ${arrived.rows} arrived.`,
+      `The copy differs from the original: ${sent.rows} rows, of which ${arrived.rows} arrived.`,
     )
   }
   return { rows: sent.rows, digest }

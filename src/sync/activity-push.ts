@@ -21,7 +21,7 @@ const MISSING = {
   side: 'marketo',
   code: 'result-activity-missing',
   advice:
-    'Run npm run setup: Marketo has no approved custom activity for results. The results wait here, and are written then.',
+    'Run npm run setup: Marketo has no approved custom activity for results. Results are kept, and written once it exists.',
 } as const
 const OUTDATED = {
   side: 'marketo',
@@ -74,7 +74,7 @@ export class ActivityPush {
         after = last.activityId
         await this.#save(after)
       }
-      if (done < unsent.length) throw new Unavailable('Marketo did not take all activities')
+      if (done < unsent.length) throw new Unavailable('Marketo did not accept all activities')
     }
   }
 
@@ -105,7 +105,8 @@ export class ActivityPush {
           )
     for (const [index, { activity }] of known.entries()) {
       const result = results[index] ?? { kind: 'unknown' as const }
-      if (result.kind === 'unsent') throw new Busy('Marketo takes no activities now', result.retryAfterMs)
+      if (result.kind === 'unsent')
+        throw new Busy('Marketo accepts no activities at the moment', result.retryAfterMs)
       // Without an answer it may be there or not. With one, whatever it says, it is not written a second time.
       if (result.kind === 'unknown' && !result.detail) return unsent.indexOf(activity)
       if (result.kind === 'refused' || result.kind === 'unknown') {

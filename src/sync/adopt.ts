@@ -255,7 +255,7 @@ const TIED_ELSEWHERE: NewFailure = {
   code: 'ambiguous-match',
   field: 'microsoftRecordId',
   advice:
-    'The person in Marketo who names this record is tied to another one. Empty microsoftRecordId there, or merge the records.',
+    'The person in Marketo whose microsoftRecordId names this record is linked to another record. Clear microsoftRecordId in Marketo, or merge the records.',
 }
 
 /** Who a record's person is cannot be asked for. */

@@ -268,7 +268,7 @@ function personShared(
   return {
     side: 'marketo',
     code: 'person-shared',
-    advice: `Person ${marketoId} in Marketo shares the ${recordType} ${recordId} with person ${own}, whose values travel; edits of ${marketoId} do not. Merge the two people in Marketo, or delete one of them.`,
+    advice: `Person ${marketoId} in Marketo shares the ${recordType} ${recordId} with person ${own}, whose values are synced; edits of ${marketoId} do not. Merge the two people in Marketo, or delete one of them.`,
   }
 }
 
@@ -279,7 +279,7 @@ function recordShared(
   const person = marketoId === undefined ? 'One person' : `Person ${marketoId}`
   const advice =
     own.state === 'claimed'
-      ? `The ${recordType} ${recordId} is back while a request makes another record for its person: edits of it do not travel until the request has ended. If this stays open, see why the request does not end.`
+      ? `The ${recordType} ${recordId} is back while a request creates another record for its person: edits of it are not synced until the request has ended. If this failure stays open, find out why the request does not end.`
       : `${person} in Marketo has two records: edits of the ${recordType} ${recordId} do not travel, those of the ${own.recordType} ${own.recordId} do. Merge the two in Dynamics, or delete the first one; edit only the second one.`
   return { side: 'dynamics', code: 'record-shared', advice }
 }

@@ -55,7 +55,7 @@ export interface StreamState {
  */
 export interface InitialSync {
   state: 'waiting' | 'reading' | 'loading' | 'done'
-  /** Rows that the present full read of both tables, or the last one, has given. */
+  /** Rows returned by the current or the last full read of both tables. */
   rowsRead: number
   /** Epoch ms when the first of the two began. */
   startedAt?: number

@@ -111,7 +111,7 @@ function contestedFailure({ field, from }: Travel, schema: SyncSchema, recordTyp
 }
 
 const CONTESTED =
-  'Something in Marketo and something in Dynamics keep changing this field to different values, three times within a day. Find both (a smart campaign, a workflow, a plug-in, an integration) and stop one of them. The field is left as it is on both sides; it travels again after a day, or once this failure is retried.'
+  'Something in Marketo and something in Dynamics keep changing this field to different values, three times within a day. Find both (a smart campaign, a workflow, a plug-in, an integration) and stop one of them. The field is left unchanged on both sides; it is synced again after a day, or once this failure is retried.'
 
 /**
  * Without a stamp, a write to Dynamics that landed unanswered, and that somebody on either side took back, looks like

@@ -24,13 +24,13 @@ export interface SyncDoorOptions {
   stopping: AbortSignal
 }
 
-/** How the background sync is doing, and its few levers. None of them writes a field of anybody. */
+/** Status of the background sync, and its few levers. None of them writes a field of anybody. */
 export function syncDoor(options: SyncDoorOptions): FastifyPluginAsync {
   const { run, store, clock, stopping } = options
   const asking = <T>(work: (call: CallContext) => Promise<T>) =>
     withDeadline(clock, options.deadlineMs, stopping, (signal) =>
       work({ signal, lane: 'background' }).catch((cause: unknown) => {
-        throw cause === signal.reason ? new Unavailable('given up at the deadline', { cause }) : cause
+        throw cause === signal.reason ? new Unavailable('cancelled at the deadline', { cause }) : cause
       }),
     )
 
@@ -83,39 +83,42 @@ function controlOf(run: SyncRun): SyncControl {
 }
 
 const tags = ['sync']
-const NOT_RUNNING = { 409: problemResponse('There is no background sync to ask: code and advice say why.') }
-const STRAY_INPUT = { 400: problemResponse('The request has a member that is not known here.') }
+const NOT_RUNNING = {
+  409: problemResponse('The background sync is not running; code and advice give the reason.'),
+}
+const STRAY_INPUT = { 400: problemResponse('The request has an unknown member.') }
 const FAULT = { 500: problemResponse('An internal error of the service.') }
 const VENDOR_AWAY = {
-  503: problemResponse('Dynamics, Marketo or the database of this service cannot be asked now.'),
+  503: problemResponse('Dynamics, Marketo or the database of this service cannot be reached at the moment.'),
 }
 const levers = { tags, querystring: NoQuery, body: NoBody }
 
 const statusDocs = {
-  summary: 'How the background sync is doing',
+  summary: 'Status of the background sync',
   description:
-    'Streams with cursor, age and lag, backlog, last cycle, counts, calls used. While the sync is off it says why.',
+    'Streams with cursor, age and lag, backlog, last cycle, counts, calls used. While the sync is off, it gives the reason.',
   operationId: 'readSyncStatus',
   tags,
   response: { 200: { description: 'Its state.', $ref: 'SyncStatus#' }, ...FAULT },
 }
 
 const fieldsDocs = {
-  summary: 'The field selection against both live schemas',
+  summary: 'The field selection compared with both live schemas',
   description:
-    'Asks Dynamics and Marketo for their columns and fields. A side that cannot be asked is named, and the rest is shown.',
+    'Reads the columns of Dynamics and the fields of Marketo. If a side cannot be reached, the answer says so and shows the rest.',
   operationId: 'readSyncFields',
   tags,
-  response: { 200: { description: 'Per record type.', $ref: 'SyncFields#' }, ...FAULT, ...VENDOR_AWAY },
+  response: { 200: { description: 'Fields by record type.', $ref: 'SyncFields#' }, ...FAULT, ...VENDOR_AWAY },
 }
 
 const pauseDocs = {
   ...levers,
-  summary: 'Stop the cycles; changes queue up',
-  description: 'Lasts over restarts. The flow action goes on.',
+  summary: 'Pause the background sync',
+  description:
+    'Starts no further cycles, also after a restart. Changes queue up; the flow action keeps working.',
   operationId: 'pauseSync',
   response: {
-    200: { description: 'Paused, or it was.', $ref: 'SyncPaused#' },
+    200: { description: 'The background sync is paused.', $ref: 'SyncPaused#' },
     ...STRAY_INPUT,
     ...NOT_RUNNING,
     ...FAULT,
@@ -124,11 +127,11 @@ const pauseDocs = {
 
 const resumeDocs = {
   ...levers,
-  summary: 'Begin the cycles again and catch up',
+  summary: 'Resume the background sync',
   description: 'The next cycle starts at once.',
   operationId: 'resumeSync',
   response: {
-    200: { description: 'Not paused (any more).', $ref: 'SyncPaused#' },
+    200: { description: 'The background sync is not paused.', $ref: 'SyncPaused#' },
     ...STRAY_INPUT,
     ...NOT_RUNNING,
     ...FAULT,

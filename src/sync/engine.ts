@@ -88,7 +88,7 @@ export class Engine {
         this.#seldom.write(
           'error',
           { event: 'sync-cycle-failed', ...faultOf(err) },
-          'The background sync begins its next cycle after the interval',
+          'The background sync starts its next cycle after the interval',
         )
         this.#lastCycle = this.#summarise(startedAt, false, [troubleOf(err)])
       }

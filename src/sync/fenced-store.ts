@@ -8,7 +8,7 @@ export function fencedStore(store: SyncStore, tenure: Tenure): SyncStore {
     async save(change) {
       const saved = await store.save({ ...change, fence })
       if (saved.kind !== 'fenced') return saved
-      const lost = new LeaseLost('the store takes nothing from this tenure any more')
+      const lost = new LeaseLost('this replica no longer leads, so the store accepts no writes of it')
       tenure.end(lost)
       throw lost
     },

@@ -128,10 +128,13 @@ function reasonOf(error: VendorError): Blocked {
     case 'Rejected':
       return { code: error.detail.code, advice: error.detail.advice }
     case 'Busy':
-      return { code: 'vendor-busy', advice: `It asks to wait: ask again in ${waitOf(error.retryAfterMs)}.` }
+      return {
+        code: 'vendor-busy',
+        advice: `It asked the service to wait: try again in ${waitOf(error.retryAfterMs)}.`,
+      }
     case 'Unavailable':
     case 'Conflict':
-      return { code: 'vendor-unavailable', advice: 'There is no usable answer now: ask again.' }
+      return { code: 'vendor-unavailable', advice: 'It gave no usable answer: try again.' }
     default:
       return error satisfies never
   }

@@ -54,8 +54,8 @@ export function findingsDoor(options: FindingsDoorOptions): FastifyPluginAsync {
         if (await store.retryFailure(failureId, clock.now())) {
           return reply.code(202).send({ failureId, advice: RETRY_ADVICE })
         }
-        throw new Refusal(404, 'unknown-failure', 'There is no such open failure.', {
-          advice: 'It may be over: GET /v1/sync/failures lists the open ones.',
+        throw new Refusal(404, 'unknown-failure', 'There is no open failure with this id.', {
+          advice: 'It may have been fixed: GET /v1/sync/failures lists the open ones.',
         })
       },
     )
@@ -78,7 +78,7 @@ export function findingsDoor(options: FindingsDoorOptions): FastifyPluginAsync {
   }
 }
 
-const RETRY_ADVICE = 'The record is due; GET /v1/sync/failures shows whether it went through.'
+const RETRY_ADVICE = 'The record is due; GET /v1/sync/failures shows whether it succeeded.'
 
 function failureBody({ linkId, ...failure }: Failure, { recordUrl }: FindingsDoorOptions) {
   const { firstSeenAt, lastSeenAt, nextAttemptAt, recordType, recordId, other, ...rest } = failure
@@ -119,8 +119,8 @@ const BAD_PARAMETER = { 400: problemResponse('A parameter is invalid or unknown.
 const FAULT = { 500: problemResponse('An internal error of the service.') }
 
 const failuresDocs = {
-  summary: 'What does not travel, and why',
-  description: 'Open failures by code. A failure is over when its cause is gone; nobody has to close it.',
+  summary: 'What cannot be synced, and why',
+  description: 'Open failures by code. A failure closes automatically once its cause is fixed.',
   operationId: 'readSyncFailures',
   tags,
   querystring: FailuresQuery,
@@ -128,9 +128,9 @@ const failuresDocs = {
 }
 
 const retryDocs = {
-  summary: 'Try one failure again now',
+  summary: 'Retry one failure now',
   description:
-    'Makes its record due for the next cycle, which decides anew from both sides as they are then; a contested field travels again, until its writers have taken turns three more times. It cannot force a value, and a record that has not failed cannot be named.',
+    'Makes its record due for the next cycle, which decides again from the state of both sides at that time. A contested field is synced again until its writers have overwritten each other three more times. A retry cannot force a value, and only records that have failed can be retried.',
   operationId: 'retrySyncFailure',
   tags,
   params: FailureId,
@@ -139,7 +139,7 @@ const retryDocs = {
   response: {
     202: { description: 'The record is due.', $ref: 'SyncRetry#' },
     400: problemResponse('The id is invalid, or the request has a member such as force.'),
-    404: problemResponse('There is no such open failure.'),
+    404: problemResponse('There is no open failure with this id.'),
     409: problemResponse('The background sync is off.'),
     ...FAULT,
   },

@@ -20,14 +20,14 @@ interface Sample {
 
 /** What each gauge of the background sync tells, by name. */
 export const SYNC_GAUGES = {
-  sync_backlog_records: 'Records with changes that have not arrived, by priority (live, initial).',
-  sync_lag_seconds: 'Age of the oldest change that has not arrived.',
-  sync_stream_age_seconds: 'Since each stream was last read to its end.',
+  sync_backlog_records: 'Records with changes that have not been synced, by priority (live, initial).',
+  sync_lag_seconds: 'Age of the oldest change that has not been synced.',
+  sync_stream_age_seconds: 'Time since each stream was last read to its end.',
   sync_open_failures: 'Open failures of the background sync.',
   sync_paused: '1 while the background sync is paused.',
-  sync_blocked: '1 while the background sync cannot run; status says why.',
-  sync_last_cycle_seconds: 'How long the last cycle took, by its result (done, partial, failed).',
-  sync_last_cycle_started_timestamp_seconds: 'When the last cycle began, in seconds since the Unix epoch.',
+  sync_blocked: '1 while the background sync cannot run; GET /v1/sync/status gives the reason.',
+  sync_last_cycle_seconds: 'Duration of the last cycle, by its result (done, partial, failed).',
+  sync_last_cycle_started_timestamp_seconds: 'Start of the last cycle, in seconds since the Unix epoch.',
   marketo_calls_today: 'Calls of this service to Marketo since midnight in US Central time.',
   marketo_calls_daily_max: "This service's share of the subscription's calls a day.",
   marketo_throttled_calls: 'Calls that Marketo refused because of a limit, since the start.',

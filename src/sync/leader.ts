@@ -61,7 +61,7 @@ export class Leader {
       const lease = await leases.acquire('background-sync', replica, leaseMs)
       return lease && new Tenure({ ...lease, askedAt, leaseMs, clock })
     } catch (err) {
-      this.#reportUnknown(err, 'Whether this replica may lead cannot be asked')
+      this.#reportUnknown(err, 'The lease of the leader cannot be read')
       return undefined
     }
   }
@@ -98,7 +98,7 @@ export class Leader {
         else tenure.end(new LeaseLost('the lease was not renewed'))
         if (engine.isPaused && !(await store.readState()).paused) engine.wake()
       } catch (err) {
-        this.#reportUnknown(err, 'The store does not answer; a lease that is not renewed ends by itself')
+        this.#reportUnknown(err, 'The store does not answer; a lease that is not renewed expires')
       }
     }
   }
@@ -106,7 +106,7 @@ export class Leader {
   async #release({ fence }: Tenure): Promise<void> {
     const { leases } = this.#options
     await leases.release('background-sync', fence).catch((err: unknown) => {
-      this.#reportUnknown(err, 'The lease is not given back; it ends by itself')
+      this.#reportUnknown(err, 'The lease could not be released; it expires')
     })
   }
 

@@ -91,7 +91,9 @@ export class MarketoStream<Item extends { at: number; marketoId: number }> imple
     const again = await this.#begin(position.newestAt, context)
     const retried = await read(again.token, context)
     if (retried.kind === 'page') return { page: retried, newestAt: position.newestAt }
-    throw new Error(`Marketo loses a new cursor of ${this.stream} at once (overlap ${settings.overlapMs} ms)`)
+    throw new Error(
+      `Marketo rejects a new cursor of ${this.stream} at once (overlap ${settings.overlapMs} ms)`,
+    )
   }
 
   async #begin(at: number, call: CallContext): Promise<Position> {

@@ -40,6 +40,6 @@ const NATIVE_SYNC_ON: NewFailure = {
   side: 'marketo',
   code: 'marketo-native-sync-on',
   advice:
-    "Marketo's own CRM sync is connected in this subscription: switch it off, since two syncs of the same people overwrite each other. This one goes on.",
+    "Marketo's own CRM sync is connected in this subscription: switch it off, since two syncs of the same people overwrite each other. This sync keeps running.",
   vendorCode: '1018',
 }

@@ -12,21 +12,23 @@ export const SyncPreview = Type.Object(
     streams: Type.Array(
       Type.Object({
         stream: Type.String(),
-        changes: Type.Integer({ description: 'Entries that were looked at.' }),
-        more: Type.Boolean({ description: 'The stream holds more: the counts are a beginning.' }),
+        changes: Type.Integer({ description: 'Entries that were examined.' }),
+        more: Type.Boolean({
+          description: 'The stream has more entries: the counts cover only the first of them.',
+        }),
       }),
     ),
     counts: Type.Object({ toDynamics: perRecordType, toMarketo: perRecordType }),
     items: Type.Array(
       Type.Object({
         way: oneOf(WAYS),
-        action: oneOf(PREVIEW_ACTIONS, { description: 'link: tied to a person who is there.' }),
+        action: oneOf(PREVIEW_ACTIONS, { description: 'link: linked to an existing person.' }),
         recordType: RecordType,
         recordId: RecordId,
         marketoId: Type.Optional(Type.Integer()),
         fields: Type.Array(Type.String(), { description: "Marketo's REST names; never a value." }),
       }),
-      { description: 'The first of them.' },
+      { description: 'The first items.' },
     ),
   },
   {
@@ -56,17 +58,17 @@ export const SyncPreview = Type.Object(
 const Reached = Type.Object({
   reached: Type.Boolean(),
   code: Type.Optional(Type.String()),
-  advice: Type.Optional(Type.String({ description: 'Why it could not be asked, and what to do.' })),
+  advice: Type.Optional(Type.String({ description: 'Why it could not be reached, and what to do.' })),
 })
 const DIRECTIONS = ['both', 'to-dynamics', 'to-marketo', 'on-create'] as const
 const verdict = {
   state: oneOf(['ok', 'narrowed', 'set-aside', 'unknown'], {
     description:
-      'narrowed: it travels, though not as selected, such as one way or without some values · set-aside: it does not travel · unknown: a side could not be asked.',
+      'narrowed: synced, but not as selected, for example in one direction or without some values · set-aside: not synced · unknown: a side could not be reached.',
   }),
   code: Type.Optional(
     Type.String({
-      description: 'Why it is narrowed or set aside, or what is to be known about it; see docs/codes.md.',
+      description: 'Why it is narrowed or set aside, or a note about it; see docs/codes.md.',
     }),
   ),
   advice: Type.Optional(Type.String()),
@@ -79,10 +81,11 @@ const DynamicsValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 const FieldLine = Type.Object({
   field: MarketoName,
   column: Type.String({ description: "Dynamics' logical name." }),
-  selected: oneOf(DIRECTIONS, { description: 'The direction that the selection asks for.' }),
-  direction: Type.Optional(oneOf(DIRECTIONS, { description: 'The direction that it travels.' })),
+  selected: oneOf(DIRECTIONS, { description: 'The selected direction.' }),
+  direction: Type.Optional(oneOf(DIRECTIONS, { description: 'The direction in which it is synced.' })),
   onInvalid: oneOf(['fail', 'omit'], {
-    description: 'A value that does not fit: fail refuses a new person, omit creates them without it.',
+    description:
+      'Effect of a value that does not fit: fail rejects a new person, omit creates the record without it.',
   }),
   values: Type.Optional(
     Type.Array(Type.Object({ marketo: Type.String(), dynamics: DynamicsValue }), {
@@ -92,7 +95,7 @@ const FieldLine = Type.Object({
   otherwise: Type.Optional(
     Type.Unsafe<string | number | boolean>({
       ...DynamicsValue,
-      description: 'What becomes of other values: omit, fail, or the value that they stand for.',
+      description: 'Treatment of other values: omit, fail, or the value that they are replaced with.',
     }),
   ),
   ...verdict,
@@ -112,7 +115,7 @@ export const SyncFields = Type.Object(
     dynamics: Reached,
     fields: Type.Object({ lead: Type.Array(FieldLine), contact: Type.Array(FieldLine) }),
     systemFields: Type.Array(Type.Object({ field: MarketoName, ...verdict }), {
-      description: 'What the service itself fills in Marketo; npm run setup makes them.',
+      description: 'Fields that the service itself fills in Marketo; npm run setup creates them.',
     }),
   },
   {

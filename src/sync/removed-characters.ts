@@ -49,7 +49,7 @@ export class RemovedCharacters {
       this.#reported.add(key)
       this.#log.warn(
         { event: 'characters-removed', marketoId, field },
-        'Control characters, which Dynamics refuses, are removed from this value on its way: find what writes them in Marketo',
+        'Control characters, which Dynamics refuses, are removed from this value: find what writes them in Marketo',
       )
     }
   }

@@ -167,7 +167,7 @@ export class SchemaWatch {
     const newer = 'schema' in found && found.schema !== used ? found.schema : this.#setAside(used, doubt)
     log.warn(
       { event: 'schema-reread', ...doubt, changed: newer !== undefined },
-      'Both schemas were asked for again',
+      'Both schemas were read again',
     )
     return newer
   }

@@ -36,7 +36,7 @@ export const ConflictsQuery = Type.Object(
       oneOf(['masked', 'shown'], {
         default: 'masked',
         description:
-          'masked: kind and length of each value. shown: the values themselves; the log says who asked.',
+          'masked: kind and length of each value. shown: the values themselves; the log records the caller.',
       }),
     ),
     limit,
@@ -75,7 +75,7 @@ const EXAMPLE_IDS = {
     'https://contoso.crm4.dynamics.com/main.aspx?pagetype=entityrecord&etn=lead&id=6f1c0d5e-0c1f-5c43-9d0a-3b8c5f1b2a10',
   marketoId: 4711,
 }
-const NextCursor = Type.Optional(Type.String({ description: 'Give it as cursor for the next page.' }))
+const NextCursor = Type.Optional(Type.String({ description: 'Pass it as cursor to get the next page.' }))
 
 const FAILURE_EXAMPLE = {
   failureId: 7,
@@ -93,7 +93,9 @@ export const SyncFailure = Type.Object(
   {
     failureId: Type.Integer(),
     code: Code,
-    side: oneOf(['marketo', 'dynamics'], { description: 'Who refuses, or would.' }),
+    side: oneOf(['marketo', 'dynamics'], {
+      description: 'The side that refuses the change, or would refuse it.',
+    }),
     field: Type.Optional(Type.String({ description: 'REST name or column at fault.' })),
     advice: Type.String({ description: 'What to do next.' }),
     ...IDS,
@@ -106,15 +108,15 @@ export const SyncFailure = Type.Object(
     nextAttemptAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'Absent: when something changes.' }),
     ),
-    vendorCode: Type.Optional(Type.String({ description: "The side's own error code." })),
+    vendorCode: Type.Optional(Type.String({ description: 'Error code of that side.' })),
     vendorMessage: Type.Optional(
-      Type.String({ maxLength: 500, description: "The side's own words, as plain text." }),
+      Type.String({ maxLength: 500, description: 'Error message of that side, as plain text.' }),
     ),
-    vendorRequestId: Type.Optional(Type.String({ description: "The side's request id, for its support." })),
+    vendorRequestId: Type.Optional(Type.String({ description: 'Request id of that side, for its support.' })),
   },
   {
     $id: 'SyncFailure',
-    description: 'About a person, or about the set-up when it names no ids.',
+    description: 'About a person, or about the set-up if it has no ids.',
     examples: [FAILURE_EXAMPLE],
   },
 )
@@ -134,7 +136,7 @@ export const SyncFailures = Type.Object(
 
 const ValueView = Type.Object({
   kind: oneOf(['empty', 'text', 'number', 'boolean']),
-  length: Type.Optional(Type.Integer({ description: 'Characters of a text.' })),
+  length: Type.Optional(Type.Integer({ description: 'Length of a text, in characters.' })),
   value: Type.Optional(
     Type.Unsafe<string | number | boolean | null>({
       type: ['string', 'number', 'boolean', 'null'],
@@ -180,7 +182,7 @@ export const SyncRetry = Type.Object(
   {
     $id: 'SyncRetry',
     examples: [
-      { failureId: 7, advice: 'The record is due; GET /v1/sync/failures shows whether it went through.' },
+      { failureId: 7, advice: 'The record is due; GET /v1/sync/failures shows whether it succeeded.' },
     ],
   },
 )

@@ -25,7 +25,7 @@ export async function setUpMarketo(options: SetupOptions, call: CallContext): Pr
 }
 
 const READY = 'Marketo is ready for the background sync.'
-const NOT_READY = 'Not ready: mend what is named above, and run this again.'
+const NOT_READY = 'Not ready: fix the problems above, and run this again.'
 
 interface Step {
   name: string
@@ -58,7 +58,7 @@ async function runSteps({ schema, selection, say }: SetupOptions, call: CallCont
   let missing = 0
   for (const [index, { name, kind, run }] of steps.entries()) {
     const { ok, text, end } = denied.has(kind)
-      ? { ok: false, text: 'not tried, since the one before was denied.' }
+      ? { ok: false, text: 'not tried, because the previous one was denied.' }
       : await run().catch(wordsOf)
     say(`${name}: ${text}`)
     if (end === 'all') return missing + steps.length - index
@@ -110,10 +110,10 @@ function sayError(error: VendorError): Omit<StepResult, 'ok'> {
       return { text: vendorCode === undefined ? advice : `${advice} Marketo's code is ${vendorCode}.` }
     }
     case 'Busy':
-      return { text: `Marketo asks to wait ${Math.ceil(error.retryAfterMs / 1_000)} s.`, end: 'all' }
+      return { text: `Marketo asked to wait ${Math.ceil(error.retryAfterMs / 1_000)} s.`, end: 'all' }
     case 'Conflict':
     case 'Unavailable':
-      return { text: 'Marketo gave no usable answer, so it may or may not be made.', end: 'all' }
+      return { text: 'Marketo gave no usable answer, so it may or may not have been created.', end: 'all' }
     default:
       return error satisfies never
   }
@@ -130,6 +130,6 @@ function mappedFields({ fields }: FieldSelection): NewField[] {
       name: marketo,
       displayName: label,
       dataType: type,
-      description: 'Kept equal with Dynamics 365 by Sync Person to Microsoft.',
+      description: 'Kept in sync with Dynamics 365 by Sync Person to Microsoft.',
     }))
 }

@@ -9,7 +9,7 @@ const Counts = Type.Object({ new: Count, updated: Count, skipped: Count, failed:
 const perRecordType = Type.Object({ lead: Counts, contact: Counts })
 const Tally = Type.Object(
   { toDynamics: perRecordType, toMarketo: perRecordType },
-  { description: 'Per direction and record type. skipped: looked at, nothing to write.' },
+  { description: 'Per direction and record type. skipped: examined, nothing to write.' },
 )
 const Reason = {
   code: Type.Optional(Type.String({ description: 'Stable machine code, see docs/codes.md.' })),
@@ -25,14 +25,14 @@ const Stream = Type.Object({
   cursor: Type.String({ description: 'A fingerprint: it changes when the cursor moves.' }),
   readToEndAt: Type.Optional(Instant),
   ageMs: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Since the stream was last read to its end.' }),
+    Type.Integer({ minimum: 0, description: 'Time since the stream was last read to its end.' }),
   ),
-  behind: Type.Boolean({ description: 'More pages wait.' }),
+  behind: Type.Boolean({ description: 'There are more pages.' }),
   lagMs: Type.Optional(
     Type.Integer({
       minimum: 0,
       description:
-        '0 when the last read reached the end of the stream (ageMs: how long ago that was), else how long the oldest change that was not taken in may have waited: the time since a read last reached the end. In milliseconds. Absent: none ever did.',
+        'In milliseconds: 0 if the last read reached the end of the stream (ageMs is the time since then), otherwise the time since a read last reached the end, which is the longest that an unread change may have waited. Absent if no read has reached the end yet.',
     }),
   ),
   ...Reason,
@@ -42,7 +42,7 @@ const Cycle = Type.Object({
   startedAt: Instant,
   tookMs: Milliseconds,
   result: oneOf(['done', 'partial', 'failed'], {
-    description: 'partial: something could not be asked or written, and the cycle went on without it.',
+    description: 'partial: something could not be read or written, and the cycle continued without it.',
   }),
   ...Reason,
   counts: Tally,
@@ -70,23 +70,23 @@ export const SyncStatusAnswer = Type.Object(
     nextCycleAt: Type.Optional(Instant),
     leader: Type.Optional(
       Type.Object(
-        { replica: Type.String({ description: 'New for each start of a process.' }), since: Instant },
-        { description: 'The replica that runs the cycles, and since when. Absent while none does.' },
+        { replica: Type.String({ description: 'Changes with each start of the process.' }), since: Instant },
+        { description: 'The replica that runs the cycles, and since when. Absent while there is none.' },
       ),
     ),
     totals: Type.Optional(
-      Type.Object({ since: Instant, counts: Tally }, { description: 'Since that replica leads.' }),
+      Type.Object({ since: Instant, counts: Tally }, { description: 'When it became the leader.' }),
     ),
     streams: Type.Array(Stream),
     backlog: Type.Object({
-      live: Type.Integer({ description: 'Changed records that are not worked off.' }),
-      initial: Type.Integer({ description: 'Records of the initial sync that are not worked off.' }),
+      live: Type.Integer({ description: 'Changed records that have not been processed.' }),
+      initial: Type.Integer({ description: 'Records of the initial sync that have not been processed.' }),
       oldestChangeAt: Type.Optional(Instant),
       lagMs: Type.Optional(
         Type.Integer({
           minimum: 0,
           description:
-            'Age in milliseconds of the oldest change that is not worked off, live or initial. Absent: there is none.',
+            'Age in milliseconds of the oldest change that has not been processed, live or initial. Absent if there is none.',
         }),
       ),
     }),
@@ -101,32 +101,32 @@ export const SyncStatusAnswer = Type.Object(
       }),
       {
         description:
-          'People whom a campaign sent and who have no outcome yet (queued), by what they wait for. Also while the background sync is off.',
+          'Requests of campaigns that have no outcome yet (queued), by what they wait for. Present also while the background sync is off.',
       },
     ),
     faults: Type.Optional(
       Type.Array(Type.Object({ side: Side, code: Type.String(), advice: Type.String() }), {
         description:
-          'Faults of the set-up that are not over: each stays until what met it succeeds, or nobody waits for it. Also open failures without ids.',
+          'Faults of the set-up that are not fixed: each stays until the affected operation succeeds, or until no request waits for it. Also open failures without ids.',
       }),
     ),
     initialSync: Type.Optional(
       Type.Object({
         state: oneOf(['waiting', 'reading', 'loading', 'done'], {
           description:
-            'waiting: not begun · reading: a table is read from its beginning, the first time or again · loading: all rows are read, and some have not been tried · done: each has been tried.',
+            'waiting: not started · reading: a table is read from its beginning, the first time or again · loading: all rows are read, and some have not been tried · done: each has been tried.',
         }),
         rowsRead: Type.Integer({
           minimum: 0,
-          description: 'Rows that the present full read of both tables, or the last one, has given.',
+          description: 'Rows returned by the current or the last full read of both tables.',
         }),
         left: Type.Integer({
           minimum: 0,
           description:
-            'Records read and not tried. One that was refused is a failure (GET /v1/sync/failures) and is tried again.',
+            'Records that were read and not yet tried. One that was refused is a failure (GET /v1/sync/failures) and is tried again.',
         }),
         startedAt: Type.Optional(
-          Type.Intersect([Instant], { description: 'When that read of the first table began.' }),
+          Type.Intersect([Instant], { description: 'When that read of the first table started.' }),
         ),
       }),
     ),
@@ -137,7 +137,7 @@ export const SyncStatusAnswer = Type.Object(
       },
       {
         description:
-          'Of the replica that answers. Since its start, save callsToday: since midnight US Central.',
+          'Calls of the replica that answers, since its start. callsToday counts since midnight US Central.',
       },
     ),
   },

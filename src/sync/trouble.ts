@@ -15,7 +15,7 @@ export function unreadable(count: number): Trouble | undefined {
 const STORE_UNAVAILABLE: Trouble = {
   code: 'store-unavailable',
   advice:
-    'The database of this service cannot be used; /readyz says why. Nothing is lost: the sync goes on when it can.',
+    'The database of this service cannot be used; /readyz says why. Nothing is lost: the sync continues when the database can be used again.',
 }
 const INTERNAL_ERROR: Trouble = {
   code: 'internal-error',
@@ -33,7 +33,7 @@ export function troubleOf(error: unknown): Trouble {
   if (error instanceof Busy) {
     return {
       code: 'vendor-busy',
-      advice: 'Nothing to do: a quota is used up for the moment, the sync goes on later.',
+      advice: 'Nothing to do: Dynamics or Marketo asked the service to wait. The sync continues after that.',
     }
   }
   const vendorCode = error instanceof Unavailable ? error.vendorCode : undefined
@@ -42,6 +42,6 @@ export function troubleOf(error: unknown): Trouble {
 
 function adviceOn(vendorCode: string | undefined): string {
   return vendorCode === undefined
-    ? 'One side did not answer, and the sync goes on by itself. If this lasts, check the status of Marketo and Dynamics, and the network in between.'
-    : `Marketo answers with its code ${vendorCode}, and the sync tries again by itself. If this lasts, look up the code with your Marketo administrator.`
+    ? 'One side did not answer; the sync continues automatically. If this persists, check the status of Marketo and Dynamics, and the network in between.'
+    : `Marketo answers with its code ${vendorCode}, and the sync retries automatically. If this persists, look up the code with your Marketo administrator.`
 }

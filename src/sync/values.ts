@@ -3,7 +3,7 @@ type Value = string | number | boolean | null
 /** A field's value as the conflict log gives it. Unless it is shown, only its kind and length can be told. */
 export interface ValueView {
   kind: 'empty' | 'text' | 'number' | 'boolean'
-  /** Characters of a text. */
+  /** Length of a text, in characters. */
   length?: number
   value?: Value
 }

@@ -46,7 +46,7 @@ test('a start with another organisation is refused before anything is written, a
   const writes = created(rig).length
   await assert.rejects(
     rig.restart(),
-    new RegExp(`belongs to the organisation ${organisation}, and DATAVERSE_URL leads to ${OTHER}`),
+    new RegExp(`belongs to the organisation ${organisation}, and DATAVERSE_URL points to ${OTHER}`),
   )
   assert.equal(created(rig).length, writes)
 })

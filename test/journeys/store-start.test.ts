@@ -64,8 +64,8 @@ describe('a start says what is wrong with DATA_DIR', () => {
       },
       /leads nowhere/,
     ],
-    'below /proc': [() => '/proc/sync-person/data', /nothing can be made there/],
-    '/proc': [() => '/proc', /nothing can be made there|cannot be opened/],
+    'below /proc': [() => '/proc/sync-person/data', /nothing can be created there/],
+    '/proc': [() => '/proc', /nothing can be created there|cannot be opened/],
     'a directory with a directory in the place of the database': [
       (path) => {
         mkdirSync(fileIn(path))
@@ -96,7 +96,7 @@ describe('a start says what is wrong with DATA_DIR', () => {
     await using directory = await scratch()
     const { code, errors } = await failureOf(directory.path, NOBODY)
     assert.equal(code, 1)
-    assert.match(errors, /^DATA_DIR is .*this user has no right to it \(EACCES\)/)
+    assert.match(errors, /^DATA_DIR is .*this user lacks permission for it \(EACCES\)/)
   })
 
   it('whose file belongs to another user', { skip: withoutUsers }, async () => {

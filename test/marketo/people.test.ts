@@ -183,7 +183,7 @@ test('pages without end are given up', async () => {
 const oddRows: [string, unknown][] = [
   ['without an id', { email: 'a' }],
   ['with an id that is no number', { id: '1', email: 'a' }],
-  ['with a field that is no plain value', { id: 1, email: { value: 'a' } }],
+  ['with a field that is not a plain value', { id: 1, email: { value: 'a' } }],
 ]
 
 for (const [what, row] of oddRows) {

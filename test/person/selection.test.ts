@@ -135,7 +135,7 @@ describe('a field selection', () => {
       ['to-dynamics', 'to-dynamics'],
     )
     const sentence =
-      '"Fair" and "Trade Show" stand for the same value, so the field can only travel to-dynamics or on-create.'
+      '"Fair" and "Trade Show" stand for the same value, so the field can only be to-dynamics or on-create.'
     for (const direction of ['both', 'to-marketo']) {
       assert.deepEqual(parse({ add: [{ ...add[0], direction }] }).problems, [`add[0].values: ${sentence}`])
       const restrict = { leadSource: direction }
@@ -144,7 +144,7 @@ describe('a field selection', () => {
       ])
     }
     assert.deepEqual(parse({ rules: { leadStatus: { values: { Open: 0, New: 0 } } } }).problems, [
-      'rules.leadStatus.values: "Open" and "New" stand for the same value, so the field can only travel to-dynamics or on-create.',
+      'rules.leadStatus.values: "Open" and "New" stand for the same value, so the field can only be to-dynamics or on-create.',
     ])
   })
 
@@ -172,7 +172,7 @@ describe('a field selection', () => {
     const add = [{ marketo: 'tier', lead: 'new_tier', type: 'boolean', inverted: true, values: { a: 1 } }]
     const rules = { tier: {}, leadsource: {}, priority: {} }
     assert.deepEqual(parse({ add, rules }).problems, [
-      'add[0].inverted: does not go with "values".',
+      'add[0].inverted: cannot be combined with "values".',
       'rules.tier: its rule belongs to its entry under "add".',
       'rules.leadsource: there is no default field named "leadsource"; did you mean leadSource?',
       'rules.priority: priority is not selected.',

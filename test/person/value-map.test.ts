@@ -267,7 +267,7 @@ describe('a map that the table does not bear', () => {
   it('is refused at the start where the label and the number of one choice have two words', () => {
     const field = fieldOf({ Fair: 5, Expo: 'exhibition' })
     assert.deepEqual(problemsOf(field, choice), [
-      'm on a lead, "values": "Fair" and "Expo" stand for the same value, so the field can only travel to-dynamics.',
+      'm on a lead, "values": "Fair" and "Expo" stand for the same value, so the field can only be to-dynamics.',
     ])
     assert.deepEqual(problemsOf({ ...field, direction: 'to-dynamics' }, choice), [])
     const { schema } = pairOf('string', choice, field)

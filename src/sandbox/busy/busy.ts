@@ -34,7 +34,7 @@ export async function runBusy({
     })
     const { sandbox, service } = playground
     write(welcome(sandbox, service.url, API_KEY, playground.dataDirectory))
-    write(`Both sides are at work, by seed ${seed}:\n\n`)
+    write(`People work on both sides, with seed ${seed}:\n\n`)
     const stopped = service.ended.then((code) => {
       throw new Error(`the service stopped with exit code ${code}`)
     })

@@ -18,7 +18,7 @@ const COLUMNS: readonly { property: string; title: string }[] = [
 /** The newest leads and contacts, for a person who wants to look. */
 export function overviewPage(sandbox: DataverseSandbox): string {
   return page(`<h1>Sandbox organisation</h1>
-<p class="quiet">A pretended Dynamics 365. ${sandbox.commits.length} writes, ${sandbox.calls.length} calls so far.
+<p class="quiet">An emulated Dynamics 365. ${sandbox.commits.length} writes, ${sandbox.calls.length} calls so far.
 Raw: <a href="/_sandbox/commits">commits</a>, <a href="/_sandbox/calls">calls</a>,
 <a href="/_sandbox/rows/leads">leads</a>, <a href="/_sandbox/rows/contacts">contacts</a>.</p>
 ${section(sandbox, 'lead', 'Leads')}${section(sandbox, 'contact', 'Contacts')}`)

@@ -22,7 +22,7 @@ export function overviewPage(sandbox: MarketoSandbox): string {
   const head = COLUMNS.map(({ title }) => `<th>${title}</th>`).join('')
   const rows = people.slice(-ROWS_MAX).reverse().map(personRow).join('')
   return page(`<h1>Sandbox subscription</h1>
-<p class="quiet">A pretended Marketo Engage. ${sandbox.calls.length} calls so far.
+<p class="quiet">An emulated Marketo Engage. ${sandbox.calls.length} calls so far.
 Raw: <a href="/_sandbox/people">people</a>, <a href="/_sandbox/calls">calls</a>,
 <a href="/_sandbox/activities">webhook calls</a>, <a href="/_sandbox/log">change log</a>.</p>
 <h2>People (${people.length})</h2>${table(`<th>Id</th>${head}`, rows)}
@@ -81,7 +81,7 @@ function webhookCalls(sandbox: MarketoSandbox): string {
       return `<tr><td><a href="/people/${id}">${id}</a></td><td>${escapeHtml(activity.activityDate)}</td>
 <td>${escapeHtml(activity.primaryAttributeValue)}</td><td>${attributeLines(activity.attributes)}</td></tr>`
     })
-  return table('<th>Person</th><th>At</th><th>Webhook</th><th>Came of it</th>', rows.join(''))
+  return table('<th>Person</th><th>At</th><th>Webhook</th><th>Result</th>', rows.join(''))
 }
 
 /** Newest runs first, each with what became of its calls. */
@@ -94,7 +94,7 @@ function flowSteps({ flowSteps }: MarketoSandbox): string {
       const cells = [run.id, run.name, run.type, run.service, run.people, run.chunks.length, statesOf(run)]
       return `<tr>${cells.map((value) => `<td>${escapeHtml(value)}</td>`).join('')}</tr>`
     })
-  const names = ['Run', 'Campaign', 'Type', 'Service', 'People', 'Calls', 'Came of them']
+  const names = ['Run', 'Campaign', 'Type', 'Service', 'People', 'Calls', 'Results']
   return table(names.map((name) => `<th>${name}</th>`).join(''), rows.join(''))
 }
 

@@ -51,7 +51,7 @@ export const everyday: readonly Step[] = [
     },
   },
   {
-    title: 'One whom sales had entered',
+    title: 'Already entered by sales',
     asked: 'REST',
     email: BO.email,
     answer: '200 exists',

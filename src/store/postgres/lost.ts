@@ -9,13 +9,13 @@ const UNUSABLE: readonly (readonly [RegExp, string])[] = [
   // Also a standby: a failover is under way.
   [/^25006$/, 'the database is read-only'],
   [/^53100$/, 'the disk is full'],
-  [/^53300$/, 'the database has no connection left'],
+  [/^53300$/, 'the database has no free connection'],
   [/^53...$/, 'the database has no room left'],
   // By our own limit, above all where another session holds a lock: nothing of the statement was stored.
   [/^57014$/, 'the database did not do it in time'],
-  [/^57...$/, 'the database was stopped or ended the work'],
-  [/^28...$/, 'the database does not accept our user'],
-  [/^3D000$/, 'the database is gone'],
+  [/^57...$/, 'the database was stopped or cancelled the statement'],
+  [/^28...$/, 'the database does not accept the user'],
+  [/^3D000$/, 'the database no longer exists'],
   [/^(?:58...|XX00[12])$/, 'the disk reports an error'],
   [/^(?:08...|40001|40P01|25P0[34]|55P03)$/, 'the database cannot be used'],
 ]

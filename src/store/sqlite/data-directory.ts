@@ -17,16 +17,16 @@ export function fileIn(directory: string): string {
 
 /** Source: errno(3), for what a directory or file of DATA_DIR may answer. */
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'this user has no right to it',
-  EPERM: 'this user has no right to it',
+  EACCES: 'this user lacks permission for it',
+  EPERM: 'this user lacks permission for it',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of this user is used up',
-  ENOENT: 'nothing can be made there',
+  ENOENT: 'nothing can be created there',
   ENOTDIR: 'it is a file, or a part of its path is',
   EISDIR: 'it is a directory',
-  EEXIST: 'a part of the path is a file or a link that leads nowhere',
-  ELOOP: 'its links lead in a circle',
+  EEXIST: 'a part of the path is a file or a dangling link',
+  ELOOP: 'its links form a loop',
   ENAMETOOLONG: 'the path is too long',
   EIO: 'the disk reports an error',
 }
@@ -48,7 +48,7 @@ function trying(subject: string, run: () => void): void {
     run()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const reason = `${REASONS[code] ?? 'it answers with an error'} (${code})`
+    const reason = `${REASONS[code] ?? 'it returns an error'} (${code})`
     throw new Error(
       `${subject}, which cannot be used: ${reason}. Give the service a directory that it may write to.`,
       { cause: error },

@@ -55,7 +55,7 @@ export class Maintenance {
       this.#seldom.write(
         'error',
         { event: 'store-maintenance-failed', ...faultOf(error) },
-        'It is tried again',
+        'It will be tried again',
       )
     }
   }
