@@ -57,7 +57,7 @@ describe('npm run migrate-store', { skip: withoutPostgres }, () => {
     const first = await migrateStore(environment)
     assert.deepEqual([first.code, first.errors], [0, []])
     assert.match(first.lines[1] ?? '', /^identifier: 3 rows, sha256 [0-9a-f]{16}$/)
-    assert.match(first.lines.at(-1) ?? '', /^Everything has moved\./)
+    assert.match(first.lines.at(-1) ?? '', /^Everything was moved\./)
     await using moved = await connect(environment.DATABASE_URL)
     assert.deepEqual((await moved.store.readPerson(1))?.link, link)
     assert.deepEqual(await moved.jobs.claim('real-time', 9), [{ requestId, crashes: 0 }])

@@ -62,7 +62,7 @@ describe('a start says what is wrong with DATA_DIR', () => {
         symlinkSync(join(path, 'nowhere'), join(path, 'link'))
         return join(path, 'link')
       },
-      /leads nowhere/,
+      /dangling link/,
     ],
     'below /proc': [() => '/proc/sync-person/data', /nothing can be created there/],
     '/proc': [() => '/proc', /nothing can be created there|cannot be opened/],
@@ -105,7 +105,7 @@ describe('a start says what is wrong with DATA_DIR', () => {
     execFileSync('chmod', ['777', directory.path])
     const { code, errors } = await failureOf(directory.path, NOBODY)
     assert.equal(code, 1)
-    assert.match(errors, /^DATA_DIR has the file .*sync-person\.sqlite, which .*no right to it/)
+    assert.match(errors, /^DATA_DIR has the file .*sync-person\.sqlite, which .*lacks permission for it/)
   })
 
   it('that is read-only', { skip: withoutMounts }, async () => {
