@@ -29,7 +29,7 @@ test('npm run sandbox -- --tour shows every promise kept, in a table, and exits 
   for (const [index, { title, asked, answer, leads }] of TOUR.entries()) {
     assert.deepEqual(cellsOf(out, title), [String(index + 1), title, asked, answer, String(leads), 'yes'])
   }
-  assert.match(out, /^ *[0-9]+ {2}Told: lastname: Fill the field in Marketo/m)
+  assert.match(out, /^ *[0-9]+ {2}Answer: lastname: Fill the field in Marketo/m)
   assert.match(out, new RegExp(`^${TOUR.length} of ${TOUR.length} held`, 'm'))
   assert.equal(err, '')
   for (const line of out.split('\n')) assert.ok(line.length <= WIDTH_MAX, line)
