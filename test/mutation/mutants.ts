@@ -1,5 +1,6 @@
 import { bounding } from './bounding.ts'
 import { calling } from './calling.ts'
+import { creating } from './creating.ts'
 import { deciding } from './deciding.ts'
 import { keeping } from './keeping.ts'
 import { leading } from './leading.ts'
@@ -21,5 +22,6 @@ export const mutants: readonly Mutant[] = [
   ...keeping,
   ...standing,
   ...timing,
+  ...creating,
   ...bounding,
 ]
