@@ -49,6 +49,24 @@ function commentProse(text: string): string {
   return text.replaceAll(/^(?!\s*#).*$/gm, '')
 }
 
+/** Of an OpenAPI document: what a reader of it meets. */
+function openApiProse(text: string): string {
+  return (text.match(/"(?:title|summary|description|detail|advice)": "(?:[^"\\]|\\.)*"/g) ?? [])
+    .map((member) => member.slice(member.indexOf(': ')))
+    .join('\n')
+}
+
+/** Of a source: its quoted strings of three words or more, outside of comments. Templates of SQL are left out. */
+function literalProse(text: string): string {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+  return (code.match(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`[^`\n]*`/g) ?? [])
+    .filter(
+      (literal) => /\w \S+ \w/.test(literal) && !/\b(?:select|insert|update|delete|create) /.test(literal),
+    )
+    .map((literal) => literal.replaceAll(/\$\{[^}]*\}/g, '…'))
+    .join('\n')
+}
+
 function ticsOf({ name, prose }: PublicText): string[] {
   return prose.split('\n').flatMap((line) => {
     const checked = ALLOWED.reduce((rest, use) => rest.replaceAll(new RegExp(use, 'gi'), ''), line)
@@ -66,7 +84,13 @@ function publicTexts(): PublicText[] {
   const below = readdirSync(join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
   const pages = [...top, ...below.map((name) => join('docs', name))].filter((name) => name.endsWith('.md'))
   const settings = ['.env.example', 'compose.yaml', 'deploy/kubernetes.yaml']
+  const sources = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join('src', name))
+  const documents = ['openapi/openapi.json', 'openapi/flow-step.json']
   return [
+    ...documents.map((name) => ({ name, prose: openApiProse(read(name)) })),
+    ...sources.map((name) => ({ name, prose: literalProse(read(name)) })),
     ...pages.map((name) => ({ name, prose: pageProse(read(name)) })),
     ...settings.map((name) => ({ name, prose: commentProse(read(name)) })),
   ]
@@ -76,6 +100,12 @@ test('the documents are in plain English', () => {
   const texts = publicTexts()
   assert.ok(texts.length > 40, 'the search for documents has gone blind')
   assert.deepEqual(texts.flatMap(ticsOf), [])
+})
+
+test('what users meet from the software is in plain English', () => {
+  const found = (prose: string) => ticsOf({ name: 'a text', prose }).length
+  assert.equal(found(openApiProse('"description": "No door here."')), 1)
+  assert.equal(found(literalProse("const detail = 'It was mended by hand.' // a door")), 1)
 })
 
 test('a tic is found in prose, and not in code, addresses or allowed uses', () => {

@@ -145,5 +145,5 @@ export class Worker {
 }
 
 function diedAdvice(crashes: number): string {
-  return `The service died ${crashes} times while it worked on this person. Its logs and the system's tell why. Fix that, then send the person again: no duplicate can result.`
+  return `The service died ${crashes} times while it processed this person. Find the cause in its log and that of the system and fix it, then send the person again: this cannot create a duplicate.`
 }

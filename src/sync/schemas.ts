@@ -123,7 +123,7 @@ export const SyncFailure = Type.Object(
 export const SyncFailures = Type.Object(
   {
     counts: Type.Array(Type.Object({ code: Code, count: Type.Integer() }), {
-      description: 'All open failures by code, whatever the page.',
+      description: 'All open failures by code, on all pages.',
     }),
     failures: Type.Array(Type.Ref('SyncFailure'), { description: 'By code, then the oldest first.' }),
     nextCursor: NextCursor,

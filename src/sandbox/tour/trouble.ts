@@ -77,7 +77,7 @@ export const trouble: readonly Step[] = [
         promises: [
           ['first create', refused?.status, 429],
           ['why it is queued', reply.body.code, 'vendor-busy'],
-          ['calls before the wait was over: look-up, create', inTime.length, 2],
+          ['calls before the wait ended: look-up, create', inTime.length, 2],
           ['another person, sent in the wait', await stage.ending(other), 'created'],
         ],
       }

@@ -95,7 +95,7 @@ export function iconProblem(received: Received): string {
   if (!type.startsWith('image/')) return `answered with ${type || 'no media type'} where an image was due`
   if (body.length === 0) return 'answered with an empty image'
   const isPng = body.subarray(0, PNG.length).equals(PNG)
-  return type === 'image/png' && !isPng ? 'answered with image/png that is none' : ''
+  return type === 'image/png' && !isPng ? 'answered with image/png that is not a PNG' : ''
 }
 
 export function instructionsProblem(received: Received): string {
