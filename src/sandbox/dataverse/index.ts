@@ -74,6 +74,7 @@ function controls(
       organisation.knobs = { ...organisation.knobs, ...knobs }
     },
     bend: (bend) => server.bends.add(bend),
+    unbend: () => server.bends.clear(),
     setDuplicateRules(on, delayMs = 0) {
       organisation.duplicateRules = { on, delayMs }
     },

@@ -28,6 +28,8 @@ export interface DataverseSandbox extends Human, Schema, SecurityControls {
   readonly knobs: Readonly<Knobs>
   setKnobs(knobs: Partial<Knobs>): void
   bend(bend: Bend): void
+  /** Forgets the bends that still wait. */
+  unbend(): void
   /** Publishes or unpublishes the stock rules, which are published at first. `delayMs` lies between the check and the insert. */
   setDuplicateRules(on: boolean, delayMs?: number): void
   /** It stays until `reset`. */

@@ -34,6 +34,8 @@ export interface EntraSandbox {
   person: { userName: string; password: string }
   tokenRequests: readonly TokenRequest[]
   bend(how: EntraBend): void
+  /** Forgets the bends that still wait. */
+  unbend(): void
   /** Dataverse answers 401 until a fresh token comes. */
   revokeTokens(): void
   /** PEM of a certificate whose PS256 assertions are accepted. */
@@ -98,9 +100,13 @@ class Entra implements EntraSandbox {
     this.#lifetimeSeconds = seconds
   }
 
+  unbend(): void {
+    this.#bends.length = 0
+  }
+
   reset(): void {
     this.tokenRequests.length = 0
-    this.#bends.length = 0
+    this.unbend()
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

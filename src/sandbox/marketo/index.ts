@@ -39,6 +39,7 @@ export async function startMarketo(options: MarketoOptions) {
       const calls = marketo.log.all().filter(({ typeId }) => typeId === TYPE.callWebhook)
       return calls.map(toWire)
     },
+    unbend: () => server.unbend(),
     bend: (bend) => (bend.operation === 'flow-step-callback' ? flowSteps.bend(bend.how) : server.bend(bend)),
     refuseWhole: (refusal) => void server.refusals.push(refusal),
     refuseNothing() {

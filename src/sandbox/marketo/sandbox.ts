@@ -53,6 +53,8 @@ export interface MarketoSandbox {
   /** Every paging token of the change log is lost. */
   expirePagingTokens(): void
   bend(bend: Bend): void
+  /** Forgets the bends that still wait. */
+  unbend(): void
   refuseWhole(refusal: WholeRefusal): void
   /** Ends every `refuseWhole`. */
   refuseNothing(): void

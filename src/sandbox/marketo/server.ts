@@ -50,14 +50,18 @@ export class MarketoServer {
     else this.#bends.add(bend)
   }
 
+  unbend(): void {
+    this.#bends.clear()
+    this.#tokenBends.clear()
+  }
+
   /** Forgets calls, bends and writes that are still to come; the quota is whole again. */
   reset(): void {
     for (const timer of this.#late) clearTimeout(timer)
     this.#late.clear()
     this.calls.length = 0
     this.refusals.length = 0
-    this.#bends.clear()
-    this.#tokenBends.clear()
+    this.unbend()
     this.#parts.quota.reset()
     this.#parts.usage.reset()
   }
