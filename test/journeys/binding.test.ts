@@ -4,7 +4,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { withoutPostgres } from '../postgres/cluster.ts'
 import { sharedCluster } from '../postgres/shared-cluster.ts'
 import { created, leads, type Rig, startRig, WEBHOOK } from './rig.ts'
-import { type Json, pass, startSyncRig } from './sync-rig.ts'
+import { type Json, pass, passingClock, startSyncRig } from './sync-rig.ts'
 
 const PERSON = { marketoId: 1, email: 'ng@x.example', lastName: 'Ng', company: 'X' }
 const OTHER = '3f0a2c11-5c1e-ee11-8179-00000000beef'
@@ -92,7 +92,7 @@ test('an organisation that is reset while the service runs stops the sync visibl
 })
 
 test('a linked person of an organisation that was reset is not made anew in the next one', async () => {
-  await using rig = await startRig({ LINK_TRUST_SECONDS: '0' })
+  await using rig = await startRig({ LINK_TRUST_SECONDS: '0' }, {}, { clock: passingClock })
   await rig.sync(PERSON)
   rig.sandbox.dataverse.becomeOrganisation(OTHER, 'none')
   pass(WHILE_MS)

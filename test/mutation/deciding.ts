@@ -22,8 +22,8 @@ export const deciding: readonly Mutant[] = [
     name: "S17: the flow action's create",
     why: 'what a webhook made of a value counts as an edit of Dynamics, and overwrites the original on contacts',
     file: 'src/sync/decide.ts',
-    text: 'withoutOvertaken(agreedOnCreate(given, schema))',
-    replacement: 'withoutOvertaken(given)',
+    text: 'agreedOnCreate(given, schema)',
+    replacement: 'given',
     tests: ['test/sync/created.test.ts'],
   },
   {
