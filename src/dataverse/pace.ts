@@ -1,14 +1,20 @@
 import type { DataverseSettings } from './settings.ts'
 import type { ThrottleCause } from './verdict.ts'
 
-/** How hard we may push at this moment. */
-export interface Pace {
+/** What a 429 lowers. */
+interface Level {
   /** Calls at a time. */
   concurrency: number
   /** Least time between the starts of two calls. */
   spacingMs: number
   /** Operations to put into one $batch. */
   batchSize: number
+}
+
+/** How hard we may push at this moment. */
+export interface Pace extends Level {
+  /** The level at which the last 429 came, in each of the three: the way back to it is quick. */
+  before: Level
   /** Epoch ms; no call starts before. */
   pausedUntilMs: number
   /** Until the first 429 the way up is quick, afterwards it is a step for each quiet interval. */
@@ -30,10 +36,14 @@ export type PaceEvent =
   | { kind: 'slow'; operations: number }
 
 export function startingPace(settings: DataverseSettings): Pace {
-  return {
+  const level = {
     concurrency: Math.min(settings.concurrencyStart, settings.concurrencyMax),
     spacingMs: 0,
     batchSize: settings.batchSizeMax,
+  }
+  return {
+    ...level,
+    before: level,
     pausedUntilMs: 0,
     proven: false,
     loweredAtMs: Number.NEGATIVE_INFINITY,
@@ -64,11 +74,20 @@ export function nextPace(pace: Pace, event: PaceEvent, nowMs: number, settings: 
       // The calls in flight at a lowering all come back refused; together they are one refusal.
       if (event.startedAtMs <= pace.loweredAtMs) return paused
       const lowered = { ...paused, proven: true, loweredAtMs: nowMs, raisedAtMs: paused.pausedUntilMs }
-      return { ...lowered, ...lower(pace, event.cause, settings) }
+      const less = lower(pace, event.cause, settings)
+      const { concurrency, spacingMs, batchSize } = pace
+      const before = {
+        ...pace.before,
+        ...(less.concurrency !== undefined && { concurrency }),
+        ...(less.spacingMs !== undefined && { spacingMs }),
+        ...(less.batchSize !== undefined && { batchSize }),
+      }
+      return { ...lowered, ...less, before }
     }
     case 'slow': {
       const batchSize = Math.max(1, Math.min(pace.batchSize, Math.floor(event.operations / 2)))
-      return { ...pace, proven: true, raisedAtMs: Math.max(pace.raisedAtMs, nowMs), batchSize }
+      const before = { ...pace.before, batchSize: Math.min(pace.before.batchSize, batchSize) }
+      return { ...pace, proven: true, raisedAtMs: Math.max(pace.raisedAtMs, nowMs), batchSize, before }
     }
     default:
       return event satisfies never
@@ -79,7 +98,7 @@ function pausedFor(pace: Pace, retryAfterMs: number, nowMs: number): Pace {
   return { ...pace, pausedUntilMs: Math.max(pace.pausedUntilMs, nowMs + retryAfterMs) }
 }
 
-function lower(pace: Pace, cause: ThrottleCause, settings: DataverseSettings): Partial<Pace> {
+function lower(pace: Pace, cause: ThrottleCause, settings: DataverseSettings): Partial<Level> {
   const concurrency = Math.max(1, Math.floor(pace.concurrency / 2))
   switch (cause) {
     case 'requests':
@@ -102,6 +121,12 @@ function raise(pace: Pace, saturated: boolean, nowMs: number, settings: Datavers
       ? { ...pace, concurrency: pace.concurrency + 1 }
       : pace
   }
+  const { before } = pace
+  const isBack =
+    pace.concurrency >= before.concurrency &&
+    pace.spacingMs <= before.spacingMs &&
+    pace.batchSize >= before.batchSize
+  if (!isBack) return climb(pace, nowMs)
   const steps = Math.floor((nowMs - pace.raisedAtMs) / settings.recoverEveryMs)
   if (steps < 1) return pace
   return {
@@ -110,5 +135,26 @@ function raise(pace: Pace, saturated: boolean, nowMs: number, settings: Datavers
     spacingMs: Math.max(0, pace.spacingMs - steps * settings.spacingStepMs),
     batchSize: Math.min(settings.batchSizeMax, pace.batchSize + steps * settings.batchSizeStep),
     raisedAtMs: pace.raisedAtMs + steps * settings.recoverEveryMs,
+  }
+}
+
+/** One step of the way back to where the last 429 came; the whole way takes `CLIMB_STEPS` of them at most. */
+const CLIMB_EVERY_MS = 1_000
+const CLIMB_STEPS = 10
+
+/** The vendor's word is over: in ten seconds the pace is what it was, and the careful steps begin only there. */
+function climb(pace: Pace, nowMs: number): Pace {
+  const steps = Math.floor((nowMs - pace.raisedAtMs) / CLIMB_EVERY_MS)
+  if (steps < 1) return pace
+  const { before } = pace
+  const more = (now: number, then: number) =>
+    Math.max(now, Math.min(then, now + steps * Math.ceil(then / CLIMB_STEPS)))
+  const halved = Math.floor(pace.spacingMs / 2 ** steps)
+  return {
+    ...pace,
+    concurrency: more(pace.concurrency, before.concurrency),
+    spacingMs: Math.min(pace.spacingMs, Math.max(before.spacingMs, halved)),
+    batchSize: more(pace.batchSize, before.batchSize),
+    raisedAtMs: pace.raisedAtMs + steps * CLIMB_EVERY_MS,
   }
 }

@@ -34,9 +34,14 @@ export function sharedPace(
 }
 
 function toLearned(pace: Pace): Learned {
-  const { concurrency, spacingMs, batchSize, proven, pausedUntilMs, loweredAtMs, raisedAtMs } = pace
+  const { concurrency, spacingMs, batchSize, before, proven, pausedUntilMs, loweredAtMs, raisedAtMs } = pace
   return {
-    values: { concurrency, spacingMs, batchSize, proven: proven ? 1 : 0 },
+    values: {
+      ...{ concurrency, spacingMs, batchSize, proven: proven ? 1 : 0 },
+      concurrencyBefore: before.concurrency,
+      spacingMsBefore: before.spacingMs,
+      batchSizeBefore: before.batchSize,
+    },
     times: { pausedUntilMs, loweredAtMs, raisedAtMs },
   }
 }
@@ -48,6 +53,11 @@ function toPace({ values, times }: Learned, settings: DataverseSettings): Pace {
     concurrency: Math.min(values.concurrency ?? start.concurrency, settings.concurrencyMax),
     spacingMs: values.spacingMs ?? start.spacingMs,
     batchSize: Math.min(values.batchSize ?? start.batchSize, settings.batchSizeMax),
+    before: {
+      concurrency: Math.min(values.concurrencyBefore ?? start.concurrency, settings.concurrencyMax),
+      spacingMs: values.spacingMsBefore ?? start.spacingMs,
+      batchSize: Math.min(values.batchSizeBefore ?? start.batchSize, settings.batchSizeMax),
+    },
     proven: values.proven === 1,
     pausedUntilMs: times.pausedUntilMs ?? start.pausedUntilMs,
     loweredAtMs: times.loweredAtMs ?? start.loweredAtMs,

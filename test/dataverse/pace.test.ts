@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { nextPace, type Pace, type PaceEvent, startingPace } from '../../src/dataverse/pace.ts'
 import { defaultSettings } from '../../src/dataverse/settings.ts'
 
 const now = 1_000_000
 const bounds = { concurrencyStart: 4, concurrencyMax: 52, batchSizeMax: 100, batchSizeStep: 10 }
 const settings = { ...defaultSettings, ...bounds }
-const start: Pace = { ...startingPace(settings), concurrency: 40 }
+const level = { concurrency: 40, spacingMs: 0, batchSize: 100 }
+const start: Pace = { ...startingPace(settings), ...level, before: level }
 const throttled = (cause: 'concurrency' | 'requests' | 'execution-time' | 'other'): PaceEvent => ({
   kind: 'throttled',
   cause,
@@ -26,6 +28,7 @@ const calm: Pace = {
   concurrency: 10,
   spacingMs: 50,
   batchSize: 50,
+  before: { concurrency: 10, spacingMs: 50, batchSize: 50 },
   raisedAtMs: now - 10_000,
   loweredAtMs: now - 40_000,
 }
@@ -38,13 +41,13 @@ const table: [string, Pace, PaceEvent, Pace][] = [
     'a second request-count 429 doubles the spacing',
     { ...start, spacingMs: 80 },
     throttled('requests'),
-    { ...after, spacingMs: 160 },
+    { ...after, spacingMs: 160, before: { ...level, spacingMs: 80 } },
   ],
   [
     'spacing has a ceiling',
     { ...start, spacingMs: 900 },
     throttled('requests'),
-    { ...after, spacingMs: 1_000 },
+    { ...after, spacingMs: 1_000, before: { ...level, spacingMs: 900 } },
   ],
   [
     'an execution-time 429 asks for less per call and at a time',
@@ -56,7 +59,7 @@ const table: [string, Pace, PaceEvent, Pace][] = [
     'parallelism never falls below one',
     { ...start, concurrency: 1 },
     throttled('concurrency'),
-    { ...after, concurrency: 1 },
+    { ...after, concurrency: 1, before: { ...level, concurrency: 1 } },
   ],
   [
     'a 429 of a call that started before the last lowering only extends the pause',
@@ -80,25 +83,25 @@ const table: [string, Pace, PaceEvent, Pace][] = [
     'a slow batch halves the next ones and nothing else',
     start,
     { kind: 'slow', operations: 100 },
-    { ...start, proven: true, raisedAtMs: now, batchSize: 50 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 50, before: { ...level, batchSize: 50 } },
   ],
   [
     'a slow batch that was smaller than allowed counts with its own size',
     start,
     { kind: 'slow', operations: 30 },
-    { ...start, proven: true, raisedAtMs: now, batchSize: 15 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 15, before: { ...level, batchSize: 15 } },
   ],
   [
     'a slow batch that was larger than what is allowed by now raises nothing',
     { ...calm, batchSize: 10 },
     { kind: 'slow', operations: 100 },
-    { ...calm, raisedAtMs: now, batchSize: 10 },
+    { ...calm, raisedAtMs: now, batchSize: 10, before: { ...calm.before, batchSize: 10 } },
   ],
   [
     'a batch never falls below one operation',
     start,
     { kind: 'slow', operations: 1 },
-    { ...start, proven: true, raisedAtMs: now, batchSize: 1 },
+    { ...start, proven: true, raisedAtMs: now, batchSize: 1, before: { ...level, batchSize: 1 } },
   ],
   [
     'a hint raises the start',
@@ -140,4 +143,39 @@ for (const [name, pace, event, expected] of table) {
   test(name, () => {
     assert.deepEqual(nextPace(pace, event, now, settings), expected)
   })
+}
+
+for (const cause of ['concurrency', 'requests', 'execution-time', 'other'] as const) {
+  test(`ten seconds after Dynamics lets us go on, the pace is what it was before a 429 for ${cause}`, () => {
+    const busy = { ...start, proven: true }
+    let pace = nextPace(busy, throttled(cause), now, settings)
+    const resumedAt = pace.pausedUntilMs
+    assert.notDeepEqual(levelOf(pace), levelOf(busy))
+    let at = resumedAt
+    while (!isDeepStrictEqual(levelOf(pace), levelOf(busy)) && at < resumedAt + 10_000) {
+      at += 100
+      pace = nextPace(pace, { kind: 'served', saturated: true }, at, settings)
+    }
+    assert.deepEqual(levelOf(pace), levelOf(busy))
+  })
+}
+
+test('after several 429s in a row the way back is to the last of them, and careful from there', () => {
+  let pace = { ...start, proven: true }
+  for (const at of [now, now + 60_000, now + 120_000]) {
+    const refusal = { ...throttled('concurrency'), startedAtMs: at - 10 } as PaceEvent
+    pace = nextPace(pace, refusal, at, settings)
+  }
+  assert.equal(pace.concurrency, 5)
+  const served: PaceEvent = { kind: 'served', saturated: true }
+  pace = nextPace(pace, served, pace.pausedUntilMs + 10_000, settings)
+  assert.equal(pace.concurrency, 10)
+  pace = nextPace(pace, served, pace.raisedAtMs + settings.recoverEveryMs - 1, settings)
+  assert.equal(pace.concurrency, 10)
+  pace = nextPace(pace, served, pace.raisedAtMs + settings.recoverEveryMs, settings)
+  assert.equal(pace.concurrency, 11)
+})
+
+function levelOf({ concurrency, spacingMs, batchSize }: Pace) {
+  return { concurrency, spacingMs, batchSize }
 }

@@ -238,4 +238,12 @@ export const standing: readonly Mutant[] = [
     replacement: 'keptMs: 0,',
     tests: [MONITORS],
   },
+  {
+    name: 'way back after a 429',
+    why: 'callers wait for most of a minute after Dynamics has let us go on',
+    file: 'src/dataverse/pace.ts',
+    text: 'if (!isBack) return climb(pace, nowMs)',
+    replacement: '',
+    tests: ['test/dataverse/pace.test.ts'],
+  },
 ]
