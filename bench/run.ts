@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Bench, REPLY_DELAY_MS } from './bench.ts'
 import { counts } from './counts.ts'
@@ -47,7 +48,7 @@ async function flowAction(): Promise<void> {
     await memory(bench, service),
     ...(await latency(bench, service, { ...size, perSecond: PER_SECOND })),
     ...(await counts(bench, service)),
-    await starts(bench, service, home),
+    ...(await starts(bench, service, home)),
   ]
   console.log(
     `Dynamics answers after ${REPLY_DELAY_MS} ms. Open loop at ${PER_SECOND} new people a second, ` +
@@ -106,14 +107,23 @@ async function memory(bench: Bench, target: ServiceProcess): Promise<Figure> {
   return resident === undefined ? told(figure, 'no /proc here') : atMost(figure, resident, 150, 'MB')
 }
 
-async function starts(bench: Bench, service: ServiceProcess, home: string): Promise<Figure> {
+async function starts(bench: Bench, service: ServiceProcess, home: string): Promise<Figure[]> {
   bench.say('starting on the data of all these people')
   await service.stop()
-  const readyMs: number[] = []
-  for (let start = 0; start < size.starts; start += 1) {
-    const again = await bench.service(home)
-    readyMs.push(again.readyMs)
-    await again.stop()
+  const median = async (settings: Record<string, string>) => {
+    const readyMs: number[] = []
+    for (let start = 0; start < size.starts; start += 1) {
+      const again = await bench.service(home, settings)
+      readyMs.push(again.readyMs)
+      await again.stop()
+    }
+    return quantile(readyMs, 0.5) / 1_000
   }
-  return atMost(`start to ready, median of ${size.starts}`, quantile(readyMs, 0.5) / 1_000, 1.5, 's')
+  // As in the image, whose build fills it.
+  const cached = { NODE_COMPILE_CACHE: join(await bench.newDirectory(), 'compile-cache') }
+  const name = `start to ready, median of ${size.starts}`
+  return [
+    atMost(name, await median({}), 1.5, 's'),
+    atMost(`${name}, with the image's compile cache`, await median(cached), 0.8, 's'),
+  ]
 }

@@ -87,6 +87,10 @@ before(async () => {
       assert.equal(rest, `${NPM_CI} && npm cache clean --force`)
       const [file = '', ...args] = NPM_CI.split(' ')
       await run(file, args, { cwd: image, env: cleanEnvironment() })
+    } else if (name === 'RUN' && rest.startsWith('! node ')) {
+      const command = rest.replace('! node ', `! ${process.execPath} `)
+      const env = { ...cleanEnvironment(), NODE_COMPILE_CACHE: join(image, '.compile-cache') }
+      await run('sh', ['-c', command], { cwd: image, env })
     }
   }
 })
@@ -96,15 +100,16 @@ after(() => rm(image, { recursive: true, force: true }))
 test('the image starts on Node 24, as nobody special, with its data in a volume of that user', () => {
   assert.deepEqual(all('FROM'), ['node:24-slim'])
   assert.deepEqual(all('USER'), ['node'])
-  assert.deepEqual(all('ENV'), ['NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data'])
+  const cache = 'NODE_COMPILE_CACHE=/app/.compile-cache'
+  assert.deepEqual(all('ENV'), [`NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data ${cache}`])
   assert.deepEqual(all('VOLUME'), ['/data'])
-  assert(all('RUN').includes('install -d -o node -g node /data'))
+  assert(all('RUN').includes('install -d -o node -g node -m 700 /data'))
   assert.deepEqual(all('EXPOSE'), ['8080'])
 })
 
 test('the image holds the service and nothing of the sandbox, the tests or the tools', async () => {
   const top = (await readdir(image)).sort()
-  assert.deepEqual(top, ['node_modules', 'package-lock.json', 'package.json', 'src'])
+  assert.deepEqual(top, ['.compile-cache', 'node_modules', 'package-lock.json', 'package.json', 'src'])
   assert(!(await readdir(join(image, 'src'))).includes('sandbox'))
   const installed = new Set(await readdir(join(image, 'node_modules')))
   // A tool that a dependency needs as well is no tool alone.
@@ -116,6 +121,13 @@ test('the image holds the service and nothing of the sandbox, the tests or the t
     tools.filter((name) => installed.has(name)),
     [],
   )
+})
+
+test('the image has compiled what its start loads, with the flags of its start', async () => {
+  const [, flags = ''] = /"node", (.*?), "--env/.exec(all('CMD').join()) ?? []
+  const warmed = all('RUN').find((rest) => rest.startsWith('! node ')) ?? ''
+  assert.ok(warmed.includes(` ${JSON.parse(`[${flags}]`).join(' ')} `), 'other flags compile otherwise')
+  assert.ok((await filesBelow(join(image, '.compile-cache'))).length > 300)
 })
 
 test('what is in the image imports only what is in the image', async () => {
