@@ -156,8 +156,8 @@ const notMade: [
   typeof Rejected | typeof Unauthorized | typeof Busy | typeof Unavailable,
   RegExp?,
 ][] = [
-  ['is refused', found([{ status: 'skipped', reasons: [{ code: '1017' }] }]), Rejected, /by hand/],
-  ['is refused without a reason', found([{ status: 'skipped' }]), Rejected, /by hand/],
+  ['is refused', found([{ status: 'skipped', reasons: [{ code: '1017' }] }]), Rejected, /manually/],
+  ['is refused without a reason', found([{ status: 'skipped' }]), Rejected, /manually/],
   ['lacks the permission', failure('603'), Unauthorized, /Read-Write Schema Custom Field/],
   ['has to wait', failure('606'), Busy],
   ['has no result', found([]), Unavailable],

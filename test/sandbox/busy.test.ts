@@ -47,7 +47,7 @@ test('a busy sandbox says how to try it, counts, and ends when its time is over'
     signal: AbortSignal.timeout(60_000),
   })
   assert.match(written[0] ?? '', /Swagger UI/)
-  assert.equal(written[1], 'Both sides are at work, by seed 1:\n\n')
+  assert.equal(written[1], 'People work on both sides, with seed 1:\n\n')
   assert.match(written[2] ?? '', /^ {4}2 s {2}.* \| \d+ people, /)
   assert.equal(written.length, 3)
 })
