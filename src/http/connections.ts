@@ -26,6 +26,13 @@ export interface ConnectionOptions {
   clock: Clock
 }
 
+/** The requests of one connection. */
+interface Line {
+  waiting: (() => void)[]
+  /** One is being handled, or its turn has not ended. */
+  isBusy: boolean
+}
+
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const REASONS = {
@@ -45,7 +52,7 @@ export function createBoundedServer(
   options: ServerOptions,
   { limits, metrics, seldom, clock }: ConnectionOptions,
 ): Server {
-  const lines = new WeakMap<Socket, (() => void)[]>()
+  const lines = new WeakMap<Socket, Line>()
   const closed = metrics.counter('http_connections_closed_total', 'Connections closed at a limit, by reason.')
   const report = (code: keyof typeof REASONS) => {
     closed.add({ reason: code })
@@ -76,20 +83,18 @@ export function createBoundedServer(
   const admit: Handler = (request, response) => {
     const { socket } = request
     if (socket.destroyed) return
-    const line = lines.get(socket) ?? []
+    const line = lines.get(socket) ?? { waiting: [], isBusy: false }
     lines.set(socket, line)
-    if (line.length >= limits.connectionRequestsMax) return close(socket, 'too-many-requests')
+    const open = line.waiting.length + (line.isBusy ? 1 : 0)
+    if (open >= limits.connectionRequestsMax) return close(socket, 'too-many-requests')
     const serveNext = () => {
-      if (socket.writable) line[0]?.()
+      const next = socket.writable ? line.waiting.shift() : undefined
+      line.isBusy = next !== undefined
+      next?.()
     }
-    line.push(() =>
-      serve(request, response, () => {
-        line.shift()
-        // Between two requests of one connection it is everybody else's turn.
-        setImmediate(serveNext)
-      }),
-    )
-    if (line.length === 1) serveNext()
+    // Between two requests of one connection it is everybody else's turn; it stays busy until then.
+    line.waiting.push(() => serve(request, response, () => setImmediate(serveNext)))
+    if (!line.isBusy) serveNext()
   }
 
   const server = createServer(options, admit)

@@ -30,6 +30,12 @@ async function listen(t: TestContext, limits: Partial<typeof DEFAULT_HTTP_LIMITS
       atOnce -= 1
       return params
     })
+    // The next request arrives while the turn of this one has not ended.
+    scope.get('/followed', async (request, reply) => {
+      const next = Buffer.from(get('/hold/next') + get('/hold/last', 'Connection: close\r\n'))
+      reply.raw.once('close', () => request.raw.socket.emit('data', next))
+      return {}
+    })
     scope.get('/big', async (_request, reply) => reply.type('text/plain').send(BIG))
   }
   const metrics = createMetrics()
@@ -64,6 +70,24 @@ async function closed(socket: Socket): Promise<void> {
   socket.resume()
   if (!socket.closed) await once(socket, 'close')
 }
+
+test('a request that arrives at the end of the one before it is handled once', async (t) => {
+  const { open, asked, release } = await listen(t)
+  const socket = await open()
+  socket.write(get('/followed'))
+  const answered = text(socket)
+  while (!asked.includes('next')) await new Promise(setImmediate)
+  for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate)
+  release()
+  const answers = (await answered).match(/"name":"\w+"/g)
+  assert.deepEqual(
+    [asked, answers],
+    [
+      ['next', 'last'],
+      ['"name":"next"', '"name":"last"'],
+    ],
+  )
+})
 
 test('requests of one connection are handled one at a time and answered in order', async (t) => {
   const { open, asked, mostAtOnce, release } = await listen(t)

@@ -5,8 +5,8 @@ import { startSyncRig } from './rig.ts'
 /** What an operator reads when Marketo refuses a read of the sync with a code. */
 for (const [code, told, advice] of [
   ['603', 'marketo-access-denied', /Give the API user's role the permission Read-Only Activity/],
-  ['604', 'vendor-unavailable', /code 604.*If this lasts, look up the code/],
-  ['799', 'vendor-unavailable', /code 799.*If this lasts, look up the code/],
+  ['604', 'vendor-unavailable', /code 604.*If this persists, look up the code/],
+  ['799', 'vendor-unavailable', /code 799.*If this persists, look up the code/],
 ] as const) {
   test(`the trouble with Marketo's code ${code} names what an operator has to do`, async () => {
     await using rig = await startSyncRig()
