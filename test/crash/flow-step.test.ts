@@ -32,7 +32,8 @@ async function play(t: TestContext, replicas: number): Promise<void> {
   const seed = Math.floor(Math.random() * 1_000_000)
   t.diagnostic(`seed ${seed}`)
   const draw = new Draw(seed)
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const over = new AbortController()
+  const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), over.signal])
   const directory = await mkdtemp(join(tmpdir(), 'sync-person-flow-step-'))
   await using sandbox = await startSandbox({ host: HOST, replyDelayMs: 10 })
   await using receiver = await CallbackReceiver.listen()
@@ -91,7 +92,12 @@ async function play(t: TestContext, replicas: number): Promise<void> {
   fleet.start()
   try {
     const calm = new AbortController()
-    await Promise.all([kill().finally(() => calm.abort()), campaign(calm.signal), campaign(calm.signal)])
+    const storm = [kill().finally(() => calm.abort()), campaign(calm.signal), campaign(calm.signal)]
+    await Promise.all(storm).catch(async (error: unknown) => {
+      over.abort(error)
+      await Promise.allSettled(storm)
+      throw error
+    })
     for (const [token, ids] of chunks) {
       const { objectData } = await receiver.takenFor(token, REST_WITHIN_MS)
       assert.deepEqual(
