@@ -177,6 +177,7 @@ export class RowIntake {
       const found = await store.findReplicas({ records: names })
       const ownerOf = byRecord(found)
       const said = movesOfRows(rows, recordType, { ...known, ownerOf })
+      const taken = await store.formerRecords(said.flatMap((move) => (move.kind === 'record' ? move : [])))
       const replicas: Replica[] = []
       const conflicts: NewConflict[] = []
       const moves: LinkMove[] = []
@@ -186,7 +187,6 @@ export class RowIntake {
         // Two contacts may name one lead: the first has its link.
         if (handed.has(move.linkId)) continue
         const heir = found.find(({ linkId }) => linkId === move.linkId)
-        if (heir && move.kind === 'merge') conflicts.push(...lostWith(heir, move.into))
         if (move.kind === 'record' && heir) {
           const refused: RefusedRows = new Map()
           const read = await this.#readRows(move.recordType, [move.recordId], context, refused)
@@ -195,6 +195,8 @@ export class RowIntake {
           if (row === undefined && refused.size === 0) continue
           replicas.push(inherit(heir, nameOf(move), row, known))
         }
+        const into = move.kind === 'merge' ? move.into : takerOf(move, taken)
+        if (heir && into !== undefined) conflicts.push(...lostWith(heir, into))
         handed.add(move.linkId)
         moves.push(move)
         if (heir) left.push(...this.#leave(heir, rows, known))
@@ -241,6 +243,16 @@ export class RowIntake {
     const records = recordIds.map((recordId) => ({ recordType, recordId }))
     return byRecord(await store.findReplicas({ records }))
   }
+}
+
+/** Whose second record it is: the store merges the link into that one. */
+function takerOf(move: LinkMove, taken: readonly Alias[]): number | undefined {
+  if (move.kind !== 'record') return undefined
+  const { recordType, recordId, linkId } = move
+  const isIt = ({ other }: Alias) =>
+    other.kind === 'record' && other.recordType === recordType && other.recordId === recordId
+  const taker = taken.find(isIt)?.link.linkId
+  return taker === linkId ? undefined : taker
 }
 
 function nameOf({ recordType, recordId }: RecordName): RecordName {

@@ -197,3 +197,21 @@ test('a value that both sides entered, one of them in its own form, is not lost 
   oracle.wrote('marketo:1', 'firstName', 'F5', ['contact:a'])
   assert.deepEqual(oracle.judge([]).unlogged, [])
 })
+
+test('a choice that our write replaced is not lost when an equal later one of the other side brings it back', () => {
+  const { oracle, later } = started()
+  oracle.entered('contact:a', 'dynamics', 'origin', 'Web')
+  later()
+  oracle.entered('marketo:1', 'marketo', 'origin', 'Seminar')
+  oracle.wrote('marketo:1', 'origin', 'Web', ['contact:a'])
+  later()
+  assert.equal(oracle.judge([]).unlogged.length, 1)
+
+  oracle.entered('marketo:1', 'marketo', 'origin', 'Partner')
+  oracle.wrote('marketo:1', 'origin', 'Web', ['contact:a'])
+  oracle.entered('contact:a', 'dynamics', 'origin', 'Partner')
+  oracle.wrote('marketo:1', 'origin', 'Partner', ['contact:a'])
+  later()
+  oracle.entered('marketo:1', 'marketo', 'origin', 'Fair')
+  assert.deepEqual(oracle.judge([]).unlogged, [])
+})

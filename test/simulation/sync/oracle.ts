@@ -107,6 +107,8 @@ export class Oracle {
     // What somebody had entered here, and nobody has seen since, is back, unless it was entered there after that.
     const isOpen = own && this.#open.has(own) && own.home === object
     const back = isOpen && (source === undefined || source.at <= own.at) ? own : undefined
+    // It is back all the same, as the later and equal one of the other side.
+    if (own && isOpen && back === undefined) this.#supersede(own)
     const found = back ?? source ?? own ?? this.#findKept(object, sources, field, value)
     const entered = this.#byValue.get(`${field} ${value}`)?.at(-1)
     assert.ok(

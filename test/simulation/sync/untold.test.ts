@@ -235,6 +235,30 @@ test('S2 an edit that our write replaced unseen waits while its field does not t
   assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m1', 'm1'])
 })
 
+test('S2 an edit that our write replaced unseen is told when its record is merged into the second record of another link', async () => {
+  using lab = new Lab({ seed: 6 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  const own = await linkedPair(lab, 'lead', 'b1')
+  const second = await linkedPair(lab, 'lead', 'c1')
+  lab.humans.mergePeople(own.person.id, second.person.id)
+  await lab.cycles(SETTLED_CYCLES)
+  let isWritten = false
+  let isMerged = false
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update' && !isWritten) lab.humans.editPerson(person.id, 'phone', 'm1')
+    if (point === 'after syncLeads.update') isWritten = true
+    if (point === 'after changes.leadChanges' && isWritten && !isMerged) {
+      lab.humans.mergeRows('lead', second.row.id, row.id)
+      isMerged = true
+    }
+    return false
+  }
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycles(2 * SETTLED_CYCLES)
+  assert.deepEqual([isMerged, person.fields.phone], [true, 'd1'])
+  assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'd1', lost: 'm1' }])
+})
+
 test('S1 an edit that the change log shows before the write that it followed arrives, once that is shown late', async () => {
   for (let seed = 1; seed <= 5; seed += 1) {
     using lab = new Lab({ seed })
