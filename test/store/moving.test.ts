@@ -232,10 +232,7 @@ describe('moving a store from SQLite to PostgreSQL', { skip: withoutPostgres }, 
       await under.postgres.query(
         'create trigger meddle before insert on failure for each row execute function meddle()',
       )
-      await assert.rejects(
-        moveTo(under, old.database),
-        /^Error: failure: The copy differs from the original/,
-      )
+      await assert.rejects(moveTo(under, old.database), /^Error: failure: The copy differs from the original/)
       assert.deepEqual(await under.postgres.query('select from link limit 1'), [])
       await under.postgres.query('drop trigger meddle on failure')
       await moveTo(under, old.database)
