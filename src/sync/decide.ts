@@ -48,7 +48,8 @@ export function decide(given: Replica, schema: SyncSchema, now: number): Decisio
     replica,
     now,
   )
-  const conflicts = [...made.conflicts, ...doubtful(replica, made, schema), ...givenUp(replica, made)]
+  const unseen = [...doubtful(replica, made, schema), ...takenBack(replica, made)]
+  const conflicts = [...made.conflicts, ...unseen, ...givenUp(replica, made)]
   const outward = toColumnChanges(state === 'tombstoned' ? {} : made.toDynamics, recordType, schema)
   const inward = toMarketoFields(made.toMarketo, recordType, schema)
   return {
@@ -128,6 +129,23 @@ function doubtful(replica: Replica, made: Plan, schema: SyncSchema): FieldConfli
     const agreed = halfOf(isOutward ? 'dynamics' : 'marketo', field, replica)
     if (won === undefined || lost === undefined || lost !== agreed || contested.has(field)) return []
     return [{ field, winner: isOutward ? 'marketo' : 'dynamics', won, lost }]
+  })
+}
+
+/**
+ * An edit that lost a conflict, and that somebody has taken back to what was agreed on before the winner arrived, looks
+ * like no edit: it is one, and loses as well.
+ */
+function takenBack(replica: Replica, made: Plan): FieldConflict[] {
+  const { told = [], marketo = {}, dynamics = {} } = replica
+  return told.flatMap(({ field, winner, lost: before }): FieldConflict[] => {
+    const [loser, there, values] =
+      winner === 'marketo'
+        ? (['dynamics', dynamics, made.toDynamics] as const)
+        : (['marketo', marketo, made.toMarketo] as const)
+    const [won, lost] = [values[field], there[field]]
+    const isBack = lost !== before && lost === halfOf(loser, field, replica)
+    return won !== undefined && lost !== undefined && isBack ? [{ field, winner, won, lost }] : []
   })
 }
 

@@ -235,6 +235,24 @@ test('S2 an edit that our write replaced unseen waits while its field does not t
   assert.deepEqual([person.fields.phone, columnOf(lab, row, 'telephone1')], ['m1', 'm1'])
 })
 
+test('S2 an edit back to what was agreed on is told when the one before it was seen, and neither wins', async () => {
+  using lab = new Lab({ seed: 6 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  const edits = ['d1', '1-a1']
+  lab.diesHere = (point) => {
+    const next = point === 'before rows.update' ? edits.shift() : undefined
+    if (next !== undefined) lab.humans.editRow(row, 'phone', next)
+    return false
+  }
+  lab.humans.editPerson(person.id, 'phone', 'm1')
+  await lab.cycles(2 * SETTLED_CYCLES)
+  assert.deepEqual([edits, columnOf(lab, row, 'telephone1')], [[], 'm1'])
+  assert.deepEqual(toldBy(lab), [
+    { field: 'phone', won: 'm1', lost: 'd1' },
+    { field: 'phone', won: 'm1', lost: '1-a1' },
+  ])
+})
+
 test('S2 an edit that our write replaced unseen is told when its record is merged into the second record of another link', async () => {
   using lab = new Lab({ seed: 6 })
   const { row, person } = await linkedPair(lab, 'lead')
