@@ -1,23 +1,26 @@
 import { parseArgs } from 'node:util'
 
 export type Flags =
-  | { kind: 'serve'; dataDirectory?: string; fieldsFile?: string }
-  | { kind: 'tour' }
-  | { kind: 'busy'; seed: number; forSeconds?: number; dataDirectory?: string }
+  | { kind: 'serve'; dataDirectory?: string; fieldsFile?: string; port?: number }
+  | { kind: 'tour'; port?: number }
+  | { kind: 'busy'; seed: number; forSeconds?: number; dataDirectory?: string; port?: number }
   | { kind: 'help' }
   /** A sentence for whoever typed it. */
   | { kind: 'wrong'; problem: string }
 
-const WITH_VALUE = ['data', 'fields', 'seed', 'for']
+const WITH_VALUE = ['data', 'fields', 'port', 'seed', 'for']
 const OPTIONS = {
   data: { type: 'string' },
   fields: { type: 'string' },
+  port: { type: 'string' },
   tour: { type: 'boolean' },
   busy: { type: 'boolean' },
   seed: { type: 'string' },
   for: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
+
+const PORT_MAX = 65_535
 
 /** What was asked for on the command line, without the programme's own name. */
 export function readFlags(args: readonly string[]): Flags {
@@ -42,18 +45,21 @@ export function readFlags(args: readonly string[]): Flags {
   if (tour && data !== undefined)
     return wrong('--tour makes data of its own and removes it: leave --data out.')
   if (tour && busy) return wrong('--tour and --busy are two things: choose one.')
-  const [seed, seconds] = [wholeNumber(values.seed), wholeNumber(values.for)]
+  const [seed, seconds, port] = [wholeNumber(values.seed), wholeNumber(values.for), wholeNumber(values.port)]
+  if (Number.isNaN(port) || port === 0 || (port ?? 0) > PORT_MAX)
+    return wrong(`--port needs a number from 1 to ${PORT_MAX}: the first port to try.`)
   if (Number.isNaN(seed)) return wrong('--seed needs a whole number.')
   if (Number.isNaN(seconds) || seconds === 0) return wrong('--for needs a number of seconds, 1 at least.')
   if (!busy && (seed ?? seconds) !== undefined) return wrong('--seed and --for go with --busy.')
-  if (tour) return { kind: 'tour' }
-  const dataDirectory = data !== undefined && { dataDirectory: data }
-  if (!busy) return { kind: 'serve', ...dataDirectory, ...(fields !== undefined && { fieldsFile: fields }) }
+  const ownPort = port !== undefined && { port }
+  if (tour) return { kind: 'tour', ...ownPort }
+  const place = { ...ownPort, ...(data !== undefined && { dataDirectory: data }) }
+  if (!busy) return { kind: 'serve', ...place, ...(fields !== undefined && { fieldsFile: fields }) }
   return {
     kind: 'busy',
     seed: seed ?? 1,
     ...(seconds !== undefined && { forSeconds: seconds }),
-    ...dataDirectory,
+    ...place,
   }
 }
 

@@ -19,6 +19,7 @@ try {
       break
     case 'tour':
       process.exitCode = await runTour({
+        ...flags,
         write: (text) => process.stdout.write(text),
         signal: interrupted.signal,
       })

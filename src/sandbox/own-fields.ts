@@ -73,8 +73,12 @@ function shapeOfValues({ values, otherwise }: Json): Shape | undefined {
 }
 
 /** A sentence for each field that does not travel as selected, as the service itself says it. */
-export async function fieldsSetAside(serviceUrl: string, apiKey: string): Promise<string[]> {
-  const response = await fetch(`${serviceUrl}/v1/sync/fields`, { headers: { 'x-api-key': apiKey } })
+export async function fieldsSetAside(
+  serviceUrl: string,
+  apiKey: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const response = await fetch(`${serviceUrl}/v1/sync/fields`, { headers: { 'x-api-key': apiKey }, signal })
   if (!response.ok) throw new Error(`GET /v1/sync/fields answered ${response.status}`)
   const report: unknown = await response.json()
   const fields = isObject(report) && isObject(report.fields) ? report.fields : {}

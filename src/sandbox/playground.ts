@@ -15,6 +15,8 @@ export interface PlaygroundOptions {
   dataDirectory?: string
   /** A FIELDS_FILE to try: what it needs is made on both sides, as far as that can be. */
   fieldsFile?: string
+  /** The first port to try for the service; absent: 8080. */
+  port?: number
   /** Of the service, beside those that tie it to the sandbox. */
   settings: Record<string, string>
   /** Stops the service. */
@@ -44,7 +46,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   const { fieldsFile } = options
   const made = fieldsFile === undefined ? [] : makeOwnFields(sandbox, await readFile(fieldsFile, 'utf8'))
   seedStockPeople(sandbox.marketo)
-  const port = await freePort(HOST, PORTS_FROM)
+  const port = await freePort(HOST, options.port ?? PORTS_FROM)
   const environment = {
     ...sandbox.environment(),
     ...sandbox.marketoEnvironment(),
@@ -63,7 +65,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Playgr
   options.signal.addEventListener('abort', () => void service.stop())
   await waitUntilReady(service)
   await installFlowStep(sandbox, service.url)
-  const setAside = fieldsFile === undefined ? [] : await fieldsSetAside(service.url, API_KEY)
+  const setAside = fieldsFile === undefined ? [] : await fieldsSetAside(service.url, API_KEY, options.signal)
   const open = opened.move()
   return {
     sandbox,

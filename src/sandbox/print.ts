@@ -8,6 +8,7 @@ The service and a sandbox of Microsoft's and Marketo's servers, on this machine 
   npm run sandbox -- --data DIR     keeps the service's data in DIR, else it is removed at the end
   npm run sandbox -- --fields FILE  tries a FIELDS_FILE: creates its fields and columns on both sides, and
                                     lists what cannot be synced
+  npm run sandbox -- --port N       tries port N first, instead of 8080
   npm run sandbox -- --tour         runs a tour through the endpoints, checks every promise, and exits
   npm run sandbox -- --busy         runs while people edit, add, qualify, merge and delete on both sides;
                                     --seed N repeats the same operations, --for SECONDS ends after that time

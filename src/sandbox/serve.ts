@@ -3,7 +3,7 @@ import { welcome } from './print.ts'
 
 /** Serves until the signal; rejects when the service stops by itself. */
 export async function serve(
-  given: Pick<PlaygroundOptions, 'dataDirectory' | 'fieldsFile'>,
+  given: Pick<PlaygroundOptions, 'dataDirectory' | 'fieldsFile' | 'port'>,
   signal: AbortSignal,
 ): Promise<void> {
   const settings = { LOG_LEVEL: 'warn', SYNC_INTERVAL_SECONDS: '5' }

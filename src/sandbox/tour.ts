@@ -25,16 +25,18 @@ const SETTINGS = {
 export interface TourOptions {
   /** Absent: TOUR. */
   steps?: readonly Step[]
+  /** The first port to try for the service; absent: 8080. */
+  port?: number
   write: (text: string) => void
   /** Ends the tour; what was not played has not held. */
   signal: AbortSignal
 }
 
 /** Plays the steps against a fresh service and sandbox and writes a table. Resolves to the exit code: 0 = all held. */
-export async function runTour({ steps = TOUR, write, signal }: TourOptions): Promise<0 | 1> {
+export async function runTour({ steps = TOUR, write, signal, ...place }: TourOptions): Promise<0 | 1> {
   const startedAt = performance.now()
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TOUR_MAX_MS)])
-  await using playground = await openPlayground({ settings: SETTINGS, signal: limited })
+  await using playground = await openPlayground({ ...place, settings: SETTINGS, signal: limited })
   const stage = new Stage(playground, limited)
   await stage.firstCycle()
   const notes: string[] = []

@@ -41,6 +41,7 @@ test('the same seed makes the same life, another seed another', async () => {
 test('a busy sandbox says how to try it, counts, and ends when its time is over', async () => {
   const written: string[] = []
   await runBusy({
+    port: 8400,
     seed: 1,
     forSeconds: 2,
     write: (text) => written.push(text),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import http from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -25,7 +26,7 @@ const READY_AT_THE_THIRD_TRY = `
 import { createServer } from 'node:http'
 let asked = 0
 createServer((_, response) => { asked += 1; response.writeHead(asked < 3 ? 503 : 200).end() })
-  .listen(Number(process.env.PORT), process.env.HOST)
+  .listen(Number(process.env.PORT), process.env.HOST, () => console.log('{"level":"info","event":"started"}'))
 process.on('SIGTERM', () => process.exit(process.env.SECRET === 's' && process.env.PATH === undefined ? 7 : 1))`
 
 test('a service is ready when /readyz says so, has only the given environment, and stops when told', async () => {
@@ -52,6 +53,19 @@ test('a service that stops before it is ready is reported with its exit code', a
     const service = launchService(path, HOST, await freePort(HOST, 20_000), {})
     await assert.rejects(waitUntilReady(service), /exit code 3/)
   })
+})
+
+test('a service whose port another one has taken is not ready because that one is', async () => {
+  const other = http.createServer((_, response) => response.end())
+  await new Promise<void>((resolve) => other.listen(0, HOST, resolve))
+  try {
+    const { port } = other.address() as AddressInfo
+    await withScript('setTimeout(() => process.exit(4), 300)', async (path) => {
+      await assert.rejects(waitUntilReady(launchService(path, HOST, port, {})), /exit code 4/)
+    })
+  } finally {
+    other.close()
+  }
 })
 
 test('a taken port is passed over', async () => {

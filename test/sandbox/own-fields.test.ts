@@ -56,10 +56,12 @@ for (const file of ['{', '[]', '{"add":7,"stamp":[]}', '{"add":[null,{"marketo":
 
 const FIELDS = /\nFields:\n\n(?: {2}.+\n)+\n/
 const PATIENCE_MS = 90_000
+// Every test file that starts a sandbox has ports of its own: files run at the same time.
+const PORT = '8200'
 
 /** What the command prints until it prints `end`, or all of it. */
 async function output(args: readonly string[], end: RegExp): Promise<string> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [MAIN, '--port', PORT, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PATIENCE_MS,
   })

@@ -7,7 +7,11 @@ const LOOK_EVERY_MS = 100
 
 test('a fresh sandbox shows no failure, whatever the set-up makes of the whole field selection', async () => {
   const settings = { SYNC_INTERVAL_SECONDS: '1', LOG_LEVEL: 'error' }
-  await using playground = await openPlayground({ settings, signal: new AbortController().signal })
+  await using playground = await openPlayground({
+    port: 8500,
+    settings,
+    signal: new AbortController().signal,
+  })
   const get = async (path: string) => {
     const response = await fetch(`${playground.service.url}${path}`, { headers: { 'x-api-key': API_KEY } })
     return (await response.json()) as Record<string, unknown>

@@ -9,6 +9,8 @@ import { runTour, TOUR } from '../../src/sandbox/tour.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
 const WIDTH_MAX = 100
+// Every test file that starts a sandbox has ports of its own: files run at the same time.
+const PORT = 8300
 
 async function sandbox(...args: string[]) {
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -24,7 +26,7 @@ function cellsOf(out: string, title: string): string[] | undefined {
 }
 
 test('npm run sandbox -- --tour shows every promise kept, in a table, and exits 0', async () => {
-  const { code, out, err } = await sandbox('--tour')
+  const { code, out, err } = await sandbox('--tour', '--port', String(PORT))
   assert.equal(code, 0, `${out}${err}`)
   for (const [index, { title, asked, answer, leads }] of TOUR.entries()) {
     assert.deepEqual(cellsOf(out, title), [String(index + 1), title, asked, answer, String(leads), 'yes'])
@@ -73,6 +75,7 @@ test('a broken promise is named, the rest is played all the same, and the exit c
   const steps = [broken, thrown, { ...calm, email: 'nobody@example.com' }]
   const code = await runTour({
     steps,
+    port: PORT,
     write: (part) => {
       out += part
     },
@@ -108,7 +111,7 @@ test('a tour that is told to stop ends at once, with exit code 1', { timeout: 10
       return { answer: 'none' }
     },
   }
-  assert.equal(await runTour({ steps: [waits], write: () => {}, signal: told.signal }), 1)
+  assert.equal(await runTour({ steps: [waits], port: PORT, write: () => {}, signal: told.signal }), 1)
 })
 
 test('a flag that is none is answered with a sentence, what there is, and exit code 2', async () => {

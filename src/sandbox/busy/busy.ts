@@ -14,23 +14,19 @@ export interface BusyOptions {
   /** Absent: until the signal. */
   forSeconds?: number
   dataDirectory?: string
+  /** The first port to try for the service; absent: 8080. */
+  port?: number
   write: (text: string) => void
   signal: AbortSignal
 }
 
 /** Serves while both sides are at work. Rejects when the service stops by itself. */
-export async function runBusy({
-  seed,
-  forSeconds,
-  dataDirectory,
-  write,
-  signal,
-}: BusyOptions): Promise<void> {
+export async function runBusy({ seed, forSeconds, write, signal, ...place }: BusyOptions): Promise<void> {
   try {
     await using playground = await openPlayground({
+      ...place,
       settings: SETTINGS,
       signal,
-      ...(dataDirectory !== undefined && { dataDirectory }),
     })
     const { sandbox, service } = playground
     write(welcome(sandbox, service.url, API_KEY, playground.dataDirectory))
