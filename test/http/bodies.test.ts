@@ -8,6 +8,7 @@ import { createMetrics } from '../../src/http/metrics.ts'
 import { createEdge, KEY, WITH_KEY } from './edge.ts'
 
 const BYTES_MAX = 100_000
+const PATIENCE_MS = 10_000
 const LARGE = JSON.stringify({ text: 'x'.repeat(60_000) })
 const SMALL = JSON.stringify({ text: 'x'.repeat(10_000) })
 
@@ -36,7 +37,10 @@ async function openEdge(t: TestContext) {
   const held = async () => Number(/^http_bodies_bytes (\d+)$/m.exec(await metrics.render())?.[1])
   /** Waits for events of the server, of which no promise tells. */
   const until = async (bytes: number) => {
-    while ((await held()) !== bytes) await new Promise((resolve) => setImmediate(resolve))
+    for (const deadline = performance.now() + PATIENCE_MS; (await held()) !== bytes; ) {
+      assert.ok(performance.now() < deadline, `${await held()} bytes are held instead of ${bytes}`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
   return { app, post, held, until, answers }
 }
