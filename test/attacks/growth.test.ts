@@ -29,6 +29,7 @@ const LENGTH = 131_072
 const FACTOR = 8
 const GROWTH_MAX = 5
 /** The shortest counts: whatever else the machine does only adds. */
+const TRIES = 4
 const RUNS = 5
 /** Of processor time: the clock for it ticks coarsely. */
 const MEASURED_MS_MIN = 20
@@ -246,13 +247,19 @@ test('what is quadratic is found', () => {
   assert(growth > GROWTH_MAX, `${growth}`)
 })
 
+/** What grows too fast does so each time; a machine that was busy elsewhere, or code not yet compiled, does not. */
 function compare(read: Reader, text: Text, length: number): { longMs: number; growth: number } {
   const [long, short] = [text(length), text(length / FACTOR)]
-  const onceMs = cpuMs(read, long, 1)
-  if (onceMs > LONG_MS_MAX) return { longMs: onceMs, growth: Number.POSITIVE_INFINITY }
-  const repeats = Math.ceil(MEASURED_MS_MIN / Math.max(onceMs, 1))
-  const longMs = shortestMs(read, long, repeats)
-  return { longMs: longMs / repeats, growth: longMs / Math.max(shortestMs(read, short, repeats * FACTOR), 1) }
+  let least = { longMs: 0, growth: Number.POSITIVE_INFINITY }
+  for (let times = 0; times < TRIES && least.growth > GROWTH_MAX; times += 1) {
+    const onceMs = cpuMs(read, long, 1)
+    if (onceMs > LONG_MS_MAX) return { longMs: onceMs, growth: Number.POSITIVE_INFINITY }
+    const repeats = Math.ceil(MEASURED_MS_MIN / Math.max(onceMs, 1))
+    const longMs = shortestMs(read, long, repeats)
+    const growth = longMs / Math.max(shortestMs(read, short, repeats * FACTOR), 1)
+    if (growth < least.growth) least = { longMs: longMs / repeats, growth }
+  }
+  return least
 }
 
 function shortestMs(read: Reader, text: string, repeats: number): number {
