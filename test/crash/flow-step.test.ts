@@ -13,8 +13,8 @@ import { until } from './until.ts'
 
 const HOST = '127.0.0.1'
 const KEY = 'crash-key-0123456789-0123456789-0123456'
-const KILLS = 8
-const TIMEOUT_MS = 120_000
+const KILLS = 5
+const TIMEOUT_MS = 240_000
 /** A dead replica's chunk is free after its lease, and looked for every two seconds. */
 const REST_WITHIN_MS = 45_000
 const SETTINGS = { DATAVERSE_CALL_TIMEOUT_MS: '500', RECOVERY_INTERVAL_SECONDS: '1' }

@@ -197,7 +197,7 @@ const whole: [string, Answer, Partial<DataverseSettings>, string][] = [
   ['half a body', multipart([{ status: 204 }, { status: 204 }, { status: 204 }], 200), {}, 'Unavailable'],
   ['a part too few', multipart([{ status: 204 }, { status: 204 }]), {}, 'Unavailable'],
   ['a part too many', multipart([204, 204, 204, 204].map((status) => ({ status }))), {}, 'Unavailable'],
-  ['silence', () => undefined, { bulkTimeoutMs: 50 }, 'Unavailable'],
+  ['silence', () => undefined, { bulkTimeoutMs: 1_000 }, 'Unavailable'],
   ['a 403', refusal(403, '0x80072560', 'x'), {}, 'Unauthorized'],
 ]
 

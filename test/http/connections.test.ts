@@ -133,7 +133,7 @@ test('of a piece with more requests than the limit not one is parsed', async (t)
 })
 
 test('a caller who does not read an answer is closed, one who reads slowly is not', async (t) => {
-  const { open, log, closedBy } = await listen(t, { writeTimeoutMs: 1_000 })
+  const { open, log, closedBy } = await listen(t, { writeTimeoutMs: 4_000 })
   const idle = await open()
   idle.pause()
   idle.write(get('/big'))

@@ -138,6 +138,8 @@ async function boot(
       DATA_DIR: directory,
       RECOVERY_INTERVAL_SECONDS: '1',
       STATUS_CACHE_SECONDS: '0',
+      // The loop is the sandbox's and the test's too: their work must not make the service refuse requests.
+      EVENT_LOOP_DELAY_MS: '60000',
       SHUTDOWN_GRACE_MS: '0',
       ...values,
       ...(FIELDS_FILE !== undefined && { FIELDS_FILE: 'fields.json' }),

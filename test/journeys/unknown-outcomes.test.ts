@@ -6,7 +6,7 @@ import { created, startRig } from './rig.ts'
 const PERSON = { marketoId: 4711, email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek' }
 
 /** A call is given up quickly, so that a hang is an unknown outcome soon. */
-const HASTY = { DATAVERSE_CALL_TIMEOUT_MS: '300' }
+const HASTY = { DATAVERSE_CALL_TIMEOUT_MS: '1500' }
 
 const bends: [title: string, how: Bend['how']][] = [
   ['is refused for the moment (503)', { kind: 'fail-before-commit', status: 503 }],
@@ -24,7 +24,7 @@ const bends: [title: string, how: Bend['how']][] = [
   ['meets a gateway that answers in HTML', { kind: 'html-502-before-commit' }],
   ['loses a deadlock', { kind: 'deadlock' }],
   ['meets a token that is no longer accepted', { kind: 'unauthorized' }],
-  ['takes effect later, after a second try may have', { kind: 'commit-late', afterMs: 400 }],
+  ['takes effect later, after a second try may have', { kind: 'commit-late', afterMs: 1_600 }],
 ]
 
 describe('one lead comes to be, and the request that made it is told so, when its create', {
