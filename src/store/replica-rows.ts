@@ -1,6 +1,6 @@
 import type { RecordType } from './port.ts'
 import { integer, optionalInteger, optionalText, type Row, text } from './rows.ts'
-import type { NewConflict, Replica, SentValue, SyncIntent, Values } from './sync-port.ts'
+import type { NewConflict, Replica, SentToOther, SentValue, SyncIntent, Values } from './sync-port.ts'
 
 type Value = Values[string]
 /** No value is a list, so an empty one can say that a side lacks a field that the shadow has. */
@@ -81,6 +81,25 @@ function shadowText({ shadow, forms, turns }: Pick<Replica, 'shadow' | 'forms' |
   return JSON.stringify(isAny(beside) ? { ...shadow, [BESIDE_SHADOW]: beside } : shadow)
 }
 
+/**
+ * What was sent to others is stored with the rest, under names that no field has: an older version that runs beside
+ * finds no such field, and forgets it in time.
+ */
+const OF_OTHERS = '#'
+
+function sentOf(row: Row): Pick<Replica, 'sent' | 'sentToOthers'> {
+  const stored = parse<(SentValue | SentToOther)[]>(row, 'sent') ?? []
+  const others = stored.filter((one): one is SentToOther => 'marketoId' in one)
+  if (others.length === 0) return { sent: stored }
+  const sentToOthers = others.map((one) => ({ ...one, field: one.field.slice(OF_OTHERS.length) }))
+  return { sent: stored.filter((one) => !('marketoId' in one)), sentToOthers }
+}
+
+function sentText({ sent, sentToOthers = [] }: Pick<Replica, 'sent' | 'sentToOthers'>): string | null {
+  const stored = [...sent, ...sentToOthers.map((one) => ({ ...one, field: `${OF_OTHERS}${one.field}` }))]
+  return stored.length === 0 ? null : JSON.stringify(stored)
+}
+
 function isAny(members: object | undefined): boolean {
   return members !== undefined && Object.keys(members).length > 0
 }
@@ -107,7 +126,7 @@ function workOf(row: Row) {
   const dirtySince = optionalInteger(row, 'dirty_since')
   return {
     marketoSeenAt: integer(row, 'marketo_seen_at'),
-    sent: parse<SentValue[]>(row, 'sent') ?? [],
+    ...sentOf(row),
     ...(restore && { restore }),
     ...(intent && { intent }),
     ...(told && { told }),
@@ -124,14 +143,14 @@ function workOf(row: Row) {
 export function toParameters(
   replica: Omit<Replica, 'linkId' | 'state' | 'recordType' | 'recordId' | 'version'>,
 ) {
-  const { shadow, sent, restore, intent, told } = replica
+  const { shadow, restore, intent, told } = replica
   return {
     shadow: shadowText(replica),
     marketo: compress(replica.marketo, shadow),
     dynamics: compress(replica.dynamics, shadow),
     etag: replica.etag ?? null,
     marketoSeenAt: replica.marketoSeenAt,
-    sent: sent.length === 0 ? null : JSON.stringify(sent),
+    sent: sentText(replica),
     restore: stringify(restore),
     intent: stringify(intent),
     told: stringify(told),

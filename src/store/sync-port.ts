@@ -49,6 +49,11 @@ export interface SentValue {
   altered?: 'alike' | 'unlike' | 'cut'
 }
 
+/** Sent to a person whose link was merged into this one; the change log may still show what it replaced. */
+export interface SentToOther extends SentValue {
+  marketoId: number
+}
+
 /**
  * A value that was sent, and what a side keeps of it in a form of its own. One that is equal to `of` is known to be
  * kept whole; an absent one is taken to be.
@@ -105,6 +110,7 @@ export interface Replica {
   /** Epoch ms of the newest entry of the change log that was taken in. */
   marketoSeenAt: number
   sent: readonly SentValue[]
+  sentToOthers?: readonly SentToOther[]
   /** Values that must be written back to Marketo, since a write of ours replaced them unseen. */
   restore?: Values
   intent?: SyncIntent

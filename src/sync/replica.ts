@@ -1,4 +1,4 @@
-import type { NewConflict, Replica, SentValue, Values } from '../store/sync-port.ts'
+import type { NewConflict, Replica, SentToOther, SentValue, Values } from '../store/sync-port.ts'
 
 /** There is something to do now; what failed before gets a fresh start. Live work is never put behind loading. */
 export function touch(replica: Replica, now: number, priority: Replica['priority'] = 0): Replica {
@@ -62,8 +62,26 @@ export function withoutIntent(replica: Replica): Replica {
  * is not proven, such as of a record that was stopped, until it is read.
  */
 export function forgetSent(replica: Replica, before: number): Replica {
+  const { sent, sentToOthers = [], ...rest } = replica
   const isKept = ({ at, blocked, confirmed }: SentValue) => at >= before || blocked || !confirmed
-  return replica.sent.every(isKept) ? replica : { ...replica, sent: replica.sent.filter(isKept) }
+  const others = sentToOthers.filter(({ at }) => at >= before)
+  if (sent.every(isKept) && others.length === sentToOthers.length) return replica
+  return withSentToOthers({ ...rest, sent: sent.filter(isKept) }, others)
+}
+
+export function withSentToOthers(replica: Replica, others: readonly SentToOther[]): Replica {
+  const { sentToOthers, ...rest } = replica
+  return others.length === 0 ? rest : { ...rest, sentToOthers: others }
+}
+
+/** What the link keeps of one that is merged into it: what the change log has yet to show of that one's writes. */
+export function takingOver(replica: Replica, merged: readonly Replica[]): Replica {
+  const others = merged.flatMap(({ marketoId, sent, sentToOthers = [] }) => {
+    const unshown = sent.filter(({ shown, blocked }) => !shown && !blocked)
+    const own = marketoId === undefined ? [] : unshown.map((one): SentToOther => ({ ...one, marketoId }))
+    return [...sentToOthers, ...own]
+  })
+  return withSentToOthers(replica, [...(replica.sentToOthers ?? []), ...others])
 }
 
 /** The record for which a write without an answer may have made a person. */

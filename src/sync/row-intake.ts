@@ -14,7 +14,7 @@ import type {
 } from '../store/sync-port.ts'
 import { SecondRecords, valuesOf } from './aliases.ts'
 import { chunks, saveComputed } from './pages.ts'
-import { lostWith, withoutDynamics } from './replica.ts'
+import { lostWith, takingOver, touch, withoutDynamics } from './replica.ts'
 import {
   handedOver,
   inherit,
@@ -183,6 +183,7 @@ export class RowIntake {
       const moves: LinkMove[] = []
       const left: AliasChange[] = []
       const handed = new Set<number>()
+      const merged = new Map<number, Replica[]>()
       for (const move of said) {
         // Two contacts may name one lead: the first has its link.
         if (handed.has(move.linkId)) continue
@@ -196,10 +197,20 @@ export class RowIntake {
           replicas.push(inherit(heir, nameOf(move), row, known))
         }
         const into = move.kind === 'merge' ? move.into : takerOf(move, taken)
-        if (heir && into !== undefined) conflicts.push(...lostWith(heir, into))
+        if (heir && into !== undefined) {
+          conflicts.push(...lostWith(heir, into))
+          merged.set(into, [...(merged.get(into) ?? []), heir])
+        }
         handed.add(move.linkId)
         moves.push(move)
         if (heir) left.push(...this.#leave(heir, rows, known))
+      }
+      for (const found of await store.findReplicas({ linkIds: [...merged.keys()] })) {
+        // The store gives it the person of the merged link, and forgets what was known of another one.
+        if (found.marketoId === undefined) continue
+        const at = replicas.findIndex(({ linkId }) => linkId === found.linkId)
+        const [taker = touch(found, known.now)] = at < 0 ? [] : replicas.splice(at, 1)
+        replicas.push(takingOver(taker, merged.get(taker.linkId) ?? []))
       }
       return { now: known.now, moves, replicas, conflicts, aliases: left }
     })

@@ -2,11 +2,11 @@ import type { LeadChange } from '../marketo/changes.ts'
 import type { FieldValue } from '../person/person.ts'
 import type { SyncSchema } from '../person/sync-schema.ts'
 import { changedValue } from '../person/sync-values.ts'
-import type { NewConflict, Replica, SentValue } from '../store/sync-port.ts'
+import type { NewConflict, Replica, SentToOther, SentValue } from '../store/sync-port.ts'
 import { formOf, halfOf, withForm, withoutForm } from './agreement.ts'
 import { isCuttable, isLikelyForm } from './form.ts'
 import { type Repair, repairOf } from './repair.ts'
-import { isAnswered, lastSent, touch } from './replica.ts'
+import { isAnswered, lastSent, touch, withSentToOthers } from './replica.ts'
 
 /** What Marketo writes as the source of a change that came over its REST API. Source: Adobe, "Activities". */
 const API_SOURCE = 'Web service API'
@@ -62,6 +62,38 @@ export function seeChanges(
   const newest = Math.max(replica.marketoSeenAt, ...entries.map(({ at }) => at))
   const after = { ...rest, marketoSeenAt: newest, ...(values && { marketo: values }) }
   return { replica: touched ? touch(after, context.now) : after, conflicts }
+}
+
+/**
+ * What the change log says of people whose links were merged into this one: an edit that a write of ours replaced
+ * unseen, before that, comes back nowhere, and is told.
+ */
+export function seeOthers(
+  replica: Replica,
+  entriesOf: ReadonlyMap<number, readonly LeadChange[]>,
+  schema: SyncSchema,
+): { replica: Replica; conflicts: NewConflict[] } {
+  const { linkId, sentToOthers = [] } = replica
+  const conflicts: NewConflict[] = []
+  const left = sentToOthers.filter((sent): boolean => {
+    const changes = toChanges(replica, entriesOf.get(sent.marketoId) ?? [], schema)
+    const change = changes.find((one) => one.ours && isShownBy(sent, one))
+    if (change === undefined) return true
+    const { field, from, fromIsPart } = change
+    const before = { sent: sentToOthers.filter((one) => isOfSame(one, sent)) }
+    const isSeen = isSame(sent.replaced, from, fromIsPart) || isOwnForm(before, sent, from)
+    if (!isSeen && from !== sent.value)
+      conflicts.push({ linkId, field, winner: 'dynamics', won: sent.value, lost: from })
+    return false
+  })
+  return {
+    replica: left.length === sentToOthers.length ? replica : withSentToOthers(replica, left),
+    conflicts,
+  }
+}
+
+function isOfSame({ marketoId }: SentToOther, other: SentToOther): boolean {
+  return marketoId === other.marketoId
 }
 
 interface Draft extends Replica {
@@ -158,7 +190,11 @@ function shownBy(sent: SentValue, { toIsPart }: Change): SentValue {
 }
 
 /** The write before this one, which the log has not shown yet, as Marketo stored it. */
-function isOwnForm({ sent }: Draft, { field, at, replaced }: SentValue, from: FieldValue): boolean {
+function isOwnForm(
+  { sent }: Pick<Replica, 'sent'>,
+  { field, at, replaced }: SentValue,
+  from: FieldValue,
+): boolean {
   const before = sent.findLast((one) => one.field === field && one.at < at)
   return before?.value === replaced && !before.shown && isLikelyForm(from, replaced)
 }
@@ -283,13 +319,14 @@ function seeEdit(draft: Draft, change: Change): void {
  */
 function proveForm(draft: Draft, { field, from, fromIsPart, to, at }: Change): void {
   const agreed = draft.shadow?.[field]
-  if (agreed === undefined || fromIsPart) return
+  if (agreed === undefined) return
   // What we sent last was there as it was sent, though the log shows our own write only later.
   draft.sent = draft.sent.map((one) =>
-    one === lastSent(draft, field) && one.value === from && at > one.at - STAMP_MS
+    one === lastSent(draft, field) && isSame(one.value, from, fromIsPart) && at > one.at - STAMP_MS
       ? { ...one, confirmed: true }
       : one,
   )
+  if (fromIsPart) return
   if (from === agreed && isLikelyForm(to, agreed)) {
     draft.forms = withForm(draft.forms, 'marketo', { field, of: agreed, own: agreed })
     draft.touched = true

@@ -22,7 +22,7 @@ import { Previewer } from './preview.ts'
 import { rememberFaults } from './remember-faults.ts'
 import { RemovedCharacters } from './removed-characters.ts'
 import { SchemaWatch } from './schema-watch.ts'
-import { seeChanges } from './see-changes.ts'
+import { seeChanges, seeOthers } from './see-changes.ts'
 import { observeLife } from './see-life.ts'
 import { defaultSyncSettings, type SyncSettings } from './settings.ts'
 import type { Source } from './stream.ts'
@@ -135,14 +135,15 @@ function leadChanges(
       const byPerson = Map.groupBy(entries, ({ marketoId }) => marketoId)
       const found = await store.findReplicas({ marketoIds: [...byPerson.keys()] })
       const searching = await searchingFor(entries, found, { store, people, clock }, call)
-      const seen = found.flatMap((replica) => {
+      const seen = found.map((given) => {
+        const { replica, conflicts } = seeOthers(given, byPerson, schema)
         const own = replica.marketoId === undefined ? undefined : byPerson.get(replica.marketoId)
-        return own
-          ? [seeChanges(replica, own, { now: clock.now(), schema, settleMs: settings.settleMs })]
-          : []
+        if (own === undefined) return { replica, conflicts }
+        const now = seeChanges(replica, own, { now: clock.now(), schema, settleMs: settings.settleMs })
+        return { replica: now.replica, conflicts: [...conflicts, ...now.conflicts] }
       })
       return {
-        replicas: [...seen.map(({ replica }) => replica), ...searching],
+        replicas: [...seen.map(({ replica }) => replica).filter((one) => !found.includes(one)), ...searching],
         conflicts: seen.flatMap(({ conflicts }) => conflicts),
       }
     },

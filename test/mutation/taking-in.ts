@@ -13,6 +13,22 @@ export const takingIn: readonly Mutant[] = [
     tests: ['test/sync/deletions.test.ts'],
   },
   {
+    name: 'writes to a person whose link is merged away',
+    why: 'an edit that one of them replaced unseen is lost and told nobody',
+    file: 'src/sync/row-intake.ts',
+    text: 'takingOver(taker, merged.get(taker.linkId) ?? [])',
+    replacement: 'taker',
+    tests: ['test/simulation/sync/untold.test.ts'],
+  },
+  {
+    name: 'half a text as proof of our write',
+    why: 'an edit of a long text is taken for our own write, and never arrives',
+    file: 'src/sync/see-changes.ts',
+    text: 'isSame(one.value, from, fromIsPart) && at > one.at - STAMP_MS',
+    replacement: 'one.value === from && at > one.at - STAMP_MS',
+    tests: ['test/simulation/sync/untold.test.ts'],
+  },
+  {
     name: 'etag of a row that is known',
     why: 'every echo of our own writes is saved again',
     file: 'src/sync/see-rows.ts',

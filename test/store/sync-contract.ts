@@ -49,6 +49,9 @@ const FULL = {
   etag: 'W/"17"',
   marketoSeenAt: 1_700_000,
   sent: [{ field: 'score', value: 5, replaced: null, at: 1_600_000, confirmed: true, blocked: true }],
+  sentToOthers: [
+    { field: 'phone', value: '2', replaced: '1', at: 1_600_000, confirmed: false, marketoId: 99 },
+  ],
   restore: { phone: '1' },
   intent: { intentId: 'i', toDynamics: { lastName: 'Ek-Lund' }, at: 1_800_000 },
   stopped: true,

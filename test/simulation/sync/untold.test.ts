@@ -277,6 +277,57 @@ test('S2 an edit that our write replaced unseen is told when its record is merge
   assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'd1', lost: 'm1' }])
 })
 
+test('S2 an edit that our write replaced unseen is told when the change log shows it only after its record was merged', async () => {
+  using lab = new Lab({ seed: 6 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  const other = await linkedPair(lab, 'lead', 'b1')
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update') {
+      Object.assign(lab.marketo.values, LATE)
+      lab.humans.editPerson(person.id, 'phone', 'm1')
+    }
+    if (point === 'after syncLeads.update') {
+      Object.assign(lab.marketo.values, { lateShare: 0, lateMsMax: 0 })
+      lab.diesHere = () => false
+    }
+    return false
+  }
+  lab.humans.editRow(row, 'phone', 'd1')
+  await lab.cycle()
+  assert.equal(person.fields.phone, 'd1')
+  lab.humans.mergeRows('lead', other.row.id, row.id)
+  await lab.cycles(SETTLED_CYCLES)
+  await lab.wait(LATE.lateMsMax)
+  await lab.cycles(SETTLED_CYCLES)
+  assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'd1', lost: 'm1' }])
+})
+
+test('S1 an edit of a text that the change log tells half arrives, though our write before it is shown after it', async () => {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    using lab = new Lab({ seed })
+    const { row, person } = await linkedPair(lab, 'contact')
+    const long = 'd'.repeat(300)
+    lab.humans.editRow(row, 'notes', long)
+    lab.diesHere = (point) => {
+      if (point === 'before syncLeads.update') Object.assign(lab.marketo.values, LATE)
+      if (point !== 'after syncLeads.update' || person.fields.notes !== long) return false
+      Object.assign(lab.marketo.values, { lateShare: 0, lateMsMax: 0 })
+      lab.humans.editPerson(person.id, 'notes', 'm1')
+      return false
+    }
+    await lab.cycle()
+    lab.diesHere = () => false
+    await lab.cycles(2 * SETTLED_CYCLES)
+    await lab.wait(LATE.lateMsMax)
+    await lab.cycles(SETTLED_CYCLES)
+    assert.deepEqual(
+      [columnOf(lab, row, 'description'), lab.records.differences()],
+      ['m1', []],
+      `seed ${seed}`,
+    )
+  }
+})
+
 test('S1 an edit that the change log shows before the write that it followed arrives, once that is shown late', async () => {
   for (let seed = 1; seed <= 5; seed += 1) {
     using lab = new Lab({ seed })
