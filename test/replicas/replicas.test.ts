@@ -99,7 +99,7 @@ describe('several replicas', { skip: withoutServers }, () => {
   })
 
   it('are restarted one after the other without a failed request', async () => {
-    const settings = { SHUTDOWN_DELAY_MS: '1000' }
+    const settings = { SHUTDOWN_DELAY_MS: '4000' }
     await using rig = await startRig({ replicas: 3, replyDelayMs: 20, settings })
     await using balancer = await LoadBalancer.start(rig.fleet.victims)
     await until(() => balancer.ready === 3, WITHIN(10_000))

@@ -4,7 +4,7 @@ import { HARD_SYNC_WORLD, playSyncWorlds, WORLD_HOURS } from './play.ts'
 import { NO_TROUBLE } from './wire.ts'
 import { World } from './world.ts'
 
-const HOURS = 500
+const HOURS = 100
 const FIRST_SEED = 20_261_122
 /** Of so many edits, one may lose although it should have won, as long as the conflict log tells. */
 const EDITS_FOR_ONE_WRONGED = 5_000
@@ -18,8 +18,8 @@ describe('the background sync under a seeded scheduler', () => {
     assert.deepEqual(broken, [])
     assert.deepEqual(unlogged, [], 'S2: edits that nobody can find again')
     assert.ok(wronged.length * EDITS_FOR_ONE_WRONGED <= counts.edits, `S3: ${wronged.length} wronged edits`)
-    assert.ok(counts.hours >= HOURS && counts.edits > 200_000, 'there was enough to go wrong')
-    assert.ok(counts.crashes > 500 && counts.unknown > 1_500 && counts.conflicts > 5_000)
+    assert.ok(counts.hours >= HOURS && counts.edits > 40_000, 'there was enough to go wrong')
+    assert.ok(counts.crashes > 100 && counts.unknown > 300 && counts.conflicts > 1_000)
   })
 
   it('plays the same world for the same seed, and another for another', async () => {
