@@ -19,14 +19,19 @@ import {
   replicaFigures,
 } from './replicas/figures.ts'
 import { FULL as FULL_SYNC, QUICK as QUICK_SYNC, syncFigures } from './sync/figures.ts'
+import { soakFigures } from './sync/soak.ts'
 
 /**
  * npm run bench, or npm run bench -- --quick; --only flow-action, flow-step, sync or replicas for a part of it. Ends with
- * 0 whether the targets are met or not.
+ * 0 whether the targets are met or not. `--only soak --minutes 60` is no part of the others: it takes its time.
  */
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    minutes: { type: 'string', default: '60' },
+  },
 })
 const FULL = { blocks: 6, blockRequests: 500, requests: 20_000, starts: 5 }
 const QUICK = { blocks: 2, blockRequests: 300, requests: 2_000, starts: 3 }
@@ -35,8 +40,11 @@ const CONCURRENCY = 64
 const PER_SECOND = 100
 
 const PARTS = { 'flow-action': flowAction, 'flow-step': flowStep, sync, replicas } as const
-const parts = Object.entries(PARTS).filter(([name]) => name === (values.only ?? name))
-if (parts.length === 0) throw new Error(`--only takes ${Object.keys(PARTS).join(' or ')}`)
+const parts =
+  values.only === 'soak'
+    ? [['soak', soak] as const]
+    : Object.entries(PARTS).filter(([name]) => name === (values.only ?? name))
+if (parts.length === 0) throw new Error(`--only takes ${Object.keys(PARTS).join(', ')} or soak`)
 for (const [, run] of parts) await run()
 
 async function flowAction(): Promise<void> {
@@ -83,6 +91,16 @@ async function replicas(): Promise<void> {
   console.log(
     `Replicas on a PostgreSQL of their own on this machine, with fsync. Dynamics answers after ${REPLY_DELAY_MS} ms. ` +
       `Open loop at ${REPLICA_PER_SECOND} new people a second. ${seconds(startedAt)} s in all.`,
+  )
+  console.table(figures)
+}
+
+async function soak(): Promise<void> {
+  const startedAt = performance.now()
+  const figures = await soakFigures(Number(values.minutes), say)
+  console.log(
+    `Soak of ${values.minutes} minutes: 40 requests and 10 edits a second, a cycle each 5 s, every limit in force. ` +
+      `${seconds(startedAt)} s in all.`,
   )
   console.table(figures)
 }

@@ -1,5 +1,6 @@
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { setUp } from '../set-up.ts'
+import { type Churn, churn } from './churn.ts'
 import { edit, type Side, seed, stillDifferent } from './crowd.ts'
 import { type Trickle, trickle } from './trickle.ts'
 
@@ -14,6 +15,7 @@ export type Task =
   | { task: 'compare' }
   | { task: 'count' }
   | ({ task: 'trickle' } & Trickle)
+  | ({ task: 'churn' } & Churn)
 
 /** HTTP requests so far; those for tokens and for the tables' definitions are left out. */
 export interface CallCounts {
@@ -63,6 +65,8 @@ async function answer(question: Task): Promise<unknown> {
       return count(sandbox)
     case 'trickle':
       return trickle(sandbox, question)
+    case 'churn':
+      return churn(sandbox, question)
     default:
       return question satisfies never
   }

@@ -48,13 +48,13 @@ interface Status {
 export class World implements AsyncDisposable {
   readonly #vendors: Helper
   readonly #service: Helper
-  readonly #directory: string
+  readonly directory: string
   readonly url: string
 
   private constructor(parts: { vendors: Helper; service: Helper; directory: string; url: string }) {
     this.#vendors = parts.vendors
     this.#service = parts.service
-    this.#directory = parts.directory
+    this.directory = parts.directory
     this.url = parts.url
   }
 
@@ -84,6 +84,11 @@ export class World implements AsyncDisposable {
     })
     const { url } = await service.hello<{ url: string }>()
     return new World({ vendors, service, directory, url })
+  }
+
+  /** Of the service. */
+  get pid(): number {
+    return this.#service.pid
   }
 
   tell<T>(task: Task): Promise<T> {
@@ -176,6 +181,6 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#service.stop()
     await this.#vendors.stop()
-    await rm(this.#directory, { recursive: true })
+    await rm(this.directory, { recursive: true })
   }
 }

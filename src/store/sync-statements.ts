@@ -18,6 +18,19 @@ export const IS_ORPHAN = "state = 'orphaned' and marketo_id is null"
 /** The columns of `toAlias`. */
 export const ALIAS = `identifier.kind, identifier.value, seen, link.link_id, state, record_type, record_id, marketo_id`
 
+/** Found by an index of the links that are not linked. */
+const CLAIMED = `replica
+              where link_id in (select link_id from link where state <> 'linked' and state = 'claimed')
+                and dirty_since is not null`
+
+/** In the order of an index, so that it ends at the first one. */
+function oldestDirty(priority: 0 | 1): string {
+  return `select * from (
+            select dirty_since as since from replica join link using (link_id)
+             where priority = ${priority} and dirty_since is not null and state <> 'claimed'
+             order by dirty_since limit 1) as of_${priority}`
+}
+
 /**
  * What the background sync's half of the store says to either database. `:name` parameters; whole numbers, and JSON
  * as text.
@@ -32,10 +45,13 @@ export const SYNC_SQL = {
      where priority = :priority and due_at <= :now and state in ('linked', 'tombstoned', 'orphaned')
      order by due_at limit :limit`,
 
+  /** Without those whose record is not made, or was refused: nothing of them can be late. They are few. */
   backlog: `
-    select (select count(*) from replica where dirty_since is not null and priority = 0) as live,
-           (select count(*) from replica where dirty_since is not null and priority = 1) as initial,
-           (select min(dirty_since) from replica where dirty_since is not null) as oldest_dirty_at,
+    select (select count(*) from replica where dirty_since is not null and priority = 0)
+             - (select count(*) from ${CLAIMED} and priority = 0) as live,
+           (select count(*) from replica where dirty_since is not null and priority = 1)
+             - (select count(*) from ${CLAIMED} and priority = 1) as initial,
+           (select min(since) from (${oldestDirty(0)} union all ${oldestDirty(1)}) as oldest) as oldest_dirty_at,
            (select count(*) from link) as links,
            (select count(*) from failure where closed_at is null) as failures`,
   /** Nearly all links are linked: the others are counted, those follow from the total. */

@@ -277,7 +277,10 @@ export function syncContract(name: string, open: () => Promise<SyncStoreUnderTes
       await enter(sync, 'r1', { dueAt: NOW * 2, dirtySince: 7 })
       const { linkId } = await enter(sync, 'r2', { priority: 1, dueAt: 1, dirtySince: 5 })
       await enter(sync, 'r3')
-      await accept(store, newRequest({ marketoId: 9 }))
+      const { link } = await accept(store, newRequest({ marketoId: 9 }))
+      // Somebody edits a person whose record is not made yet: there is nothing that could be late.
+      const claimed = await replicaOf(sync, link.linkId)
+      await sync.save({ now: NOW, replicas: [{ ...claimed, dueAt: 3, dirtySince: 3 }] })
       await move(sync, { kind: 'tombstone', linkId, recordType: 'lead', recordId: 'r2' })
       await sync.save({ now: NOW, failures: [{ linkId, failures: [REFUSED] }, { failures: [REFUSED] }] })
       assert.deepEqual(await sync.backlog(), {
