@@ -5,7 +5,7 @@ export type Problems = string[]
 /** A file that a variable names, as it was found. `error` is Node's code, such as ENOENT. */
 export type NamedFile = { path: string; text: string } | { path: string; error: string }
 
-export const API_KEY_LENGTH_MIN = 32
+const API_KEY_LENGTH_MIN = 32
 /** A random secret of that length has more, also one of hexadecimal digits. */
 const API_KEY_CHARACTERS_MIN = 8
 

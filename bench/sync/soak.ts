@@ -57,7 +57,13 @@ export async function soakFigures(minutes: number, say: (what: string) => void):
   return [
     told('requests; edits', `${answers.latenciesMs.length} (${JSON.stringify(answers.outcomes)}); ${edits}`),
     atMost('a request, p99', quantile(answers.latenciesMs, 0.99), LINKED_P99_MS, 'ms'),
-    atMost('longest block of the event loop', longestBlockMs, BLOCK_MS, 'ms', ` (p99 ${p99BlockMs.toFixed(0)})`),
+    atMost(
+      'longest block of the event loop',
+      longestBlockMs,
+      BLOCK_MS,
+      'ms',
+      ` (p99 ${p99BlockMs.toFixed(0)})`,
+    ),
     ...growths(samples),
     lagOf(samples),
     atMost('sync_lag_seconds at rest', lag, INTERVAL_SECONDS, 's'),
@@ -78,8 +84,16 @@ function growths(samples: readonly Sample[]): Figure[] {
   return [
     atMost('growth of memory, last third against first', grown(memory), GROWTH_MB, 'MB', between(memory)),
     atMost('growth of open handles', grown(handles), 5, 'handles', between(handles)),
-    told('the database, last third against first', `${grown(database).toFixed(1)} MB more${between(database)}`),
-    atMost('largest WAL', most(({ walMb }) => walMb, samples), WAL_MB, 'MB'),
+    told(
+      'the database, last third against first',
+      `${grown(database).toFixed(1)} MB more${between(database)}`,
+    ),
+    atMost(
+      'largest WAL',
+      most(({ walMb }) => walMb, samples),
+      WAL_MB,
+      'MB',
+    ),
   ]
 }
 

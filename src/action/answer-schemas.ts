@@ -53,7 +53,7 @@ const EXAMPLE = {
   },
 }
 
-export const FlowActionAnswer = Type.Object(
+const FlowActionAnswer = Type.Object(
   {
     outcome: oneOf(['created', 'exists']),
     ...recordMembers,
@@ -68,7 +68,7 @@ export const FlowActionAnswer = Type.Object(
   },
 )
 
-export const QueuedAnswer = Type.Object(
+const QueuedAnswer = Type.Object(
   {
     outcome: oneOf(['queued']),
     code: Type.String({ description: 'The last obstacle, as a stable machine code, see docs/codes.md.' }),
@@ -100,7 +100,7 @@ export const QueuedAnswer = Type.Object(
   },
 )
 
-export const WebhookAnswer = Type.Object(
+const WebhookAnswer = Type.Object(
   {
     outcome: Outcome,
     ...recordMembers,
@@ -118,7 +118,7 @@ export const WebhookAnswer = Type.Object(
   },
 )
 
-export const RequestAnswer = Type.Object(
+const RequestAnswer = Type.Object(
   {
     requestId: Type.String(),
     acceptedAt: Type.String({ format: 'date-time' }),
@@ -165,7 +165,7 @@ const SyncState = Type.Object(
   },
 )
 
-export const PersonAnswer = Type.Object(
+const PersonAnswer = Type.Object(
   {
     marketoId: Type.Integer(),
     state: oneOf(['claimed', 'linked', 'tombstoned', 'orphaned'], {
@@ -213,7 +213,7 @@ const ENTRY_EXAMPLE = {
   campaign: { id: '2044', name: 'Spring Fair', type: 'trigger' },
 }
 
-export const ActivityEntry = Type.Object(
+const ActivityEntry = Type.Object(
   {
     activityId: Type.Integer(),
     at: Type.String({ format: 'date-time' }),
@@ -256,7 +256,7 @@ export const ActivityEntry = Type.Object(
   { $id: 'ActivityEntry', examples: [ENTRY_EXAMPLE] },
 )
 
-export const ActivitiesAnswer = Type.Object(
+const ActivitiesAnswer = Type.Object(
   {
     activities: Type.Array(Type.Ref('ActivityEntry')),
     nextCursor: Type.Optional(Type.String({ description: 'Pass it as cursor to get the next, older page.' })),

@@ -57,7 +57,7 @@ function destinationOf(marketo: string, { fields }: FieldSelection): string {
   return columns.length > 0 ? `Written to ${columns.join(', ')}.` : 'Read from Dynamics only; not written.'
 }
 
-export const Campaign = Type.Object(
+const Campaign = Type.Object(
   {
     id: Type.Optional(
       Type.Unsafe<string | number>({

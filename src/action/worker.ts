@@ -26,7 +26,7 @@ export interface WorkerOptions {
   }
 }
 
-export interface LaneLimits {
+interface LaneLimits {
   /** Requests that the worker finishes at the same time; no lane takes another one's room. */
   concurrencyMax: number
   /** How long others keep away from the link of a job: longer than an attempt. */

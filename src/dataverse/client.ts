@@ -7,7 +7,7 @@ import type { DataverseSettings } from './settings.ts'
 import type { Tokens } from './token.ts'
 import { errorOf, judge, type Reply, unavailable } from './verdict.ts'
 
-export interface Batch {
+interface Batch {
   /** What the event log calls it. */
   name: string
   /** With paths below the service root. */

@@ -43,7 +43,7 @@ export interface DataverseOptions {
   log: Log
 }
 
-export interface DataverseStats extends SenderStats {
+interface DataverseStats extends SenderStats {
   inFlight: number
   /** Calls that wait for a slot, in both lanes. */
   queued: number

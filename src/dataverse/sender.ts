@@ -26,7 +26,7 @@ export interface ApiRequest {
   paced?: boolean
 }
 
-export interface Passage extends CallContext {
+interface Passage extends CallContext {
   /** Called when the slot is there and the first byte may leave. */
   onStart(): void
 }
@@ -48,7 +48,7 @@ export interface SenderStats {
   throttled: number
 }
 
-export interface Sent {
+interface Sent {
   reply: Reply
   /** What a Busy made of this reply asks for. */
   waitMs: number

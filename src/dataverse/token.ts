@@ -4,7 +4,7 @@ import { Busy, Unauthorized, Unavailable } from '../errors.ts'
 import type { Log } from '../event-log.ts'
 import type { DataverseSettings } from './settings.ts'
 
-export interface Token {
+interface Token {
   text: string
   /** Epoch ms. */
   expiresAtMs: number

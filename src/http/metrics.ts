@@ -1,17 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 
 /** Label names to values. Values come from our own small sets, never from a request's text. */
-export type Labels = Readonly<Record<string, string | number>>
+type Labels = Readonly<Record<string, string | number>>
 
-export interface Counter {
+interface Counter {
   add(labels?: Labels, by?: number): void
 }
-export interface Histogram {
+interface Histogram {
   observe(value: number, labels?: Labels): void
 }
 
 /** One value of a gauge at the moment of a scrape. */
-export interface Sample {
+interface Sample {
   name: string
   value: number
   labels?: Labels

@@ -33,7 +33,7 @@ interface Answer {
 }
 
 /** The one place where an error becomes a status. Nothing that Dynamics said about us reaches the caller. */
-export function answerFor(error: unknown): Answer {
+function answerFor(error: unknown): Answer {
   if (error instanceof Refusal) {
     const { status, code, message, field, advice, retryAfterMs } = error
     return { status, code, detail: message, field, advice, retryAfterMs }

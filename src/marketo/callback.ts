@@ -26,7 +26,7 @@ export type CallbackResult =
   /** Any other status, or what may not or cannot be sent. */
   | { kind: 'final'; reason: string }
 
-export type CallbackTrouble =
+type CallbackTrouble =
   /** Its text, or what its host name resolves to, is not allowed. Nothing was sent. */
   | 'address-refused'
   /** Key or token is nothing that fits in a header. Nothing was sent. */

@@ -28,7 +28,7 @@ export interface MarketoOptions {
   log: Log
 }
 
-export interface MarketoStats {
+interface MarketoStats {
   /** Requests sent that Marketo counts. */
   calls: number
   /** Of these, refused with 606, 607 or 615. */

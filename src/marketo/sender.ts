@@ -33,7 +33,7 @@ export class NotSent extends Error {
   override readonly name = 'NotSent'
 }
 
-export interface Sent {
+interface Sent {
   verdict: Verdict
   /** What a Busy made of this verdict asks for. */
   waitMs: number

@@ -25,7 +25,7 @@ export type MarketoType = (typeof marketoTypes)[number]
 export const directions = ['both', 'to-dynamics', 'to-marketo', 'on-create'] as const
 export type Direction = (typeof directions)[number]
 
-export interface Counterpart {
+interface Counterpart {
   /** Dataverse logical name. */
   column: string
   direction: Direction

@@ -28,7 +28,7 @@ export interface NewRecord {
 }
 
 /** What Dynamics says against the record. */
-export interface Refusal {
+interface Refusal {
   code: string
   field?: string
   advice: string

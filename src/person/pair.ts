@@ -12,7 +12,7 @@ const reals: readonly MarketoType[] = ['float', 'currency']
 export const isText = (type: MarketoType) => texts.includes(type)
 export const isWhole = (type: MarketoType) => wholes.includes(type)
 export const isReal = (type: MarketoType) => reals.includes(type)
-export const isTime = (type: MarketoType) => type === 'date' || type === 'datetime'
+const isTime = (type: MarketoType) => type === 'date' || type === 'datetime'
 
 export function isLookup(column: Column): boolean {
   return column.type === 'Lookup' || column.type === 'Customer'

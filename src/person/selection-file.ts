@@ -6,7 +6,7 @@ import type { ValueMap } from './value-map.ts'
 
 export type DefaultValue = string | number | boolean
 
-export const invalidValueRules = ['fail', 'omit'] as const
+const invalidValueRules = ['fail', 'omit'] as const
 export type OnInvalid = (typeof invalidValueRules)[number]
 
 /** The members of a FIELDS_FILE, each well formed by itself; what they mean together is selection.ts. */
@@ -24,7 +24,7 @@ export interface SelectionFile {
 export type Stamp = Readonly<Partial<Record<RecordType, string>>>
 
 /** How the values of a field are treated. */
-export interface FieldRule {
+interface FieldRule {
   values?: ValueMap
   onInvalid?: OnInvalid
 }
@@ -38,7 +38,7 @@ export interface Addition extends Partial<Record<RecordType, string>>, FieldRule
   target?: string
 }
 
-export interface Restriction {
+interface Restriction {
   marketo: string
   recordType: RecordType
   to: Direction | 'exclude'

@@ -47,7 +47,7 @@ export interface FieldSelection {
 }
 
 /** Columns that may not be empty: those that Dynamics' forms ask for too, or those that its API demands. */
-export const requiredColumns = ['form', 'api'] as const
+const requiredColumns = ['form', 'api'] as const
 export type RequiredColumns = (typeof requiredColumns)[number]
 
 /** What holds for every field that says nothing else. */

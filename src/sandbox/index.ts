@@ -101,14 +101,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 export type {
-  AlternateKey,
   Bend,
   Call,
-  Column,
   Commit,
   DataverseSandbox,
-  Limits,
   TableName,
 } from './dataverse/index.ts'
-export type { EntraBend, EntraSandbox, TokenRequest } from './entra/server.ts'
+
 export type { MarketoSandbox } from './marketo/index.ts'

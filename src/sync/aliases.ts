@@ -203,7 +203,7 @@ export class SecondRecords {
   }
 }
 
-export interface RecordLook {
+interface RecordLook {
   /** The link that the record belonged to, with the record that it has now. */
   home: Pick<Replica, 'dynamics'> | undefined
   schema: SyncSchema
@@ -216,7 +216,7 @@ export interface RecordLook {
  * the link's own record says as well is not lost. Any other record that is there, such as one that came back from the
  * recycle bin or whose person was merged away, is a second record of one person.
  */
-export function lookAtRecord(alias: Alias, row: SeenRow, { home, schema, dueAt }: RecordLook): AliasChange {
+function lookAtRecord(alias: Alias, row: SeenRow, { home, schema, dueAt }: RecordLook): AliasChange {
   const { other, link, seen } = alias
   if (other.kind !== 'record') return { other }
   const { merged, stateCode, stopped } = recordLife(row.columns, other.recordType)

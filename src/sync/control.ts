@@ -35,7 +35,7 @@ export interface Cycle {
   counts: PerWay<Counts>
 }
 
-export interface Fault extends Blocked {
+interface Fault extends Blocked {
   side: 'marketo' | 'dynamics'
 }
 

@@ -41,7 +41,7 @@ function kindOf(
   return answer === 'updated' || answer === 'created' ? 'updated' : 'failed'
 }
 
-export function zeros(): Mutable {
+function zeros(): Mutable {
   const none = (): Counts => ({ new: 0, updated: 0, skipped: 0, failed: 0 })
   return {
     toDynamics: { lead: none(), contact: none() },

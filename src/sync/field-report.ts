@@ -15,12 +15,12 @@ import type { SyncStore } from '../store/sync-port.ts'
 import { type Blocked, NO_MARKETO } from './control.ts'
 
 /** A side that could be asked, or why not. */
-export type Reach = { reached: true } | ({ reached: false } & Blocked)
+type Reach = { reached: true } | ({ reached: false } & Blocked)
 
 /** `narrowed`: it travels, though not as selected. `unknown`: a side could not be asked. */
-export type FieldState = 'ok' | 'narrowed' | 'set-aside' | 'unknown'
+type FieldState = 'ok' | 'narrowed' | 'set-aside' | 'unknown'
 
-export interface SystemFieldLine {
+interface SystemFieldLine {
   field: string
   state: FieldState
   code?: string

@@ -14,7 +14,7 @@ interface Position {
   newestAt: number
 }
 
-export interface Observed {
+interface Observed {
   moves?: LinkMove[]
   replicas: Replica[]
   conflicts?: NewConflict[]

@@ -9,7 +9,7 @@ import type { Side } from './agreement.ts'
  * until a day has passed without one.
  */
 
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 const RETURNS_MAX = 2
 
 export interface Travel {

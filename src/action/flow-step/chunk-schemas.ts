@@ -4,7 +4,7 @@ import { oneOf } from '../schemas.ts'
 /** What the operators' doors of the flow step take and give. */
 
 const PAGE_MAX = 300
-export const CHUNK_STATES = ['stored', 'working', 'answering', 'done', 'failed'] as const
+const CHUNK_STATES = ['stored', 'working', 'answering', 'done', 'failed'] as const
 
 const State = oneOf(CHUNK_STATES, {
   description:
@@ -49,7 +49,7 @@ const EXAMPLE = {
   advice: 'Marketo refused the callback. Fix the cause that the reason names, then send it again.',
 }
 
-export const FlowStepChunk = Type.Object(
+const FlowStepChunk = Type.Object(
   {
     ...ChunkId.properties,
     state: State,
@@ -91,7 +91,7 @@ export const FlowStepChunk = Type.Object(
   { $id: 'FlowStepChunk', examples: [EXAMPLE] },
 )
 
-export const FlowStepChunks = Type.Object(
+const FlowStepChunks = Type.Object(
   {
     counts: Type.Object({ stored: Count, working: Count, answering: Count, done: Count, failed: Count }),
     chunks: Type.Array(Type.Ref('FlowStepChunk')),
@@ -103,7 +103,7 @@ export const FlowStepChunks = Type.Object(
   },
 )
 
-export const FlowStepResend = Type.Object(
+const FlowStepResend = Type.Object(
   { ...ChunkId.properties, advice: Type.String() },
   {
     $id: 'FlowStepResend',

@@ -9,7 +9,7 @@ import {
 import type { JsonLimits } from '../../json.ts'
 import { Refusal } from '../../problem.ts'
 
-export interface ListReaderLimits {
+interface ListReaderLimits {
   json: JsonLimits
   /** Bytes of one item, and of everything beside the list. */
   itemBytesMax: number

@@ -2,7 +2,7 @@ import { type CallContext, untilAborted, withDeadline } from '../../abort.ts'
 import type { Clock } from '../../clock.ts'
 import { Busy, isVendorError } from '../../errors.ts'
 
-export interface Finding {
+interface Finding {
   level: 'info' | 'warning' | 'error'
   /** For the customer's Marketo administrator: no secrets, nobody's data. */
   text: string

@@ -19,9 +19,9 @@ import { requireTable, type TableName } from './table.ts'
 import { createRow, updateRow } from './write.ts'
 
 /** `@odata.etag` and properties as over the wire, nulls included. */
-export type WireRow = Readonly<Record<string, unknown>>
+type WireRow = Readonly<Record<string, unknown>>
 
-export interface ApiChanges {
+interface ApiChanges {
   rows: readonly WireRow[]
   deletedIds: readonly string[]
   /** For `from` of the next call: now when there is `more`, else at any later time. */

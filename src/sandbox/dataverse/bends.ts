@@ -25,7 +25,7 @@ export type BendHow =
   | BatchBend
   | PageBend
 
-export type BatchBend =
+type BatchBend =
   /** Part `at` (0 is the first) is refused and not carried out. */
   | { kind: 'fail-part'; at: number; status: number; code: string; message?: string; retryAfter?: string }
   /** The first `after` parts are carried out, then the connection dies. */

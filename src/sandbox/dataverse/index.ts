@@ -8,12 +8,12 @@ import type { Commit } from './commit.ts'
 import { humanOf } from './human.ts'
 import type { Knobs } from './knobs.ts'
 import { type Limits, ServiceProtection, STOCK_LIMITS } from './limits.ts'
-import { type Organisation, openOrganisation, resetOrganisation, type StockIds } from './organisation.ts'
+import { type Organisation, openOrganisation, resetOrganisation } from './organisation.ts'
 import type { DataverseSandbox } from './sandbox.ts'
 import { schemaOf } from './schema.ts'
 import { securityOf } from './security.ts'
 import { DataverseServer } from './server.ts'
-import type { AlternateKey, Column, TableName, Value } from './table.ts'
+import type { Column, TableName } from './table.ts'
 
 export interface DataverseOptions {
   host: string
@@ -102,16 +102,4 @@ function controls(
   }
 }
 
-export type {
-  AlternateKey,
-  Bend,
-  Call,
-  Column,
-  Commit,
-  DataverseSandbox,
-  Knobs,
-  Limits,
-  StockIds,
-  TableName,
-  Value,
-}
+export type { Bend, Call, Column, Commit, DataverseSandbox, Knobs, Limits, TableName }

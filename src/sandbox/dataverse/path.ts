@@ -68,7 +68,7 @@ function keyValue(literal: string): string {
   return value
 }
 
-export function splitOutsideQuotes(text: string, separator: string): string[] {
+function splitOutsideQuotes(text: string, separator: string): string[] {
   const parts: string[] = []
   let quoted = false
   let start = 0

@@ -30,7 +30,7 @@ interface RewritingPlugIn {
 }
 
 export const REWRITES = ['title-case', 'strip-blanks'] as const
-export type Rewrite = (typeof REWRITES)[number]
+type Rewrite = (typeof REWRITES)[number]
 
 /** The values of a create or update as the plug-ins of its table leave them. */
 export function rewrittenByPlugIns(

@@ -107,7 +107,7 @@ export function property(
   return { status: 204, headers: { 'OData-Version': '4.0' }, body: '' }
 }
 
-export function rowUrl(organisation: Organisation, table: Table, id: string): string {
+function rowUrl(organisation: Organisation, table: Table, id: string): string {
   return `${organisation.origin}/api/data/v9.2/${table.entitySet}(${id})`
 }
 

@@ -16,7 +16,7 @@ export interface Request {
   references: ReadonlyMap<string, string>
 }
 
-export const JSON_TYPE = 'application/json; odata.metadata=minimal'
+const JSON_TYPE = 'application/json; odata.metadata=minimal'
 
 export function jsonReply(status: number, body: unknown, headers: Record<string, string> = {}): Reply {
   return {

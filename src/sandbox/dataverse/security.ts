@@ -9,7 +9,7 @@ const ALLOWED = 4
 /** "Column-level security with code": the profile that every system administrator has. */
 export const ADMINISTRATORS = '572329c1-a042-4e22-be47-367c6374ea45'
 
-export type Grant = 'read' | 'create' | 'update'
+type Grant = 'read' | 'create' | 'update'
 export type Sight = 'shown' | 'hidden' | 'masked'
 
 /** Who belongs to what, and what the application user's role lacks; the profiles themselves are rows. */
@@ -123,7 +123,7 @@ export function securityOf(organisation: Organisation): SecurityControls {
 }
 
 /** The profiles that a user has, directly or by a team. */
-export function profilesOf({ security }: Organisation, userId: string): Set<string> {
+function profilesOf({ security }: Organisation, userId: string): Set<string> {
   const { profileUsers, profileTeams, teamUsers } = security
   const teams = [...teamUsers].flatMap(([team, users]) => (users.has(userId) ? [team] : []))
   const direct = [...profileUsers].flatMap(([profile, users]) => (users.has(userId) ? [profile] : []))
@@ -144,7 +144,7 @@ function permissions(organisation: Organisation, userId: string, table: Table, c
   return { rows, isAdministrator: profiles.has(ADMINISTRATORS) }
 }
 
-export function mayUse(
+function mayUse(
   organisation: Organisation,
   userId: string,
   table: Table,

@@ -5,7 +5,7 @@ import { errorBody, refusedAs, type TokenError, throttled, transient, unknownTen
 import { decide, type Grant, type GrantKind, kindOf } from './grants.ts'
 import { Tokens } from './tokens.ts'
 
-export interface TokenRequest {
+interface TokenRequest {
   at: number
   grant: GrantKind
   clientId: string
@@ -14,7 +14,7 @@ export interface TokenRequest {
 }
 
 /** For exactly the next token request. */
-export type EntraBend =
+type EntraBend =
   | { kind: 'error'; status: number; body?: unknown }
   /** `code` is the number of an AADSTS code: 53003 conditional access, 7000112 disabled app, 50034 missing user, … */
   | { kind: 'aadsts'; code: number; error?: string; status?: number }

@@ -6,7 +6,7 @@ import { FLOW_STEP_DOORS } from './flow-step/doors.ts'
 import type { MarketoSandbox } from './sandbox.ts'
 
 /** What a visitor wants of the sandbox. */
-export interface Order {
+interface Order {
   sandbox: MarketoSandbox
   /** The id or name in the path. */
   subject: string

@@ -20,7 +20,7 @@ interface Row {
   values: Map<string, Value>
 }
 
-export const FIRST_ID = 1001
+const FIRST_ID = 1001
 
 /** The table of the people: what is kept, not who may write it. */
 export class People {

@@ -16,7 +16,7 @@ import { beginSync } from './sync-leads.ts'
 import type { Usage } from './usage.ts'
 
 /** One call of an endpoint. */
-export interface Work {
+interface Work {
   marketo: Subscription
   usage: Usage
   query: URLSearchParams
@@ -27,7 +27,7 @@ export interface Work {
   cause(method: string): Cause
 }
 
-export interface Route {
+interface Route {
   method: 'GET' | 'POST'
   /** After `/rest/v1/`. */
   path: RegExp
@@ -48,7 +48,7 @@ const write = (operation: Operation, path: RegExp, run: Route['run']): Route => 
 })
 
 /** Every endpoint of the REST API that the sandbox has. */
-export const ROUTES: readonly Route[] = [
+const ROUTES: readonly Route[] = [
   read('leads', /^leads\.json$/, ({ marketo, query }) => findLeads(marketo, query)),
   read('lead', /^lead\/([^/]+)\.json$/, ({ marketo, subject, query }) => findLead(marketo, subject, query)),
   read('describe', /^leads\/describe\.json$/, ({ marketo }) => ({ result: describe(marketo.schema) })),

@@ -23,14 +23,10 @@ interface Sync {
   isKnown: (id: number) => boolean
 }
 
-/** Sync Leads: a result for each record, in order. Throws the refusal of the whole call. Adobe, "Leads". */
-export function syncLeads(marketo: Subscription, body: Members, cause: Cause): RecordResult[] {
-  return beginSync(marketo, body)(cause)
-}
-
 /**
- * Sync Leads in two steps, as two calls that run at once take them: what is returned writes, and knows nobody whom
- * another call made in between. So both make the same person. Throws the refusal of the whole call.
+ * Sync Leads in two steps, as two calls that run at once take them: what is returned writes, a result for each record
+ * in order, and knows nobody whom another call made in between. So both make the same person. Throws the refusal of
+ * the whole call. Source: Adobe, "Leads".
  */
 export function beginSync(marketo: Subscription, body: Members): (cause: Cause) => RecordResult[] {
   const { action: asked = 'createOrUpdate', lookupField = 'email' } = body

@@ -1,7 +1,7 @@
 import type { Reply, Stage } from './stage.ts'
 
 /** A promise beside the answer and the number of leads: what was seen, and what it must be. */
-export type Promised = [what: string, seen: unknown, promised: unknown]
+type Promised = [what: string, seen: unknown, promised: unknown]
 
 export interface Step {
   /** The situation. */

@@ -24,7 +24,7 @@ const CHOICES_MAX = 1000
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
 /** Why an answer is none; empty when its status is 200 and it is whole. */
-export function noAnswer({ status, failure }: Received): string {
+function noAnswer({ status, failure }: Received): string {
   if (failure === 'Too large') return `answered with more than ${ANSWER_BYTES_MAX / 1024} KB`
   if (failure !== '') return `gave no answer: ${failure}`
   if (status === 401 || status === 403) return `refused the credentials with ${status}`

@@ -9,7 +9,7 @@ import {
 } from './definition-problems.ts'
 import { at, isText, isUrl, listOf, show } from './look.ts'
 
-export const FIELD_TYPES = [
+const FIELD_TYPES = [
   ...([
     'boolean',
     'integer',
@@ -42,8 +42,8 @@ export interface FieldDefinition {
   required: boolean
 }
 
-export const CONTEXTS = ['program', 'campaign', 'trigger', 'programMember', 'subscription'] as const
-export type Context = (typeof CONTEXTS)[number]
+const CONTEXTS = ['program', 'campaign', 'trigger', 'programMember', 'subscription'] as const
+type Context = (typeof CONTEXTS)[number]
 
 export interface ServiceDefinition {
   apiName: string

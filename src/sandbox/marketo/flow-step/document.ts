@@ -3,7 +3,7 @@ import { at, firstGap, isText, isUrl, listOf, show } from './look.ts'
 import { readScheme, type Scheme, schemeProblems } from './security.ts'
 
 /** Paths that a provider may leave out; those in the document are in use. */
-export const OPTIONAL_PATHS = ['/getPicklist', '/brandIcon', '/serviceIcon', '/providerInstructions'] as const
+const OPTIONAL_PATHS = ['/getPicklist', '/brandIcon', '/serviceIcon', '/providerInstructions'] as const
 export type OptionalPath = (typeof OPTIONAL_PATHS)[number]
 
 /** What Marketo takes from a provider's OpenAPI document. */

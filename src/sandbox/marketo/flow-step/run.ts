@@ -21,7 +21,7 @@ export interface Callback {
   bytes: number
 }
 
-export const CHUNK_STATES = ['sending', 'waiting', 'refused', 'done'] as const
+const CHUNK_STATES = ['sending', 'waiting', 'refused', 'done'] as const
 
 /** One call of a run: `waiting` for its callback, `refused` by the provider, or `done`. */
 export interface ChunkReport {

@@ -6,7 +6,7 @@ import type { Provider } from './provider.ts'
 
 export type Scalar = string | number | boolean
 
-export const PICKLIST_KINDS = ['flow', 'global', 'header'] as const
+const PICKLIST_KINDS = ['flow', 'global', 'header'] as const
 export type PicklistKind = (typeof PICKLIST_KINDS)[number]
 
 export interface Picklist {
