@@ -67,8 +67,7 @@ export class Aliases {
     const found = await people.read(ids, FLAGS, context, refused)
     const present = new Map([...found, ...[...refused.keys()].map((id): [number, MarketoFields] => [id, {}])])
     const staying = due.filter(({ other }) => present.has(other.marketoId))
-    await this.#flag(staying, present, context)
-    const dueAt = clock.now() + settings.aliasMs
+    const unanswered = await this.#flag(staying, present, context)
     for (const part of chunks(due, settings.saveMax)) {
       await saveComputed(store, async () => {
         const now = clock.now()
@@ -79,7 +78,11 @@ export class Aliases {
         const replicas = await store.findReplicas({ linkIds: bereft })
         const aliases = part
           .filter(({ other }) => present.has(other.marketoId))
-          .map(({ other, link }) => ({ other, dueAt, failure: personShared(other.marketoId, link) }))
+          .map(({ other, link }) => {
+            // What may still be carried out is not sent a second time before that.
+            const waitMs = unanswered.has(other.marketoId) ? settings.settleMs : settings.aliasMs
+            return { other, dueAt: now + waitMs, failure: personShared(other.marketoId, link) }
+          })
         return { now, moves, replicas: replicas.map((one) => searching(one, now)), aliases }
       })
     }
@@ -87,20 +90,27 @@ export class Aliases {
 
   /**
    * A person whose own record was merged into another reads as one whose record is gone. Set again and again until
-   * Marketo shows it.
+   * Marketo shows it. Gives the people of whom it is not known whether they are flagged.
    */
   async #flag(
     staying: readonly SharedPerson[],
     present: ReadonlyMap<number, MarketoFields>,
     context: PullContext,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<number>> {
     const updates = staying.flatMap(({ other: { marketoId }, link }): PersonUpdate[] => {
       const { microsoftRecordId, microsoftIsDeleted } = present.get(marketoId) ?? {}
       const named = typeof microsoftRecordId === 'string' ? microsoftRecordId.trim().toLowerCase() : ''
       if (named === '' || named === link.recordId || microsoftIsDeleted === true) return []
       return [{ marketoId, fields: { microsoftIsDeleted: true } }]
     })
-    if (updates.length > 0) await this.#options.syncLeads.update(updates, context)
+    if (updates.length === 0) return new Set()
+    const results = await this.#options.syncLeads.update(updates, context)
+    return new Set(
+      updates.flatMap(({ marketoId }, at) => {
+        const kind = results[at]?.kind
+        return kind === 'unsent' || kind === 'unknown' ? [marketoId] : []
+      }),
+    )
   }
 
   async #lookAtRecords(due: readonly FormerRecord[], context: PullContext): Promise<void> {

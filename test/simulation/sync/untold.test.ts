@@ -354,3 +354,20 @@ test('S1 an edit that the change log shows before the write that it followed arr
     )
   }
 })
+
+test('a person who shares a link is flagged soon when the write of the flag was lost', async () => {
+  using lab = new Lab({ seed: 6 })
+  const { row, person } = await linkedPair(lab, 'lead')
+  const other = await linkedPair(lab, 'lead', 'b1')
+  lab.diesHere = (point) => {
+    if (point === 'before syncLeads.update') lab.toMarketo.trouble = { ...NO_TROUBLE, lostBefore: 1 }
+    if (point === 'after syncLeads.update') lab.toMarketo.trouble = NO_TROUBLE
+    return false
+  }
+  lab.humans.mergeRows('lead', other.row.id, row.id)
+  await lab.cycle()
+  lab.diesHere = () => false
+  assert.notEqual(person.fields.microsoftIsDeleted, true)
+  await lab.cycles(SETTLED_CYCLES)
+  assert.equal(person.fields.microsoftIsDeleted, true)
+})
