@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'fastify',
     '@fastify/swagger',
     '@fastify/swagger-ui',
+    '@fastify/fast-json-stringify-compiler',
     '@fastify/under-pressure',
   ].concat(['ajv', 'typebox']),
   action: [

@@ -19,6 +19,7 @@ import { type HealthCheck, registerHealth } from './health.ts'
 import { type Metrics, measureRequests, registerMetrics } from './metrics.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import { handleError } from './problem.ts'
+import { buildSerializer } from './serialization.ts'
 import { continueExpected, refuseAmbiguousRequests } from './strict-http.ts'
 import { buildValidator } from './validation.ts'
 
@@ -94,7 +95,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.pathParameterLengthMax },
     // A request that came in before the socket closed is answered by its door, not refused.
     return503OnClosing: false,
-    schemaController: { compilersFactory: { buildValidator } },
+    schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     frameworkErrors: (error, request, reply) => void handleError(error, request, reply.headers(headers)),
     clientErrorHandler: ({ code }, socket) => answerClientError(code, socket, random.uuid(), options.logger),
   })

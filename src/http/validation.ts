@@ -1,4 +1,4 @@
-import { Ajv, type AnySchema } from 'ajv'
+import { Ajv, type AnySchema, type ValidateFunction } from 'ajv'
 import type { FastifySchemaValidationError } from 'fastify'
 import { Refusal } from '../problem.ts'
 
@@ -23,8 +23,21 @@ export function buildValidator(sharedSchemas: Readonly<Record<string, unknown>>)
   const coercing = createAjv(true, sharedSchemas)
   return (part: AnySchema) => {
     if (!isSchemaOfPart(part)) throw new TypeError('A schema to compile comes with the part it is for')
-    return (COERCED_PARTS.has(part.httpPart ?? '') ? coercing : literal).compile(part.schema)
+    const ajv = COERCED_PARTS.has(part.httpPart ?? '') ? coercing : literal
+    return builtAtFirstUse(() => ajv.compile(part.schema))
   }
+}
+
+/** A start need not wait for the validators of requests that may never come. Of a function Fastify reads `errors`. */
+function builtAtFirstUse(build: () => ValidateFunction): ValidateFunction {
+  let built: ValidateFunction | undefined
+  const validate = ((value: unknown) => {
+    built ??= build()
+    const isValid = built(value)
+    validate.errors = built.errors ?? null
+    return isValid
+  }) as ValidateFunction
+  return validate
 }
 
 /** Fastify hands over the part beside the schema; the declared type knows only the schema. */
