@@ -94,8 +94,11 @@ function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Repl
   switch (result.kind) {
     case 'updated': {
       const dynamics = dynamicsValues(result.row.columns, { recordType, recordId }, context.schema)
-      if (hasOtherNews(decision, dynamics)) waits.push(0)
-      return withDynamicsForms({ ...replica, dynamics, etag: result.row.etag }, decision)
+      const news = otherNews(decision, dynamics)
+      if (news.length > 0) waits.push(0)
+      const after = withDynamicsForms({ ...replica, dynamics, etag: result.row.etag }, decision)
+      // A column that is secured for a moment looks empty: it is read again, and its security is asked for after that.
+      return news.some((field) => dynamics[field] === null) ? withoutDynamics(after) : after
     }
     case 'stale':
       waits.push(context.againMs(replica.attempts))
@@ -121,8 +124,8 @@ function afterDynamics(replica: Replica, result: UpdateResult, side: Side): Repl
 }
 
 /** A plug-in changed more than the fields that were sent: those are edits of Dynamics. */
-function hasOtherNews({ toDynamics, replica: { dynamics: before = {} } }: Decision, after: Values): boolean {
-  return Object.keys(after).some(
+function otherNews({ toDynamics, replica: { dynamics: before = {} } }: Decision, after: Values): string[] {
+  return Object.keys(after).filter(
     (field) => !Object.hasOwn(toDynamics, field) && field in before && after[field] !== before[field],
   )
 }
