@@ -50,7 +50,7 @@ describe('a database that takes no writes', () => {
   }, async () => {
     using disk = smallDisk(4)
     assert.ok(disk)
-    const settings = { DATA_DIR: disk.path, REST_DEADLINE_MS: '300', SYNC_INTERVAL_SECONDS: '1' }
+    const settings = { DATA_DIR: disk.path, REST_DEADLINE_MS: '2000', SYNC_INTERVAL_SECONDS: '1' }
     await using rig = await startRig(settings, {}, {}, async (sandbox) => sandbox.marketoEnvironment())
     const how = { kind: 'throttle', code: '0x80072322', retryAfter: '4' } as const
     rig.sandbox.dataverse.bend({ operation: 'batch', how })
