@@ -25,14 +25,14 @@ import { wordsOf } from '../../src/vendor-words.ts'
  * long for the long one.
  */
 
-const LENGTH = 131_072
+/** A string of 128 KB, 64 K characters of two bytes, costs V8 a page of its own: a step that is not growth. */
+const LENGTH = 57_344
 const FACTOR = 8
 const GROWTH_MAX = 5
-/** The shortest counts: whatever else the machine does only adds. */
-const TRIES = 4
-const RUNS = 5
-/** Of processor time: the clock for it ticks coarsely. */
-const MEASURED_MS_MIN = 20
+/** Before a text is said to grow too fast. */
+const TAKINGS_MAX = 8
+/** Of processor time, whose clock ticks every 10 ms on some machines. */
+const MEASURED_MS_MIN = 60
 /** For the long text once. */
 const LONG_MS_MAX = 1_000
 
@@ -242,7 +242,7 @@ test('what is quadratic is found', () => {
   const { growth } = compare(
     (text) => /\s+$/.test(text),
     (n) => `${times(' ', n)}x`,
-    LENGTH / 8,
+    LENGTH / 4,
   )
   assert(growth > GROWTH_MAX, `${growth}`)
 })
@@ -250,20 +250,23 @@ test('what is quadratic is found', () => {
 /** What grows too fast does so each time; a machine that was busy elsewhere, or code not yet compiled, does not. */
 function compare(read: Reader, text: Text, length: number): { longMs: number; growth: number } {
   const [long, short] = [text(length), text(length / FACTOR)]
+  const onceMs = cpuMs(read, long, 1)
+  if (onceMs > LONG_MS_MAX) return { longMs: onceMs, growth: Number.POSITIVE_INFINITY }
   let least = { longMs: 0, growth: Number.POSITIVE_INFINITY }
-  for (let times = 0; times < TRIES && least.growth > GROWTH_MAX; times += 1) {
-    const onceMs = cpuMs(read, long, 1)
-    if (onceMs > LONG_MS_MAX) return { longMs: onceMs, growth: Number.POSITIVE_INFINITY }
-    const repeats = Math.ceil(MEASURED_MS_MIN / Math.max(onceMs, 1))
-    const longMs = shortestMs(read, long, repeats)
-    const growth = longMs / Math.max(shortestMs(read, short, repeats * FACTOR), 1)
-    if (growth < least.growth) least = { longMs: longMs / repeats, growth }
+  for (let taking = 0; taking < TAKINGS_MAX && least.growth > GROWTH_MAX; taking += 1) {
+    const { repeats, ms } = measure(read, long)
+    const growth = ms / cpuMs(read, short, repeats * FACTOR)
+    if (growth < least.growth) least = { longMs: ms / repeats, growth }
   }
   return least
 }
 
-function shortestMs(read: Reader, text: string, repeats: number): number {
-  return Math.min(...Array.from({ length: RUNS }, () => cpuMs(read, text, repeats)))
+/** As often as it takes to measure it. */
+function measure(read: Reader, text: string): { repeats: number; ms: number } {
+  for (let repeats = 1; ; repeats *= 2) {
+    const ms = cpuMs(read, text, repeats)
+    if (ms >= MEASURED_MS_MIN) return { repeats, ms }
+  }
 }
 
 /** Processor time of this thread: others on the machine do not count. */
