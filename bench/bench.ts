@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../src/sandbox/launch.ts'
+import { freePort } from '../sandbox/launch.ts'
 import type { Load, LoadRequest, LoadResult } from './load.ts'
 import { Helper, type ServiceProcess, startService } from './processes.ts'
 import type { VendorCounts } from './vendor.ts'

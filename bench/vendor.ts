@@ -1,4 +1,4 @@
-import { startSandbox } from '../src/sandbox/index.ts'
+import { startSandbox } from '../sandbox/index.ts'
 
 /** Entra and Dataverse in a process of their own: `vendor.ts REPLY_DELAY_MS`. Says its environment, then counts. */
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
-import { installDocument } from '../src/action/flow-step/install-document.ts'
-import { toConfig } from '../src/config.ts'
+import { toConfig } from '../src/config/config.ts'
+import { installDocument } from '../src/flow-step/install-document.ts'
 import { openApiDocument } from '../src/http/docs.ts'
-import { createService } from '../src/service.ts'
+import { createService } from '../src/service/service.ts'
 
 /** The API description of a service with the default fields, as text. Nothing listens and nobody is called. */
 export async function describeApi(): Promise<string> {

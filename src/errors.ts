@@ -1,6 +1,6 @@
 /**
  * What can go wrong between a campaign and Dynamics, named for what happened.
- * A vendor's reply becomes one of these in that vendor's room; a door turns it into an answer.
+ * A vendor's reply becomes one of these in that vendor's room; an endpoint turns it into an answer.
  */
 
 export interface FailureDetail {

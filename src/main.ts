@@ -1,5 +1,5 @@
-import { readEnv, toConfig } from './config.ts'
-import { createService } from './service.ts'
+import { readEnv, toConfig } from './config/config.ts'
+import { createService } from './service/service.ts'
 
 const { config, problems } = toConfig(readEnv())
 if (!config) {

@@ -47,7 +47,7 @@ interface RefusalDetail {
 }
 
 /**
- * An answer as an error, for whoever refuses a request at a door.
+ * An answer as an error, for whoever refuses a request at an endpoint.
  * The message becomes the answer's `detail` and may reach the log: no person's data in it.
  */
 export class Refusal extends Error {

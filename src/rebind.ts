@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { systemClock, systemRandom } from './clock.ts'
-import { readEnv } from './config.ts'
+import { readEnv } from './config/config.ts'
+import { toStoreConfig } from './config/move.ts'
+import type { StoreConfig } from './config/store.ts'
 import { createLog } from './log.ts'
-import { toStoreConfig } from './move-config.ts'
 import { COUNT_PAIRED, type Rebound } from './store/rebinding.ts'
 import { openSqliteRebound } from './store/sqlite/rebound.ts'
-import type { StoreConfig } from './store-config.ts'
 
 const USAGE =
   'npm run rebind -- --forget-links [--yes] unbinds a store from its organisation and its subscription, and deletes all data that belongs to them. Back up the store first.'

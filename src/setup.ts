@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { systemClock } from './clock.ts'
-import { readEnv, toSetupConfig } from './config.ts'
+import { readEnv, toSetupConfig } from './config/config.ts'
 import { createLog } from './log.ts'
 import { createMarketo } from './marketo/marketo.ts'
 import { selectFields } from './person/select-fields.ts'

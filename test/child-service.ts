@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { SERVICE_MAIN } from '../src/sandbox/launch.ts'
+import { SERVICE_MAIN } from '../sandbox/launch.ts'
 
 export const KEY = 'child-key-0123456789-0123456789-0123456'
 

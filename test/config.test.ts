@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type Config, readEnv, toConfig, toSetupConfig, VARIABLES } from '../src/config.ts'
-import { toMoveConfig, toStoreConfig } from '../src/move-config.ts'
+import { type Config, readEnv, toConfig, toSetupConfig, VARIABLES } from '../src/config/config.ts'
+import { toMoveConfig, toStoreConfig } from '../src/config/move.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'config-'))
 after(() => rmSync(directory, { recursive: true }))

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { validateWorkflow } from '@action-validator/core'
 import { parse, parseAllDocuments } from 'yaml'
 import packageLock from '../package-lock.json' with { type: 'json' }
-import { VARIABLES } from '../src/config.ts'
+import { VARIABLES } from '../src/config/config.ts'
 
 /** The files that others run: read as their programs read them. */
 

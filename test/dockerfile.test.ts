@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import packageLock from '../package-lock.json' with { type: 'json' }
-import { startSandbox } from '../src/sandbox/index.ts'
+import { startSandbox } from '../sandbox/index.ts'
 import { startService } from './service.ts'
 
 /** Does by hand what `docker build` and `docker run` would do, so that no Docker is needed to know. */

@@ -49,7 +49,7 @@ function contentsOf(holder: unknown): { type: string; schema: Json; example: unk
   })
 }
 
-test('openapi/openapi.json is what the doors say; after a change of a schema: npm run openapi', async () => {
+test('openapi/openapi.json is what the endpoints say; after a change of a schema: npm run openapi', async () => {
   const kept = await readFile(new URL('../openapi/openapi.json', import.meta.url), 'utf8')
   assert(kept === text, 'openapi/openapi.json is stale. Run: npm run openapi')
 })

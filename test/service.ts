@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launchService, SERVICE_MAIN, waitUntilReady } from '../src/sandbox/launch.ts'
+import { launchService, SERVICE_MAIN, waitUntilReady } from '../sandbox/launch.ts'
 
 const HOST = '127.0.0.1'
 const KEY = 'service-key-0123456789-0123456789-01234'

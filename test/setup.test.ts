@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type Sandbox, startSandbox } from '../src/sandbox/index.ts'
+import { type Sandbox, startSandbox } from '../sandbox/index.ts'
 
 /** The command as an operator runs it: a process with Marketo's variables and nothing else of ours. */
 

@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The files below src as text and imports, for the tests that look after the house. */
+/** The files below src and sandbox as text and imports, for the tests that look after the house. */
 
 export interface Import {
   specifier: string
   typeOnly: boolean
-  /** Path below src; undefined for a package. */
+  /** Path from the root; undefined for a package. */
   file?: string
 }
 
@@ -37,8 +37,11 @@ function importsOf(path: string, text: string): Import[] {
   })
 }
 
-const root = fileURLToPath(new URL('../src', import.meta.url))
-export const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+const root = fileURLToPath(new URL('..', import.meta.url))
+export const sources = ['src', 'sandbox']
+  .flatMap((top) =>
+    readdirSync(join(root, top), { recursive: true, encoding: 'utf8' }).map((path) => join(top, path)),
+  )
   .filter((path) => path.endsWith('.ts'))
   .map((path): SourceFile => {
     const text = readFileSync(join(root, path), 'utf8')
@@ -46,9 +49,10 @@ export const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
   })
 export const byPath = new Map(sources.map((source) => [source.path, source]))
 
-/** The folder below src, or the file at its root. */
+/** The folder below src, or the file at its root; `sandbox` for all of that. */
 export function roomOf(path: string): string {
-  return (path.split('/')[0] ?? '').replace(/\.ts$/, '')
+  const [top = '', room = ''] = path.split('/')
+  return top === 'src' ? room.replace(/\.ts$/, '') : top
 }
 
 /** Fails with one sentence an offender. */

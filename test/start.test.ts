@@ -7,9 +7,9 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
-import { toConfig } from '../src/config.ts'
+import { toConfig } from '../src/config/config.ts'
 import { createLog } from '../src/log.ts'
-import { createService } from '../src/service.ts'
+import { createService } from '../src/service/service.ts'
 
 const run = promisify(execFile)
 const repository = fileURLToPath(new URL('..', import.meta.url))

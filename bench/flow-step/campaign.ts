@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Sandbox } from '../../src/sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 
 /** People whom nobody has seen, and whose batch campaign hands them over in one chunk. */
 export interface Group {

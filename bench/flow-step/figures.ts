@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../src/sandbox/launch.ts'
+import { freePort } from '../../sandbox/launch.ts'
 import { atMost, exactly, type Figure, peakResidentMb, quantile, told } from '../figures.ts'
 import type { Load, LoadRequest, LoadResult } from '../load.ts'
 import { Helper, startService } from '../processes.ts'

@@ -1,4 +1,4 @@
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { setUp } from '../set-up.ts'
 import { campaign, type Group, install } from './campaign.ts'
 

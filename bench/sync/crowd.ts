@@ -1,4 +1,4 @@
-import type { Sandbox, TableName } from '../../src/sandbox/index.ts'
+import type { Sandbox, TableName } from '../../sandbox/index.ts'
 
 /** The people of the benchmarks of the background sync, on both sides. */
 

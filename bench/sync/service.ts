@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Clock, systemClock } from '../../src/clock.ts'
-import { readEnv, toConfig } from '../../src/config.ts'
+import { readEnv, toConfig } from '../../src/config/config.ts'
 import type { MarketoSettings } from '../../src/marketo/settings.ts'
-import { createService } from '../../src/service.ts'
+import { createService } from '../../src/service/service.ts'
 
 /**
  * The service as main.ts starts it, on a clock that can be set ahead: `service.ts lifted` without the limits that

@@ -1,4 +1,4 @@
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { setUp } from '../set-up.ts'
 import { type Churn, churn } from './churn.ts'
 import { edit, type Side, seed, stillDifferent } from './crowd.ts'

@@ -1,6 +1,6 @@
-import type { Lessons } from '../quota/lessons.ts'
-import type { Learned } from '../quota/port.ts'
-import type { Shared, Sharing } from '../quota/ration.ts'
+import type { Lessons } from '../limits/lessons.ts'
+import type { Learned } from '../limits/port.ts'
+import type { Shared, Sharing } from '../limits/ration.ts'
 import { type Pace, type PaceEvent, startingPace } from './pace.ts'
 import type { DataverseSettings } from './settings.ts'
 

@@ -23,16 +23,16 @@ import { buildSerializer } from './serialization.ts'
 import { continueExpected, refuseAmbiguousRequests } from './strict-http.ts'
 import { buildValidator } from './validation.ts'
 
-/** Bounds on what a caller may cost us before a door has seen the request. */
+/** Bounds on what a caller may cost us before an endpoint has seen the request. */
 export interface HttpLimits extends ConnectionLimits {
-  /** For the whole request, headers and body, to arrive; the answer takes what its door allows. */
+  /** For the whole request, headers and body, to arrive; the answer takes what its endpoint allows. */
   requestTimeoutMs: number
   headersTimeoutMs: number
   /** How often the two above are looked at. */
   connectionsCheckingIntervalMs: number
   /** How long an idle connection stays open for the next request. */
   keepAliveTimeoutMs: number
-  /** For doors that name no bodyLimit of their own. */
+  /** For endpoints that name no bodyLimit of their own. */
   bodyLimitBytes: number
   /** Of all large bodies together. */
   bodiesBytesMax: number
@@ -71,11 +71,11 @@ export interface AppOptions {
   /** What routes refer to as `{ $ref: '<$id>#' }`; named by `$id` in the API description. */
   schemas: readonly object[]
   /** Each registers its routes behind the API key, in a scope of its own. */
-  doors: readonly FastifyPluginAsync[]
+  endpoints: readonly FastifyPluginAsync[]
   /** The same where a caller waits for the result: refused while the event loop is late. */
-  realTimeDoors: readonly FastifyPluginAsync[]
+  realTimeEndpoints: readonly FastifyPluginAsync[]
   /** The same for whoever comes, without a key. */
-  openDoors: readonly FastifyPluginAsync[]
+  openEndpoints: readonly FastifyPluginAsync[]
   clock: Clock
   random: Random
 }
@@ -93,7 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       createBoundedServer(handler, serverOptions(limits), { limits, metrics, seldom, clock }),
     bodyLimit: limits.bodyLimitBytes,
     routerOptions: { maxParamLength: limits.pathParameterLengthMax },
-    // A request that came in before the socket closed is answered by its door, not refused.
+    // A request that came in before the socket closed is answered by its endpoint, not refused.
     return503OnClosing: false,
     schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     frameworkErrors: (error, request, reply) => void handleError(error, request, reply.headers(headers)),
@@ -113,12 +113,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onClose', async () => seldom.flush(true))
   const eventLoop = await watchEventLoop(app, limits.eventLoopDelayMaxMs, metrics)
   registerHealth(app, async () => [...(await options.health()), eventLoop.check()])
-  for (const door of options.openDoors) await app.register(door)
+  for (const endpoint of options.openEndpoints) await app.register(endpoint)
   await app.register(async (scope) => {
     requireApiKey(scope, options.keys, options.clock)
     registerMetrics(scope, options.metrics)
-    for (const door of options.realTimeDoors) await scope.register(eventLoop.protect(door))
-    for (const door of options.doors) await scope.register(door)
+    for (const endpoint of options.realTimeEndpoints) await scope.register(eventLoop.protect(endpoint))
+    for (const endpoint of options.endpoints) await scope.register(endpoint)
   })
   await app.ready()
   return app

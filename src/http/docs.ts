@@ -125,7 +125,7 @@ async function renderPages(): Promise<ReadonlyMap<string, Page>> {
   return pages
 }
 
-/** A door that reads its body by itself says in `documentedBody` what it takes; nothing is checked by it. */
+/** An endpoint that reads its body by itself says in `documentedBody` what it takes; nothing is checked by it. */
 function withDocumentedBody(schema: FastifySchema & { documentedBody?: unknown }): FastifySchema {
   const { documentedBody, ...rest } = schema
   return documentedBody === undefined ? rest : { ...rest, body: documentedBody }

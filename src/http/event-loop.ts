@@ -10,7 +10,7 @@ const SAMPLE_MS = 1_000
 export interface EventLoop {
   check(): HealthCheck
   /** Refuses requests while the loop is late, before anything is read or stored: later they would time out. */
-  protect(door: FastifyPluginAsync): FastifyPluginAsync
+  protect(endpoint: FastifyPluginAsync): FastifyPluginAsync
 }
 
 /** Watches how late the turns of the event loop are, on average over the last second. */
@@ -46,7 +46,7 @@ export async function watchEventLoop(
             detail: `The event loop is delayed by more than EVENT_LOOP_DELAY_MS (${delayMaxMs} ms): real-time requests are refused.`,
           }
         : { name: 'event-loop', ok: true },
-    protect: (door) => async (scope) => {
+    protect: (endpoint) => async (scope) => {
       scope.addHook('onRequest', async () => {
         if (!isLate()) return
         shed.add()
@@ -60,7 +60,7 @@ export async function watchEventLoop(
           },
         )
       })
-      await scope.register(door)
+      await scope.register(endpoint)
     },
   }
 }

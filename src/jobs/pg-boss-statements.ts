@@ -12,7 +12,7 @@ export const QUEUE = 'requests'
 export const HOLD_SECONDS = HOLD_MS / 1_000
 
 const NOW = `${SCHEMA}.job_now()`
-/** Claimed jobs are kept by their heartbeat, those that a door works on by the time before which none is claimed. */
+/** Claimed jobs are kept by their heartbeat, those that an endpoint works on by the time before which none is claimed. */
 export const HOLD = `
   update ${SCHEMA}.job
      set heartbeat_on = case state when 'active' then ${NOW} else heartbeat_on end,

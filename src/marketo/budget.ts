@@ -1,4 +1,4 @@
-import type { Lane } from '../quota/waiting-line.ts'
+import type { Lane } from '../limits/waiting-line.ts'
 import { nextCentralMidnightMs } from './central-day.ts'
 import type { MarketoSettings } from './settings.ts'
 

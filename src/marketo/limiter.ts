@@ -1,10 +1,10 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { Gate } from '../quota/gate.ts'
-import { Lessons } from '../quota/lessons.ts'
-import type { Shared, Sharing } from '../quota/ration.ts'
-import type { Lane } from '../quota/waiting-line.ts'
+import { Gate } from '../limits/gate.ts'
+import { Lessons } from '../limits/lessons.ts'
+import type { Shared, Sharing } from '../limits/ration.ts'
+import type { Lane } from '../limits/waiting-line.ts'
 import {
   type Budget,
   type BudgetEvent,

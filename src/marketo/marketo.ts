@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
-import type { Quota } from '../quota/port.ts'
+import type { Quota } from '../limits/port.ts'
 import { type ActivityLog, createActivityLog } from './activity-log.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { createClient } from './client.ts'

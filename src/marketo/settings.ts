@@ -1,4 +1,4 @@
-import type { SharingSettings } from '../quota/ration.ts'
+import type { SharingSettings } from '../limits/ration.ts'
 
 /** Every bound of this room, with its unit. Plain values: whoever builds the room may lower or raise them. */
 export interface MarketoSettings {

@@ -102,7 +102,7 @@ export interface ChunkStore {
   /** The page with the person at `position`; undefined once all of its people are requests. */
   readPage(chunkId: string, position: number): Promise<ChunkPage | undefined>
   /**
-   * People from the first one that was not recorded on: they became these requests, or were refused at the door.
+   * People from the first one that was not recorded on: they became these requests, or were refused by the endpoint.
    * After the last one of the chunk it is `working`.
    */
   recordPeople(chunkId: string, people: readonly ChunkPerson[]): Promise<void>

@@ -76,7 +76,7 @@ export interface Answer {
 
 export interface NewRequest extends Identity {
   requestId: string
-  door: 'rest' | 'webhook' | 'flow-step'
+  source: 'rest' | 'webhook' | 'flow-step'
   /** Name of the API key: the scope of `idempotency.key`. */
   caller: string
   idempotency?: { key: string; bodyHash: string }
@@ -86,7 +86,7 @@ export interface NewRequest extends Identity {
   campaign?: Campaign
   /** Batch work: unattended, and behind real-time work. */
   batch: boolean
-  /** Nobody works on it at the door: logged as queued and left to the worker. Batch work always is. */
+  /** Nobody works on it at once: logged as queued and left to the worker. Batch work always is. */
   unattended?: boolean
   /** Until when (epoch ms) the one who made the request works on the link and others keep away. */
   leaseUntil: number
@@ -104,7 +104,7 @@ export interface Identity {
 /** A request on its way. `leased`: the link is claimed and this request may make its record. */
 export interface Work {
   requestId: string
-  source: NewRequest['door']
+  source: NewRequest['source']
   payload: string
   acceptedAt: number
   /** Attempts that ended without a result. */

@@ -1,7 +1,7 @@
 import type { UpdateResult } from '../dataverse/rows.ts'
 import type { WriteResult } from '../marketo/sync-leads.ts'
 import type { Counts, PerWay } from './control.ts'
-import type { Decision } from './decide.ts'
+import type { Decision } from './decide/decide.ts'
 
 type Mutable = { -readonly [Way in keyof PerWay<Counts>]: { lead: Counts; contact: Counts } }
 

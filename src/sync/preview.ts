@@ -1,8 +1,8 @@
 import type { NewReplica, Replica, Stream } from '../store/sync-port.ts'
 import type { Preview, PreviewAction, PreviewItem, Way } from './control.ts'
-import type { Decision } from './decide.ts'
-import { type DeliberateOptions, deliberate } from './deliberate.ts'
-import type { PullContext, Source } from './stream.ts'
+import type { Decision } from './decide/decide.ts'
+import { type DeliberateOptions, deliberate } from './decide/deliberate.ts'
+import type { PullContext, Source } from './intake/stream.ts'
 
 export interface PreviewerOptions extends DeliberateOptions {
   sources: readonly Source[]

@@ -1,5 +1,5 @@
 import type { SyncStore } from '../store/sync-port.ts'
-import { saveComputed } from './pages.ts'
+import { saveComputed } from './intake/pages.ts'
 
 /**
  * An operator has stopped one of the two writers that took turns with a field: what was counted of the record's turns

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-/** What the doors of the background sync take, and how they show failures and conflicts. */
+/** What the endpoints of the background sync take, and how they show failures and conflicts. */
 
 const PAGE_MAX = 300
 const PREVIEW_ITEMS_MAX = 300

@@ -4,7 +4,7 @@ import type { MarketoField, NewField, Schema } from '../marketo/schema.ts'
 import { defaultFields, isCustomInMarketo } from '../person/fields.ts'
 import type { FieldSelection } from '../person/selection.ts'
 import { systemFields } from '../person/system-fields.ts'
-import { resultActivity } from './result-activity.ts'
+import { resultActivity } from './write/result-activity.ts'
 
 export interface SetupOptions {
   schema: Pick<Schema, 'fields' | 'ensureField' | 'ensureActivityType'>

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { WAYS } from './control.ts'
 import { Instant, oneOf, Side } from './schemas.ts'
 
-/** What the status door gives. */
+/** What the status endpoint gives. */
 
 const Count = Type.Integer({ minimum: 0 })
 const Counts = Type.Object({ new: Count, updated: Count, skipped: Count, failed: Count })

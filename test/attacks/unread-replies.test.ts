@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startFlags } from '../../bench/processes.ts'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { type RunningService, startService } from '../service.ts'
 
 /** Callers without a key who ask for much and read nothing. `npm run test:long`. */

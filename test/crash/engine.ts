@@ -68,10 +68,10 @@ export class Engine {
   }
 
   async #send(url: string, call: CampaignCall): Promise<Answered | undefined> {
-    const { tag, door, body, key } = call
+    const { tag, source, body, key } = call
     this.sent += 1
     try {
-      const response = await fetch(`${url}${PATHS[door]}`, {
+      const response = await fetch(`${url}${PATHS[source]}`, {
         method: 'POST',
         headers: {
           'x-api-key': this.#apiKey,

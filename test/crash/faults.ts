@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Sandbox } from '../../sandbox/index.ts'
 import { systemClock } from '../../src/clock.ts'
-import type { Sandbox } from '../../src/sandbox/index.ts'
 import { type Reply, type Rig, type Settings, startRig, WEBHOOK } from '../journeys/rig.ts'
 import { Cluster } from '../postgres/cluster.ts'
 

@@ -1,5 +1,5 @@
-import { readEnv, toConfig } from '../../src/config.ts'
-import { type Bounds, createService } from '../../src/service.ts'
+import { readEnv, toConfig } from '../../src/config/config.ts'
+import { type Bounds, createService } from '../../src/service/service.ts'
 
 /**
  * Waits that a test has time for. What was cut off lands within `LATE_MS_MAX` of sync/trouble.ts, so that is what the

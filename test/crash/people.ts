@@ -13,7 +13,7 @@ export interface CrashPerson {
 
 export interface CampaignCall {
   tag: string
-  door: 'rest' | 'webhook'
+  source: 'rest' | 'webhook'
   body: string
   /** Idempotency-Key. */
   key?: string
@@ -73,7 +73,7 @@ export class Campaign {
     this.#calls += 1
     return {
       tag,
-      door: draw.one(['rest', 'webhook']),
+      source: draw.one(['rest', 'webhook']),
       body: JSON.stringify({
         person,
         campaign: { id: 7, type },

@@ -1,4 +1,4 @@
-import type { Bend, DataverseSandbox } from '../../src/sandbox/index.ts'
+import type { Bend, DataverseSandbox } from '../../sandbox/index.ts'
 import type { Draw } from './draw.ts'
 
 /** Adds one bend for a coming call to Dynamics: mostly writes whose answer is lost. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { SERVICE_MAIN } from '../../src/sandbox/launch.ts'
+import { SERVICE_MAIN } from '../../sandbox/launch.ts'
 
 export interface VictimOptions {
   host: string

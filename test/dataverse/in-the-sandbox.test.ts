@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { Bend } from '../../sandbox/index.ts'
 import type { ChangePage } from '../../src/dataverse/changes.ts'
 import type { Update } from '../../src/dataverse/rows.ts'
 import { Busy, Rejected, Unavailable } from '../../src/errors.ts'
-import type { Bend } from '../../src/sandbox/index.ts'
 import { call } from './rig.ts'
 import { openRoom } from './room.ts'
 

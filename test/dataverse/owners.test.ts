@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { DataverseSandbox } from '../../sandbox/index.ts'
 import type { FailureDetail } from '../../src/errors.ts'
 import { Rejected } from '../../src/errors.ts'
-import type { DataverseSandbox } from '../../src/sandbox/index.ts'
 import { call } from './rig.ts'
 import { openRoom } from './room.ts'
 

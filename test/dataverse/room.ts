@@ -1,8 +1,8 @@
+import { type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
 import { systemClock } from '../../src/clock.ts'
 import { createDataverse } from '../../src/dataverse/dataverse.ts'
 import type { Credential } from '../../src/dataverse/msal.ts'
 import type { DataverseSettings } from '../../src/dataverse/settings.ts'
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
 import { countingRandom } from './manual-clock.ts'
 import { listeningLog } from './rig.ts'
 

@@ -23,18 +23,18 @@ test('every answer carries our request id, and echoes a caller id that is harmle
   assert.equal(await ask('/livez', 'x'.repeat(129)), undefined)
 })
 
-test('a door keeps its own body limit and its own way to read a body', async (t) => {
-  const raw: FastifyPluginAsync = async (door) => {
-    door.removeAllContentTypeParsers()
-    door.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body)
-    door.post('/raw', { bodyLimit: 1024 * 1024 }, async (request) => ({
+test('an endpoint keeps its own body limit and its own way to read a body', async (t) => {
+  const raw: FastifyPluginAsync = async (endpoint) => {
+    endpoint.removeAllContentTypeParsers()
+    endpoint.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body)
+    endpoint.post('/raw', { bodyLimit: 1024 * 1024 }, async (request) => ({
       bytes: Buffer.isBuffer(request.body) ? request.body.length : -1,
     }))
   }
-  const strict: FastifyPluginAsync = async (door) => {
-    door.post('/strict', async (request) => request.body)
+  const strict: FastifyPluginAsync = async (endpoint) => {
+    endpoint.post('/strict', async (request) => request.body)
   }
-  const { app } = await createEdge(t, { doors: [raw, strict] })
+  const { app } = await createEdge(t, { endpoints: [raw, strict] })
   const payload = Buffer.alloc(200_000, 'x')
   const big = await app.inject({ method: 'POST', url: '/raw', headers: WITH_KEY, payload })
   assert.deepEqual(big.json(), { bytes: 200_000 })
@@ -78,9 +78,9 @@ test('a health check that throws makes the service not ready, and says nothing i
 })
 
 const EMAIL = 'ann.secret@example.org'
-const talkative: FastifyPluginAsync = async (door) => {
-  door.post('/v1/talk/:who', async (request) => request.body)
-  door.post('/v1/fail/:how', async (request) => {
+const talkative: FastifyPluginAsync = async (endpoint) => {
+  endpoint.post('/v1/talk/:who', async (request) => request.body)
+  endpoint.post('/v1/fail/:how', async (request) => {
     request.log.warn({
       event: 'odd',
       headers: request.headers,
@@ -98,7 +98,7 @@ const talkative: FastifyPluginAsync = async (door) => {
 }
 
 test('no line holds a key, an e-mail, a name or a query, wherever a caller puts them', async (t) => {
-  const { app, log } = await createEdge(t, { doors: [talkative] })
+  const { app, log } = await createEdge(t, { endpoints: [talkative] })
   const payload = JSON.stringify({
     email: EMAIL,
     person: { firstName: 'HUSH' },

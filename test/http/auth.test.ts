@@ -5,9 +5,9 @@ import { systemClock } from '../../src/clock.ts'
 import { API_KEY_NAME, createIdentify } from '../../src/http/auth.ts'
 import { createEdge, KEY, OTHER_KEY } from './edge.ts'
 
-const whoAmI: FastifyPluginAsync = async (door) => {
-  door.get('/whoami', async (request) => ({ key: request.getDecorator<string>(API_KEY_NAME) }))
-  door.post('/echo', async (request) => request.body)
+const whoAmI: FastifyPluginAsync = async (endpoint) => {
+  endpoint.get('/whoami', async (request) => ({ key: request.getDecorator<string>(API_KEY_NAME) }))
+  endpoint.post('/echo', async (request) => request.body)
 }
 
 function basic(text: string): string {
@@ -24,8 +24,8 @@ const ACCEPTED: readonly [string, Record<string, string>, string][] = [
   ['Basic without a user name', { authorization: basic(`:${OTHER_KEY}`) }, 'other'],
 ]
 for (const [what, headers, key] of ACCEPTED) {
-  test(`lets a caller in by ${what} and tells the door which key it was`, async (t) => {
-    const { app } = await createEdge(t, { doors: [whoAmI] })
+  test(`lets a caller in by ${what} and tells the endpoint which key it was`, async (t) => {
+    const { app } = await createEdge(t, { endpoints: [whoAmI] })
     const answer = await app.inject({ url: '/whoami', headers })
     assert.deepEqual([answer.statusCode, answer.json()], [200, { key }])
   })
@@ -47,7 +47,7 @@ const REFUSED: readonly [string, Record<string, string>][] = [
   ['Basic that is not base64', { authorization: 'Basic ???' }],
 ]
 test('every refusal is the same bytes and headers, whatever was wrong', async (t) => {
-  const { app } = await createEdge(t, { doors: [whoAmI] })
+  const { app } = await createEdge(t, { endpoints: [whoAmI] })
   const bodies = new Set<string>()
   for (const [what, headers] of REFUSED) {
     for (const method of ['GET', 'POST'] as const) {
@@ -64,7 +64,7 @@ test('every refusal is the same bytes and headers, whatever was wrong', async (t
 })
 
 test('a stranger learns nothing of how a body is read: the key comes first', async (t) => {
-  const { app } = await createEdge(t, { doors: [whoAmI] })
+  const { app } = await createEdge(t, { endpoints: [whoAmI] })
   const headers = { 'content-type': 'text/xml' }
   const answer = await app.inject({ method: 'POST', url: '/echo', headers, payload: 'x'.repeat(100_000) })
   assert.equal(answer.statusCode, 401)

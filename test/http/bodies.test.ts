@@ -16,7 +16,7 @@ const SMALL = JSON.stringify({ text: 'x'.repeat(10_000) })
 async function openEdge(t: TestContext) {
   const metrics = createMetrics()
   const answers: (() => void)[] = []
-  const door: FastifyPluginAsync = async (scope) => {
+  const endpoint: FastifyPluginAsync = async (scope) => {
     scope.post('/held', async () => {
       const answered = Promise.withResolvers<string>()
       answers.push(() => answered.resolve('done'))
@@ -26,7 +26,7 @@ async function openEdge(t: TestContext) {
     scope.post('/streamed', { config: { streamsBody: true } }, async () => 'done')
   }
   const limits = { ...DEFAULT_HTTP_LIMITS, bodiesBytesMax: BYTES_MAX }
-  const { app } = await createEdge(t, { doors: [door], limits, metrics })
+  const { app } = await createEdge(t, { endpoints: [endpoint], limits, metrics })
   const post = (url: string, payload: string) =>
     app.inject({
       method: 'POST',

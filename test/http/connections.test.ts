@@ -21,7 +21,7 @@ async function listen(t: TestContext, limits: Partial<typeof DEFAULT_HTTP_LIMITS
   const asked: string[] = []
   let atOnce = 0
   let mostAtOnce = 0
-  const door: FastifyPluginAsync = async (scope) => {
+  const endpoint: FastifyPluginAsync = async (scope) => {
     scope.get('/hold/:name', async ({ params }) => {
       asked.push(String(Object(params).name))
       atOnce += 1
@@ -40,7 +40,7 @@ async function listen(t: TestContext, limits: Partial<typeof DEFAULT_HTTP_LIMITS
   }
   const metrics = createMetrics()
   const { app, log } = await createEdge(t, {
-    openDoors: [door],
+    openEndpoints: [endpoint],
     limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
     metrics,
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { access } from 'node:fs/promises'
 import { test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { startService } from '../service.ts'
 
 const CHROMIUM = '/usr/bin/chromium'

@@ -10,7 +10,7 @@ const Thing = Type.Object(
   { id: Type.Integer() },
   { $id: 'Thing', description: 'A thing.', examples: [{ id: 7 }] },
 )
-const door: FastifyPluginAsync = async (scope) => {
+const endpoint: FastifyPluginAsync = async (scope) => {
   const schema = {
     summary: 'Make a thing',
     tags: ['people'],
@@ -31,7 +31,7 @@ function refsOf(value: unknown): string[] {
 test('/openapi.json is public and an OpenAPI 3.1 document of every route', async (t) => {
   const { app } = await createEdge(t, {
     schemas: [Thing],
-    doors: [door],
+    endpoints: [endpoint],
     publicUrl: 'https://sync.example.com',
   })
   const answer = await app.inject({ url: '/openapi.json' })
@@ -47,7 +47,7 @@ test('/openapi.json is public and an OpenAPI 3.1 document of every route', async
 })
 
 test('the document points at named schemas, and every pointer has a target', async (t) => {
-  const { app } = await createEdge(t, { schemas: [Thing], doors: [door] })
+  const { app } = await createEdge(t, { schemas: [Thing], endpoints: [endpoint] })
   const document = JSON.parse(openApiDocument(app))
   assert.deepEqual(Object.keys(document.components.schemas).sort(), ['Problem', 'Thing'])
   const refs = new Set(refsOf(document))
@@ -55,7 +55,7 @@ test('the document points at named schemas, and every pointer has a target', asy
 })
 
 test('every operation has a summary, and every guarded one declares its 401 as a problem', async (t) => {
-  const { app } = await createEdge(t, { schemas: [Thing], doors: [door] })
+  const { app } = await createEdge(t, { schemas: [Thing], endpoints: [endpoint] })
   const { paths } = JSON.parse(openApiDocument(app))
   for (const [path, operations] of Object.entries<Record<string, Record<string, unknown>>>(paths)) {
     for (const { summary, security, responses } of Object.values(operations)) {
@@ -74,8 +74,8 @@ test('every operation has a summary, and every guarded one declares its 401 as a
 
 test('the document is the same bytes each time, and ends with a line break', async (t) => {
   const [one, two] = [
-    await createEdge(t, { schemas: [Thing], doors: [door] }),
-    await createEdge(t, { schemas: [Thing], doors: [door] }),
+    await createEdge(t, { schemas: [Thing], endpoints: [endpoint] }),
+    await createEdge(t, { schemas: [Thing], endpoints: [endpoint] }),
   ]
   assert.equal(openApiDocument(one.app), openApiDocument(two.app))
   assert.match(openApiDocument(one.app), /\}\n$/)

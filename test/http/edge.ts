@@ -9,10 +9,10 @@ export const KEY = 'k'.repeat(32)
 export const OTHER_KEY = 'o'.repeat(32)
 export const WITH_KEY = { 'x-api-key': KEY }
 
-/** The edge with the doors of one test, closed when the test ends; `log()` is all that it has logged. */
+/** The edge with the endpoints of one test, closed when the test ends; `log()` is all that it has logged. */
 export async function createEdge(
   t: TestContext,
-  options: Partial<AppOptions> & { doors?: FastifyPluginAsync[] } = {},
+  options: Partial<AppOptions> & { endpoints?: FastifyPluginAsync[] } = {},
 ) {
   const lines: string[] = []
   const app = await createApp({
@@ -27,9 +27,9 @@ export async function createEdge(
     health: async () => [],
     metrics: createMetrics(),
     schemas: [],
-    doors: [],
-    realTimeDoors: [],
-    openDoors: [],
+    endpoints: [],
+    realTimeEndpoints: [],
+    openEndpoints: [],
     clock: systemClock,
     random: systemRandom,
     ...options,

@@ -22,7 +22,7 @@ async function holdUp(): Promise<void> {
 
 test('while the event loop is late, real-time requests are refused and nothing else, and it recovers', async (t) => {
   const handled: string[] = []
-  const door = (path: string): FastifyPluginAsync => {
+  const endpoint = (path: string): FastifyPluginAsync => {
     return async (scope) => {
       scope.post(path, async ({ body }) => {
         handled.push(path)
@@ -32,8 +32,8 @@ test('while the event loop is late, real-time requests are refused and nothing e
   }
   const metrics = createMetrics()
   const { app } = await createEdge(t, {
-    realTimeDoors: [door('/real-time')],
-    doors: [door('/later')],
+    realTimeEndpoints: [endpoint('/real-time')],
+    endpoints: [endpoint('/later')],
     limits: { ...DEFAULT_HTTP_LIMITS, eventLoopDelayMaxMs: DELAY_MAX_MS },
     metrics,
   })

@@ -11,7 +11,7 @@ test('counters and histograms are written as Prometheus reads them', async () =>
   outcomes.add({ outcome: 'a "b" \\ c\nd' })
   const seconds = metrics.histogram('wait_seconds', 'Waiting.', [0.1, 1])
   for (const value of [0.05, 0.1, 0.5, 7]) seconds.observe(value)
-  seconds.observe(2, { door: 'rest' })
+  seconds.observe(2, { source: 'rest' })
   assert.equal(
     await metrics.render(),
     String.raw`# HELP outcomes_total Answers by outcome.
@@ -25,11 +25,11 @@ wait_seconds_bucket{le="1"} 3
 wait_seconds_bucket{le="+Inf"} 4
 wait_seconds_sum 7.65
 wait_seconds_count 4
-wait_seconds_bucket{door="rest",le="0.1"} 0
-wait_seconds_bucket{door="rest",le="1"} 0
-wait_seconds_bucket{door="rest",le="+Inf"} 1
-wait_seconds_sum{door="rest"} 2
-wait_seconds_count{door="rest"} 1
+wait_seconds_bucket{endpoint="rest",le="0.1"} 0
+wait_seconds_bucket{endpoint="rest",le="1"} 0
+wait_seconds_bucket{endpoint="rest",le="+Inf"} 1
+wait_seconds_sum{endpoint="rest"} 2
+wait_seconds_count{endpoint="rest"} 1
 `,
   )
 })

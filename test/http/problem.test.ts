@@ -14,23 +14,23 @@ const strictBody = Type.Object(
   },
   { additionalProperties: false },
 )
-const strictDoor: FastifyPluginAsync = async (door) => {
+const strictEndpoint: FastifyPluginAsync = async (endpoint) => {
   const response = {
     200: Type.Object({}, { additionalProperties: true }),
     400: problemResponse('Bad input.'),
   }
-  door.post('/strict', { schema: { body: strictBody, response } }, async (request) => ({
+  endpoint.post('/strict', { schema: { body: strictBody, response } }, async (request) => ({
     body: request.body,
   }))
   const querystring = Type.Object({ limit: Type.Integer({ maximum: 100 }) }, { additionalProperties: false })
   const params = Type.Object({ id: Type.Integer() })
-  door.get('/items/:id', { schema: { querystring, params } }, async ({ query, params }) => ({
+  endpoint.get('/items/:id', { schema: { querystring, params } }, async ({ query, params }) => ({
     query,
     params,
   }))
-  door.put('/items/:id', async () => ({}))
+  endpoint.put('/items/:id', async () => ({}))
   const union = Type.Object({ id: Type.Unsafe({ type: ['integer', 'string'], maxLength: 3 }) })
-  door.post('/by-hand', async (request) => ({
+  endpoint.post('/by-hand', async (request) => ({
     literal: request.validateInput({ id: '7' }, Type.Object({ id: Type.Integer() })),
     union: request.validateInput(request.body, union),
   }))
@@ -67,7 +67,7 @@ const BAD_INPUT: readonly [string, string, { code: string; status?: number; fiel
 ]
 for (const [what, payload, { code, status = 400, field }] of BAD_INPUT) {
   test(`answers ${what} with ${status} ${code}`, async (t) => {
-    const { app, log } = await createEdge(t, { doors: [strictDoor] })
+    const { app, log } = await createEdge(t, { endpoints: [strictEndpoint] })
     const answer = await app.inject({ method: 'POST', url: '/strict', headers: json, payload })
     assert.equal(answer.statusCode, status)
     assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
@@ -86,7 +86,7 @@ for (const [what, payload, { code, status = 400, field }] of BAD_INPUT) {
 }
 
 test('a refusal names the member and the choices, and repeats no value', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const ask = async (payload: string) =>
     (await app.inject({ method: 'POST', url: '/strict', headers: json, payload })).json().detail
   assert.equal(
@@ -97,7 +97,7 @@ test('a refusal names the member and the choices, and repeats no value', async (
 })
 
 test('bodies are taken literally; queries and paths are turned into numbers', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const answer = await app.inject({ url: '/items/7?limit=20', headers: WITH_KEY })
   assert.deepEqual(answer.json(), { query: { limit: 20 }, params: { id: 7 } })
   const refused = await app.inject({ url: '/items/7?limit=20&offset=1', headers: WITH_KEY })
@@ -113,7 +113,7 @@ for (const contentType of [
   'nonsense',
 ]) {
   test(`answers a body of type ${contentType} with 415`, async (t) => {
-    const { app } = await createEdge(t, { doors: [strictDoor] })
+    const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
     const headers = { ...WITH_KEY, 'content-type': contentType }
     const answer = await app.inject({ method: 'POST', url: '/strict', headers, payload: '{}' })
     assert.deepEqual([answer.statusCode, answer.json().code], [415, 'unsupported-media-type'])
@@ -121,7 +121,7 @@ for (const contentType of [
 }
 
 test('answers a body without a type with 415, and no body at all with 400', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const untyped = await app.inject({
     method: 'POST',
     url: '/strict',
@@ -134,7 +134,7 @@ test('answers a body without a type with 415, and no body at all with 400', asyn
 })
 
 test('answers unknown paths with 404, and known paths with a wrong method with 405 and Allow', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const ask = async (method: 'GET' | 'DELETE' | 'POST' | 'OPTIONS' | 'PATCH', url: string) => {
     const answer = await app.inject({ method, url })
     return [answer.statusCode, answer.json().code, answer.headers.allow]
@@ -149,7 +149,7 @@ test('answers unknown paths with 404, and known paths with a wrong method with 4
 })
 
 test('answers a malformed path with 400 and too long a parameter with 414', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const malformed = await app.inject({ url: '/items/%zz', headers: WITH_KEY })
   assert.deepEqual([malformed.statusCode, malformed.json().code], [400, 'malformed-url'])
   assert.equal(malformed.headers['x-request-id'], malformed.json().requestId)
@@ -181,13 +181,13 @@ const ERRORS: readonly [string, Error, number, Record<string, unknown>][] = [
 const RETRY_AFTER: Readonly<Record<string, string>> = { Busy: '91', Unavailable: '5' }
 for (const [what, error, status, expected] of ERRORS) {
   test(`turns ${what} into ${status} and lets no message of a 5xx out`, async (t) => {
-    const failing: FastifyPluginAsync = async (door) => {
+    const failing: FastifyPluginAsync = async (endpoint) => {
       const schema = { response: { [status]: problemResponse('Declared.') } }
-      door.get('/fail', { schema }, async () => {
+      endpoint.get('/fail', { schema }, async () => {
         throw error
       })
     }
-    const { app, log } = await createEdge(t, { doors: [failing] })
+    const { app, log } = await createEdge(t, { endpoints: [failing] })
     const answer = await app.inject({ url: '/fail', headers: WITH_KEY })
     assert.equal(answer.statusCode, status)
     const { vendorCode: _, ...visible } = expected
@@ -199,19 +199,19 @@ for (const [what, error, status, expected] of ERRORS) {
 }
 
 test('a declared error schema that the problem does not meet still gives the problem', async (t) => {
-  const failing: FastifyPluginAsync = async (door) => {
+  const failing: FastifyPluginAsync = async (endpoint) => {
     const schema = { response: { 422: Type.Object({ somethingElse: Type.String() }) } }
-    door.get('/fail', { schema }, async () => {
+    endpoint.get('/fail', { schema }, async () => {
       throw new Rejected('no', detail)
     })
   }
-  const { app } = await createEdge(t, { doors: [failing] })
+  const { app } = await createEdge(t, { endpoints: [failing] })
   const answer = await app.inject({ url: '/fail', headers: WITH_KEY })
   assert.deepEqual([answer.statusCode, answer.json().code], [422, 'owner-disabled'])
 })
 
-test('a body that a door validates by itself is taken as literally', async (t) => {
-  const { app } = await createEdge(t, { doors: [strictDoor] })
+test('a body that an endpoint validates by itself is taken as literally', async (t) => {
+  const { app } = await createEdge(t, { endpoints: [strictEndpoint] })
   const answer = await app.inject({ method: 'POST', url: '/by-hand', headers: json, payload: '{"id":"7"}' })
   assert.deepEqual(answer.json(), { literal: false, union: true })
 })

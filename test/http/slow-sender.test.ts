@@ -17,13 +17,13 @@ const LIMITS = {
 
 async function listen(t: TestContext, limits = LIMITS) {
   let calls = 0
-  const door: FastifyPluginAsync = async (scope) => {
+  const endpoint: FastifyPluginAsync = async (scope) => {
     scope.post('/echo', async (request) => {
       calls += 1
       return request.body
     })
   }
-  const { app, log } = await createEdge(t, { doors: [door], limits })
+  const { app, log } = await createEdge(t, { endpoints: [endpoint], limits })
   const origin = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   return { port: Number(origin.port), calls: () => calls, log }
 }
@@ -109,16 +109,16 @@ test('a handler may take longer than the sender may', async (t) => {
       return { done: true }
     })
   }
-  const { app } = await createEdge(t, { doors: [slow], limits: LIMITS })
+  const { app } = await createEdge(t, { endpoints: [slow], limits: LIMITS })
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   const answer = await fetch(`${origin}/slow`, { headers: WITH_KEY })
   assert.deepEqual(await answer.json(), { done: true })
 })
 
-test('a request on an open connection is answered by its door while the service closes', async (t) => {
+test('a request on an open connection is answered by its endpoint while the service closes', async (t) => {
   const entered = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
-  const door: FastifyPluginAsync = async (scope) => {
+  const endpoint: FastifyPluginAsync = async (scope) => {
     scope.get('/hold', async () => {
       entered.resolve()
       await release.promise
@@ -126,7 +126,7 @@ test('a request on an open connection is answered by its door while the service 
     })
     scope.get('/next', async () => ({ next: true }))
   }
-  const { app } = await createEdge(t, { doors: [door] })
+  const { app } = await createEdge(t, { endpoints: [endpoint] })
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const socket = connect(Number(port), '127.0.0.1')
   const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nx-api-key: ${KEY}\r\n\r\n`

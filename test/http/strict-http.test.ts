@@ -15,13 +15,13 @@ const test = (name: string, run: (t: TestContext) => Promise<void>) =>
 
 async function listen(t: TestContext) {
   const bodies: unknown[] = []
-  const door: FastifyPluginAsync = async (scope) => {
+  const endpoint: FastifyPluginAsync = async (scope) => {
     scope.post('/echo', async ({ body }) => {
       bodies.push(body)
       return {}
     })
   }
-  const { app, log } = await createEdge(t, { doors: [door] })
+  const { app, log } = await createEdge(t, { endpoints: [endpoint] })
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const open = async () => {
     const socket = connect(Number(port), '127.0.0.1').on('error', () => {})

@@ -48,7 +48,7 @@ export function jobsContract(
       assert.deepEqual(await on.claim(), [])
     })
 
-    test("a door's job is the door's until nothing is heard of it, and no crash is counted", async (on) => {
+    test("an endpoint's job is the endpoint's until nothing is heard of it, and no crash is counted", async (on) => {
       const requestId = await on.enqueue('real-time', { held: true })
       assert.deepEqual(await on.claim(), [])
       await on.pass(PART_MS)
@@ -66,32 +66,32 @@ export function jobsContract(
       }
     })
 
-    test('a heartbeat keeps jobs for longer, the claimed ones and those of a door', async (on) => {
+    test('a heartbeat keeps jobs for longer, the claimed ones and those of an endpoint', async (on) => {
       const claimed = await on.enqueue()
       const silent = await on.enqueue()
       await on.claim()
-      const atDoor = await on.enqueue('batch', { held: true })
+      const atEndpoint = await on.enqueue('batch', { held: true })
       const taken: Job[] = []
       for (const _ of [1, 2, 3, 4]) {
         await on.pass(PART_MS)
         taken.push(...(await on.claim()), ...(await on.claim('batch')))
-        await on.beat([claimed, atDoor])
+        await on.beat([claimed, atEndpoint])
       }
       assert.deepEqual(taken.slice(0, 1), [{ requestId: silent, crashes: 1 }])
       assert.ok(ids(taken).every((requestId) => requestId === silent))
       await on.pass(HOLD_MS + SOON_MS)
-      assert.deepEqual(ids(await on.claim('batch')), [atDoor])
+      assert.deepEqual(ids(await on.claim('batch')), [atEndpoint])
       assert.ok(ids(await on.claim()).includes(claimed))
     })
 
     test('a rescheduled job comes back at its time and counts its attempts, not a crash', async (on) => {
       const requestId = await on.enqueue()
-      const atDoor = await on.enqueue('real-time', { held: true })
+      const atEndpoint = await on.enqueue('real-time', { held: true })
       await on.claim()
       await on.reschedule(requestId, HOLD_MS * 3)
-      await on.reschedule(atDoor, HOLD_MS * 3)
+      await on.reschedule(atEndpoint, HOLD_MS * 3)
       // One that was on its way meanwhile.
-      await on.beat([requestId, atDoor])
+      await on.beat([requestId, atEndpoint])
       await on.pass(HOLD_MS * 2)
       assert.deepEqual(await on.claim(), [])
       await on.pass(HOLD_MS)
@@ -99,7 +99,7 @@ export function jobsContract(
         byId(await on.claim()),
         byId([
           { requestId, crashes: 0 },
-          { requestId: atDoor, crashes: 0 },
+          { requestId: atEndpoint, crashes: 0 },
         ]),
       )
       await on.pass(HOLD_MS + SOON_MS)
@@ -118,14 +118,14 @@ export function jobsContract(
 
     test('what is handed back is anybody’s at once, without an attempt or a crash', async (on) => {
       const requestId = await on.enqueue()
-      const atDoor = await on.enqueue('real-time', { held: true })
+      const atEndpoint = await on.enqueue('real-time', { held: true })
       await on.claim()
-      await on.jobs.handBack([requestId, atDoor], on.now())
+      await on.jobs.handBack([requestId, atEndpoint], on.now())
       assert.deepEqual(
         byId(await on.claim()),
         byId([
           { requestId, crashes: 0 },
-          { requestId: atDoor, crashes: 0 },
+          { requestId: atEndpoint, crashes: 0 },
         ]),
       )
     })

@@ -175,9 +175,11 @@ describe('jobs on pg-boss alone', { skip: withoutPostgres, concurrency: 4 }, () 
 
   it('takes up what a killed process worked on within 15 s, and nothing before that', async (t) => {
     await using on = await open()
-    const [claimed, atDoor] = [randomUUID(), randomUUID()]
+    const [claimed, atEndpoint] = [randomUUID(), randomUUID()]
     await on.enqueue({ requestId: claimed, lane: 'real-time', held: false })
-    const victim = spawn(process.execPath, [VICTIM, on.url, atDoor], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const victim = spawn(process.execPath, [VICTIM, on.url, atEndpoint], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     await once(victim.stdout, 'data')
     const takenAt = new Map<string, number>()
     const look = async () => {
@@ -197,7 +199,9 @@ describe('jobs on pg-boss alone', { skip: withoutPostgres, concurrency: 4 }, () 
       assert.ok(Date.now() - killedAt <= TAKEN_WITHIN_MS, `taken: ${takenAt.size}`)
     }
     const afterMs = (requestId: string) => Number(takenAt.get(requestId)) - killedAt
-    t.diagnostic(`taken up after ${afterMs(claimed)} ms (claimed) and ${afterMs(atDoor)} ms (at a door)`)
+    t.diagnostic(
+      `taken up after ${afterMs(claimed)} ms (claimed) and ${afterMs(atEndpoint)} ms (at an endpoint)`,
+    )
   })
 
   it('leaves no transaction open on a connection where a script broke off', async () => {

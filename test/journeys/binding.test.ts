@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { withoutPostgres } from '../postgres/cluster.ts'
 import { sharedCluster } from '../postgres/shared-cluster.ts'
 import { created, leads, type Rig, startRig, WEBHOOK } from './rig.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Sandbox } from '../../src/sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 import { leads, type Rig, startRig } from './rig.ts'
 
 const PERSON = { marketoId: 1, email: 'ng@x.example', lastName: 'Ng', company: 'X', title: 'Boss' }

@@ -1,4 +1,4 @@
-import type { Sandbox } from '../../src/sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 import { type SyncRig, startSyncRig } from './sync-rig.ts'
 
 /** Fields of the customer's own, of every sort, with their columns of a lead. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { writePayload } from '../../src/action/payload.ts'
 import { systemClock } from '../../src/clock.ts'
+import { writePayload } from '../../src/flow-action/payload.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { identifiersOf } from '../../src/person/identity.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
@@ -58,7 +58,7 @@ describe('a person whom the background sync knows to be', () => {
     rig.sandbox.dataverse.remove('lead', String(recordId))
     await inStore(rig, async (sync, store) => {
       await store.acceptRequest({
-        ...{ requestId: REQUEST_ID, door: 'rest', caller: 'journeys', recordType: 'lead', batch: true },
+        ...{ requestId: REQUEST_ID, source: 'rest', caller: 'journeys', recordType: 'lead', batch: true },
         ...{ identifiers: identifiersOf(PERSON), canonicalKey: `email:${PERSON.email}`, marketoId: 4711 },
         payload: writePayload({ person: { ...PERSON, fields: { lastName: 'Ek' } }, recordType: 'lead' }),
         leaseUntil: 0,

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setInterval } from 'node:timers/promises'
-import { toConfig, type Variable } from '../../src/config.ts'
+import { type Call, type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
+import { toConfig, type Variable } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
-import { type Call, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
-import { createService, type Ports, type Service } from '../../src/service.ts'
+import { createService, type Ports, type Service } from '../../src/service/service.ts'
 
 export const API_KEY = 'journey-key-0123456789-0123456789-0123'
 export const REST = '/v1/flow-actions/sync-person-to-microsoft'
@@ -27,7 +27,7 @@ export interface Rig extends AsyncDisposable {
   url: string
   /** Log lines of the service, as written. */
   log: string[]
-  /** The REST door. `person` alone, or a whole body when it has a member `person`. */
+  /** The REST endpoint. `person` alone, or a whole body when it has a member `person`. */
   sync(body: object, headers?: Record<string, string>): Promise<Reply>
   request(
     method: string,

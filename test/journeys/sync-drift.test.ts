@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import type { Sandbox } from '../../src/sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 import { type Json, type Pair, type SyncRig, startSyncRig } from './sync-rig.ts'
 
 /** Somebody changes a table in Dynamics or a field in Marketo while the service runs. */

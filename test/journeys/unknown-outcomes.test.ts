@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Bend } from '../../src/sandbox/index.ts'
+import type { Bend } from '../../sandbox/index.ts'
 import { created, startRig } from './rig.ts'
 
 const PERSON = { marketoId: 4711, email: 'ann@example.com', firstName: 'Ann', lastName: 'Ek' }

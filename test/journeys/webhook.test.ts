@@ -26,7 +26,7 @@ describe('a Marketo webhook', () => {
       'application/x-www-form-urlencoded',
     ],
     [
-      'JSON nested as in the REST door',
+      'JSON nested as in the REST endpoint',
       '{"person":{"marketoId":"4711","email":"ann@example.com","firstName":"Ann \\"A.\\"","lastName":"Ek","unsubscribed":true},"campaign":{"id":"2044","name":"Fair"}}',
       'application/json',
     ],
@@ -122,7 +122,7 @@ describe('whatever is sent, the answer is defined, nothing is a 5xx, and nothing
       413,
     ],
   ]
-  it('at the REST door', async () => {
+  it('at the REST endpoint', async () => {
     await using rig = await startRig()
     for (const [title, body, contentType, status] of cases) {
       const reply = await rig.request('POST', REST, { body, headers: { 'content-type': contentType } })
@@ -146,7 +146,7 @@ describe('whatever is sent, the answer is defined, nothing is a 5xx, and nothing
     )
   })
 
-  it('without a key: the same 401 at every door', async () => {
+  it('without a key: the same 401 at every endpoint', async () => {
     await using rig = await startRig()
     const bodies = new Set<string>()
     for (const headers of [

@@ -1,7 +1,7 @@
+import { type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
 import { systemClock } from '../../src/clock.ts'
 import { createMarketo } from '../../src/marketo/marketo.ts'
 import type { MarketoSettings } from '../../src/marketo/settings.ts'
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
 import { listeningLog } from '../dataverse/rig.ts'
 
 /** The whole room against the sandbox's Marketo. */

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts'
 
 const JSON_TEST = 'test/json.test.ts'
-const READER = 'src/action/flow-step/list-reader.ts'
-const CHUNK = 'test/action/flow-step/receive-chunk.test.ts'
-const UPLOADS = 'src/action/flow-step/uploads.ts'
-const UPLOADS_TEST = 'test/action/flow-step/uploads.test.ts'
+const READER = 'src/flow-step/list-reader.ts'
+const CHUNK = 'test/flow-step/receive-chunk.test.ts'
+const UPLOADS = 'src/flow-step/uploads.ts'
+const UPLOADS_TEST = 'test/flow-step/uploads.test.ts'
 
 /** Bounding: what one caller can make the service spend. */
 export const bounding: readonly Mutant[] = [
@@ -43,18 +43,18 @@ export const bounding: readonly Mutant[] = [
   {
     name: 'members of a form',
     why: 'a form has as many members as fit into 1 MB',
-    file: 'src/action/webhook-body.ts',
+    file: 'src/flow-action/webhook-body.ts',
     text: 'if (pairs.length > membersMax)',
     replacement: 'if (false)',
-    tests: ['test/action/webhook-body.test.ts'],
+    tests: ['test/flow-action/webhook-body.test.ts'],
   },
   {
     name: 'length of names in a form',
     why: 'a name of 1 MB is repeated in the answer',
-    file: 'src/action/webhook-body.ts',
+    file: 'src/flow-action/webhook-body.ts',
     text: 'if (key.length > keyLengthMax)',
     replacement: 'if (false)',
-    tests: ['test/action/webhook-body.test.ts'],
+    tests: ['test/flow-action/webhook-body.test.ts'],
   },
   {
     name: 'bytes of a person in a chunk, token by token',
@@ -115,7 +115,7 @@ export const bounding: readonly Mutant[] = [
   {
     name: 'turns of the event loop between two parts of a chunk',
     why: 'up to 2 MB of a chunk are read in one turn, and the event loop is held for 400 ms',
-    file: 'src/action/flow-step/receive-chunk.ts',
+    file: 'src/flow-step/receive-chunk.ts',
     text: 'await setImmediate()',
     replacement: '',
     tests: [CHUNK],

@@ -21,7 +21,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'first come in the other lane',
     why: 'a campaign waits behind the backlog',
-    file: 'src/quota/waiting-line.ts',
+    file: 'src/limits/waiting-line.ts',
     text: "return this.lengthOf(undefined) > 0 ? undefined : 'background'",
     replacement: 'return this.#waiters[0]?.lane',
     tests: ['test/dataverse/limiter.test.ts', 'test/marketo/lanes.test.ts'],

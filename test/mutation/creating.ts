@@ -1,7 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
-const file = 'src/action/sync-person.ts'
-const tests = ['test/action/unknown-create.test.ts']
+const file = 'src/flow-action/sync-person.ts'
+const tests = ['test/flow-action/unknown-create.test.ts']
 
 /** Creating: a refusal says nothing about an earlier try whose outcome is unknown. */
 export const creating: readonly Mutant[] = [

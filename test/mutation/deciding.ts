@@ -5,7 +5,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'shadow check',
     why: 'every difference is taken for an edit of both sides, so the loser of an old agreement wins nothing',
-    file: 'src/sync/plan.ts',
+    file: 'src/sync/decide/plan.ts',
     text: '(agreed === undefined ? !isEmpty(held[side]) : held[side] !== agreed[side])',
     replacement: '(agreed === undefined ? !isEmpty(held[side]) : true)',
     tests: ['test/sync/plan.test.ts'],
@@ -13,7 +13,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'S17: two halves',
     why: 'what a side made of a value counts as its edit, and overwrites the original',
-    file: 'src/sync/agreement.ts',
+    file: 'src/sync/decide/agreement.ts',
     text: 'const half = (side: Side) => (form?.[side] === undefined ? agreed : form[side])',
     replacement: 'const half = (side: Side) => agreed',
     tests: ['test/sync/plan.property.test.ts'],
@@ -21,7 +21,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: "S17: the flow action's create",
     why: 'what a webhook made of a value counts as an edit of Dynamics, and overwrites the original on contacts',
-    file: 'src/sync/decide.ts',
+    file: 'src/sync/decide/decide.ts',
     text: 'agreedOnCreate(given, schema)',
     replacement: 'given',
     tests: ['test/sync/created.test.ts'],
@@ -29,7 +29,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'field that two writers fight over',
     why: 'two writers outside take turns for ever, with a write each time',
-    file: 'src/sync/turns.ts',
+    file: 'src/sync/decide/turns.ts',
     text: 'recent(turn, now).length >= RETURNS_MAX',
     replacement: 'false',
     tests: ['test/sync/turns.test.ts'],
@@ -37,7 +37,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'winner by record type',
     why: 'Marketo wins on contacts too',
-    file: 'src/sync/plan.ts',
+    file: 'src/sync/decide/plan.ts',
     text: "return recordType === 'lead' ? 'marketo' : 'dynamics'",
     replacement: "return 'marketo'",
     tests: ['test/sync/plan.test.ts'],
@@ -45,7 +45,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'S10: only selected fields',
     why: 'whatever both sides tell is written, selected or not',
-    file: 'src/sync/plan.ts',
+    file: 'src/sync/decide/plan.ts',
     text: 'for (const field of fields) {',
     replacement:
       "const told = Object.keys(marketo).filter((name) => !fields.some((one) => one.marketo === name))\n  for (const field of [...fields, ...told.map((name) => ({ marketo: name, direction: 'both', inverted: false, column: name }) as const)]) {",
@@ -62,7 +62,7 @@ export const deciding: readonly Mutant[] = [
   {
     name: 'sync filter of a record',
     why: 'a record that says no is written to all the same',
-    file: 'src/sync/deliberate.ts',
+    file: 'src/sync/decide/deliberate.ts',
     text: 'if (replica.stopped) return []',
     replacement: '',
     tests: ['test/journeys/sync-life.test.ts'],
@@ -73,6 +73,6 @@ export const deciding: readonly Mutant[] = [
     file: 'src/sync/engine.ts',
     text: 'const worked = this.#isPaused ? 0 : await',
     replacement: 'const worked = await',
-    tests: ['test/journeys/sync-doors.test.ts'],
+    tests: ['test/journeys/sync-endpoints.test.ts'],
   },
 ]

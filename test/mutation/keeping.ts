@@ -83,7 +83,7 @@ export const keeping: readonly Mutant[] = [
   {
     name: 'check at the start',
     why: 'a damaged database is found by a campaign, days later',
-    file: 'src/storage.ts',
+    file: 'src/service/storage.ts',
     text: "if (found === 'damaged') throw new Error(damageSentence(path))",
     replacement: '',
     tests: ['test/backup.test.ts'],
@@ -163,7 +163,7 @@ export const keeping: readonly Mutant[] = [
   {
     name: 'TLS to another host',
     why: "people's data and the password travel in the clear",
-    file: 'src/store-config.ts',
+    file: 'src/config/store.ts',
     text: 'isTlsRequired && !isOnThisMachine(parsed) && !hasTls(parsed)',
     replacement: 'false',
     tests: ['test/config.test.ts'],

@@ -87,7 +87,7 @@ export const leading: readonly Mutant[] = [
   {
     name: 'late call of a former leader',
     why: 'a value that both sides had moved on from comes back and travels',
-    file: 'src/sync/decide.ts',
+    file: 'src/sync/decide/decide.ts',
     text: ' || isLate(field)',
     replacement: '',
     tests: [REPLICAS],

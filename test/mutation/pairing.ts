@@ -18,7 +18,7 @@ export const pairing: readonly Mutant[] = [
   {
     name: 'proof of a page of rows',
     why: 'the nulls of a column that was secured meanwhile wipe Marketo',
-    file: 'src/sync/dynamics-stream.ts',
+    file: 'src/sync/intake/dynamics-stream.ts',
     text: "told.rows.length === 0 || (await areRowsProven(context, told.metadataVersion ?? ''))",
     replacement: 'true',
     tests: [SECURING],
@@ -26,7 +26,7 @@ export const pairing: readonly Mutant[] = [
   {
     name: 'proof of rows read by id',
     why: 'the nulls of a column that was secured meanwhile are decided on',
-    file: 'src/sync/work.ts',
+    file: 'src/sync/write/work.ts',
     text: 'if (!(await schemas.areRowsProven(context))) return due.length',
     replacement: '',
     tests: [SECURITY, SECURING],
@@ -52,7 +52,7 @@ export const pairing: readonly Mutant[] = [
   {
     name: 'a claim that is under way',
     why: 'a record takes a person over for whom another one may just be made',
-    file: 'src/sync/adopt.ts',
+    file: 'src/sync/intake/adopt.ts',
     text: 'if (others.some((owner) => owner && underWay.has(owner.linkId))) {',
     replacement: 'if (false) {',
     tests: ['test/simulation/sync/claims.test.ts'],

@@ -4,9 +4,9 @@ const CONNECTIONS = 'test/http/connections.test.ts'
 const LOOP = 'test/http/event-loop.test.ts'
 const STRICT = 'test/http/strict-http.test.ts'
 const CONFIG = 'test/config.test.ts'
-const CHUNKS = 'test/action/flow-step/work.test.ts'
+const CHUNKS = 'test/flow-step/work.test.ts'
 const SELDOM = 'test/ask-seldom.test.ts'
-const STATUS = 'test/action/flow-step/status.test.ts'
+const STATUS = 'test/flow-step/status.test.ts'
 const MONITORS = 'test/journeys/monitors.test.ts'
 const DOCS = 'test/http/docs.test.ts'
 
@@ -169,7 +169,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'caller of a chunk',
     why: 'a caller who repeats a token of another one is answered as if its people were taken',
-    file: 'src/action/flow-step/work.ts',
+    file: 'src/flow-step/work.ts',
     text: 'JSON.stringify([caller, munchkinId.toUpperCase(), token])',
     replacement: 'JSON.stringify([munchkinId.toUpperCase(), token])',
     tests: [CHUNKS],
@@ -177,7 +177,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'subscription of a token',
     why: 'a token of one subscription keeps out the chunk of another one',
-    file: 'src/action/flow-step/work.ts',
+    file: 'src/flow-step/work.ts',
     text: 'JSON.stringify([caller, munchkinId.toUpperCase(), token])',
     replacement: 'JSON.stringify([caller, token])',
     tests: [CHUNKS],
@@ -185,7 +185,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'keys of few characters',
     why: 'a key that can be guessed opens every endpoint',
-    file: 'src/setting.ts',
+    file: 'src/config/setting.ts',
     text: 'new Set(secret).size < API_KEY_CHARACTERS_MIN',
     replacement: 'false',
     tests: [CONFIG],
@@ -193,7 +193,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'keys of one piece',
     why: 'a key that can be guessed opens every endpoint',
-    file: 'src/setting.ts',
+    file: 'src/config/setting.ts',
     text: 'repeatsPiece ||',
     replacement: '',
     tests: [CONFIG],
@@ -201,7 +201,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'a secret and its file',
     why: 'which of two secrets counts is left to chance',
-    file: 'src/config.ts',
+    file: 'src/config/config.ts',
     text: 'if (values[name] !== undefined) {',
     replacement: 'if (false) {',
     tests: [CONFIG],
@@ -217,7 +217,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'status of Dynamics',
     why: 'each look at the status is a call to Dynamics',
-    file: 'src/action/flow-step/status-checks.ts',
+    file: 'src/flow-step/status-checks.ts',
     text: 'await askDynamics(call)',
     replacement: 'await dataverse.whoAmI(call)',
     tests: [STATUS],
@@ -225,7 +225,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'status of Marketo',
     why: 'each look at the status is a call to Marketo',
-    file: 'src/action/flow-step/status-checks.ts',
+    file: 'src/flow-step/status-checks.ts',
     text: 'await askMarketo(call)',
     replacement: 'await schema?.fields(call, true)',
     tests: [STATUS],
@@ -233,7 +233,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'report of the fields',
     why: 'each look at the fields is some ten calls to the vendors',
-    file: 'src/sync/doors.ts',
+    file: 'src/sync/all-endpoints.ts',
     text: 'keptMs: config.statusCacheSeconds * 1_000,',
     replacement: 'keptMs: 0,',
     tests: [MONITORS],

@@ -7,7 +7,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'merges before deletions',
     why: 'the loser of a merge loses its link before it can follow the survivor',
-    file: 'src/sync/marketo-stream.ts',
+    file: 'src/sync/intake/marketo-stream.ts',
     text: '!(await isTime(page.items, context))',
     replacement: 'false',
     tests: ['test/sync/deletions.test.ts'],
@@ -15,7 +15,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'writes to a person whose link is merged away',
     why: 'an edit that one of them replaced unseen is lost and told nobody',
-    file: 'src/sync/row-intake.ts',
+    file: 'src/sync/intake/row-intake.ts',
     text: 'takingOver(taker, merged.get(taker.linkId) ?? [])',
     replacement: 'taker',
     tests: ['test/simulation/sync/untold.test.ts'],
@@ -23,7 +23,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'half a text as proof of our write',
     why: 'an edit of a long text is taken for our own write, and never arrives',
-    file: 'src/sync/see-changes.ts',
+    file: 'src/sync/intake/see-changes.ts',
     text: 'isSame(one.value, from, fromIsPart) && at > one.at - STAMP_MS',
     replacement: 'one.value === from && at > one.at - STAMP_MS',
     tests: ['test/simulation/sync/untold.test.ts'],
@@ -31,7 +31,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'etag of a row that is known',
     why: 'every echo of our own writes is saved again',
-    file: 'src/sync/see-rows.ts',
+    file: 'src/sync/intake/see-rows.ts',
     text: 'if (etag === row.etag && epoch === known.epoch && known.dynamics) return known',
     replacement: '',
     tests: [GUARDS],
@@ -39,7 +39,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'cursor of Dynamics after its effects',
     why: 'a kill in between loses a page',
-    file: 'src/sync/dynamics-stream.ts',
+    file: 'src/sync/intake/dynamics-stream.ts',
     text: 'const news = await this.#intake.takeIn(',
     replacement:
       'await store.save({ now, cursors: [this.#cursor(to, now)] })\n    const news = await this.#intake.takeIn(',
@@ -48,7 +48,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'cursor of Marketo with its effects',
     why: 'a kill in between loses a page',
-    file: 'src/sync/marketo-stream.ts',
+    file: 'src/sync/intake/marketo-stream.ts',
     text: 'const saved = await saveComputed(store, async () => ({',
     replacement:
       'await store.save({ now, cursors: [{ stream: this.stream, position }] })\n    const saved = await saveComputed(store, async () => ({',
@@ -57,7 +57,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'our own entries of the change log',
     why: 'every write of ours is read back, since nothing else proves it',
-    file: 'src/sync/see-changes.ts',
+    file: 'src/sync/intake/see-changes.ts',
     text: 'if (change.ours && seeOwn(draft, change, conflicts)) continue',
     replacement: '',
     tests: [GUARDS],
@@ -65,7 +65,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: "S17: our own write in Marketo's form",
     why: 'what Marketo made of our write is taken for an edit, as far as nothing else says what it is',
-    file: 'src/sync/see-changes.ts',
+    file: 'src/sync/intake/see-changes.ts',
     text: 'if (change.ours && seeAltered(draft, change, conflicts, context)) continue',
     replacement: '',
     tests: ['test/simulation/sync/altered.test.ts'],
@@ -73,7 +73,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'S17: a text that is cut behind what the log tells',
     why: 'the log shows the beginning of our text as we wrote it, and that Marketo cut the rest is never seen',
-    file: 'src/sync/see-changes.ts',
+    file: 'src/sync/intake/see-changes.ts',
     text: 'confirmed: sent.confirmed || !toIsPart || !isCuttable(sent.value), shown: true',
     replacement: 'confirmed: true, shown: true',
     tests: ['test/simulation/sync/altered.test.ts'],
@@ -81,7 +81,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'row without a version',
     why: 'what a row was expected to hold is decided on as if it had been read, and written to without a condition',
-    file: 'src/sync/gather.ts',
+    file: 'src/sync/intake/gather.ts',
     text: 'dynamics !== undefined && etag !== undefined',
     replacement: 'dynamics !== undefined',
     tests: ['test/simulation/sync/orphans.test.ts'],
@@ -89,7 +89,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'repair of a replaced edit',
     why: "an edit in Marketo that our write replaced unseen is lost, although Marketo's wins",
-    file: 'src/sync/see-changes.ts',
+    file: 'src/sync/intake/see-changes.ts',
     text: "if (kind === 'restore') {",
     replacement: 'if (false) {',
     tests: [GUARDS],
@@ -97,7 +97,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'proof of a deletion that the delta tells',
     why: 'a row that was restored is taken for deleted',
-    file: 'src/sync/row-intake.ts',
+    file: 'src/sync/intake/row-intake.ts',
     text: 'const known = await this.#readRows(recordType, ours, context, refused)',
     replacement: 'const known = await this.#readRows(recordType, ours.slice(0, 0), context, refused)',
     tests: [GUARDS],
@@ -105,7 +105,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'page with doubts while Dynamics is busy',
     why: 'rows that a page told unreadably are passed over for good because Dynamics asked to wait',
-    file: 'src/sync/row-intake.ts',
+    file: 'src/sync/intake/row-intake.ts',
     text: 'if (!(error instanceof Rejected)) throw error',
     replacement: '',
     tests: ['test/sync/row-intake.test.ts'],
@@ -113,7 +113,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'proof of a deletion by absence',
     why: 'a row that a page leaves out is taken for deleted',
-    file: 'src/sync/dynamics-stream.ts',
+    file: 'src/sync/intake/dynamics-stream.ts',
     text: 'refs.length === 0 ? new Map()',
     replacement: 'refs.length >= 0 ? new Map()',
     tests: [GUARDS],
@@ -121,7 +121,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'deletions by absence',
     why: 'what was deleted while the cursor was lost lives on in Marketo',
-    file: 'src/sync/dynamics-stream.ts',
+    file: 'src/sync/intake/dynamics-stream.ts',
     text: 'if (from.full && !page.more) to.unseenAfter = 0',
     replacement: '',
     tests: [GUARDS],
@@ -129,7 +129,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'deletion beside an open write',
     why: 'what is known of a deleted row is forgotten, and the person is never told',
-    file: 'src/sync/gather.ts',
+    file: 'src/sync/intake/gather.ts',
     text: "if (intent?.toDynamics && replica.state !== 'tombstoned')",
     replacement: 'if (intent?.toDynamics)',
     tests: [GUARDS],

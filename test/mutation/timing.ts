@@ -21,7 +21,7 @@ export const timing: readonly Mutant[] = [
   {
     name: 'a proof that is dated ahead is none',
     why: 'a link is believed for days although its record is gone',
-    file: 'src/action/sync-person.ts',
+    file: 'src/flow-action/sync-person.ts',
     text: ' && !isDatedAhead(provenAt, now)',
     replacement: '',
     tests: ['test/journeys/clock.test.ts'],
@@ -53,7 +53,7 @@ export const timing: readonly Mutant[] = [
   {
     name: 'jobs are due at the start as well',
     why: 'a person waits for the time of a clock that was wrong',
-    file: 'src/storage.ts',
+    file: 'src/service/storage.ts',
     text: 'jobs.releaseAll(aheadMs > 0 ? now : undefined)',
     replacement: 'jobs.releaseAll()',
     tests: ['test/journeys/clock.test.ts'],
@@ -112,6 +112,6 @@ export const timing: readonly Mutant[] = [
     file: 'src/http/access-token.ts',
     text: ' && leftMs <= ACCESS_TOKEN_LIFE_SECONDS * 1_000 + CLOCK_TOLERANCE_MS',
     replacement: '',
-    tests: ['test/http/token-door.test.ts'],
+    tests: ['test/http/token-endpoint.test.ts'],
   },
 ]

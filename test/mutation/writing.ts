@@ -23,7 +23,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'intent before sending',
     why: 'nobody knows after a kill what is still on its way',
-    file: 'src/sync/work.ts',
+    file: 'src/sync/write/work.ts',
     text: `moves: part.flatMap(({ replica }) => movesOf(replica)),
         replicas: part.map(({ replica }) => replica),`,
     replacement: `moves: part.flatMap(({ replica }) => movesOf(replica)),
@@ -33,7 +33,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'conflict with the intent',
     why: 'the loser is overwritten, and a kill leaves no word of it',
-    file: 'src/sync/work.ts',
+    file: 'src/sync/write/work.ts',
     text: 'conflicts: part.flatMap(({ decision, replica }) => named(replica, decision.plan.conflicts)),',
     replacement: '',
     tests: [GUARDS],
@@ -49,7 +49,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'settle time',
     why: 'a person is read and decided on while an earlier write may still land',
-    file: 'src/sync/deliberate.ts',
+    file: 'src/sync/decide/deliberate.ts',
     text: 'if (now >= dueAt) return takeUp',
     replacement: 'if (now >= 0) return takeUp',
     tests: [GUARDS],
@@ -57,7 +57,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'settle time of a killed process',
     why: 'it may have sent long after it stored the intent, so the write is still open',
-    file: 'src/sync/gather.ts',
+    file: 'src/sync/intake/gather.ts',
     text: 'Math.max(intent.at, startedAt) + settleMs',
     replacement: 'intent.at + settleMs',
     tests: [GUARDS],
@@ -65,7 +65,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'unanswered is not kept out',
     why: 'a write that never left the process is taken for a field that Marketo keeps us out of, and never sent again',
-    file: 'src/sync/see-person.ts',
+    file: 'src/sync/intake/see-person.ts',
     text: 'if (isOver && isKeptOut && isAnswered(replica, sent.field))',
     replacement: 'if (isOver && isKeptOut)',
     tests: [GUARDS],
@@ -73,7 +73,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'upsert by record id',
     why: 'two records with one e-mail become one person',
-    file: 'src/sync/writer.ts',
+    file: 'src/sync/write/writer.ts',
     text: 'await syncLeads.upsert(people, RECORD_ID, context)',
     replacement: "await syncLeads.upsert(people, 'email', context)",
     tests: [GUARDS],
@@ -89,7 +89,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'one adoption per e-mail',
     why: 'two records with one e-mail are tied to the same free person',
-    file: 'src/sync/adopt.ts',
+    file: 'src/sync/intake/adopt.ts',
     text: 'if (key && seen.has(key)) later.push(replica)',
     replacement: 'if (false) later.push(replica)',
     tests: [GUARDS],
@@ -97,7 +97,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'person of an open create',
     why: 'who was made for a record that is deleted by now is never told',
-    file: 'src/sync/deliberate.ts',
+    file: 'src/sync/decide/deliberate.ts',
     text: "state === 'tombstoned' && !intent?.toMarketo)",
     replacement: "state === 'tombstoned')",
     tests: [GUARDS],
@@ -105,7 +105,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'nobody for a deleted record',
     why: 'a person is made for a record that is deleted by now',
-    file: 'src/sync/adopt.ts',
+    file: 'src/sync/intake/adopt.ts',
     text: "if (own === undefined && replica.state === 'tombstoned') {",
     replacement: 'if (false) {',
     tests: [GUARDS],

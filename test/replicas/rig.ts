@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { Fleet } from '../crash/fleet.ts'
 import { startBouncer } from '../postgres/bouncer.ts'
 import { Cluster } from '../postgres/cluster.ts'

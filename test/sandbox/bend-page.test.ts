@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Bend } from '../../src/sandbox/index.ts'
+import type { Bend } from '../../sandbox/index.ts'
 import { type Client, connect, rowsOf } from './client.ts'
 
 const PREFER = { prefer: 'odata.track-changes,odata.maxpagesize=2' }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Bend, startSandbox } from '../../src/sandbox/index.ts'
+import { type Bend, startSandbox } from '../../sandbox/index.ts'
 import { type Client, connect, requestToken, send } from './client.ts'
 
 const ID = '0b1d7c5e-6c0a-5f1e-9d56-0a2f3f6f8b11'

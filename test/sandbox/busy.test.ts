@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runBusy } from '../../src/sandbox/busy/busy.ts'
-import { seededChance } from '../../src/sandbox/busy/chance.ts'
-import { deeds } from '../../src/sandbox/busy/deeds.ts'
-import { Life } from '../../src/sandbox/busy/life.ts'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { runBusy } from '../../sandbox/busy/busy.ts'
+import { seededChance } from '../../sandbox/busy/chance.ts'
+import { deeds } from '../../sandbox/busy/deeds.ts'
+import { Life } from '../../sandbox/busy/life.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 
 /** Some deeds of a life by this seed, and what they have come to. */
 async function live(seed: number, steps: number) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
 
 export interface Answer {
   status: number

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DataverseSandbox } from '../../src/sandbox/index.ts'
+import type { DataverseSandbox } from '../../sandbox/index.ts'
 import { type Client, connect, isRecord, rowsOf } from './client.ts'
 
 async function column(client: Client, name: string, cast: string): Promise<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Tokens } from '../../src/sandbox/entra/tokens.ts'
+import { Tokens } from '../../sandbox/entra/tokens.ts'
 import { connect, postToken, requestToken, send, toAnswer } from './client.ts'
 
 const wrong: [name: string, changes: Record<string, string>, status: number, error: string, code: number][] =

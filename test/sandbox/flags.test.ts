@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Flags, readFlags } from '../../src/sandbox/flags.ts'
+import { type Flags, readFlags } from '../../sandbox/flags.ts'
 
 const read: [args: string[], flags: Flags][] = [
   [[], { kind: 'serve' }],

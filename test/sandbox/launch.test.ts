@@ -5,9 +5,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import { freePort, launchService, waitUntilReady } from '../../src/sandbox/launch.ts'
-import { welcome } from '../../src/sandbox/print.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import { freePort, launchService, waitUntilReady } from '../../sandbox/launch.ts'
+import { welcome } from '../../sandbox/print.ts'
 
 const HOST = '127.0.0.1'
 
@@ -79,7 +79,7 @@ test('a taken port is passed over', async () => {
   }
 })
 
-test('the welcome shows both doors, the key, and where to look', async () => {
+test('the welcome shows both endpoints, the key, and where to look', async () => {
   await using sandbox = await startSandbox()
   const text = welcome(sandbox, 'http://127.0.0.1:8080', 'the-key', '/data')
   for (const part of [

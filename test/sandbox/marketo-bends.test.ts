@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Quota, STOCK_LIMITS } from '../../src/sandbox/marketo/limits.ts'
+import { Quota, STOCK_LIMITS } from '../../sandbox/marketo/limits.ts'
 import { connectMarketo, errorOf, requestToken, resultOf } from './marketo-client.ts'
 
 const PATH = '/rest/v1/lead/1001.json?fields=lastName,phone'

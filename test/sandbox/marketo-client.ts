@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
-import type { MarketoSandbox } from '../../src/sandbox/marketo/index.ts'
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
+import type { MarketoSandbox } from '../../sandbox/marketo/index.ts'
 import { type Answer, isRecord, toAnswer } from './client.ts'
 
 export interface MarketoClient extends AsyncDisposable {

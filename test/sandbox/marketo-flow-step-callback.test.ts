@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import type { BendHow } from '../../src/sandbox/marketo/bends.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import type { BendHow } from '../../sandbox/marketo/bends.ts'
 import { changed, goodDefinition, goodDocument, KEY, startProvider } from './flow-step-provider.ts'
 import { connectMarketo } from './marketo-client.ts'
 

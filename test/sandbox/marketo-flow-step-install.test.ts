@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import { readDefinition } from '../../src/sandbox/marketo/flow-step/definition.ts'
-import { readDocument } from '../../src/sandbox/marketo/flow-step/document.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import { readDefinition } from '../../sandbox/marketo/flow-step/definition.ts'
+import { readDocument } from '../../sandbox/marketo/flow-step/document.ts'
 import { changed, goodDefinition, goodDocument, KEY, type Play, startProvider } from './flow-step-provider.ts'
 import { connectMarketo, resultOf } from './marketo-client.ts'
 

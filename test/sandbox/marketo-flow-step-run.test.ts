@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
-import type { Campaign } from '../../src/sandbox/marketo/flow-step/campaign.ts'
-import type { Installation } from '../../src/sandbox/marketo/flow-step/install.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
+import type { Campaign } from '../../sandbox/marketo/flow-step/campaign.ts'
+import type { Installation } from '../../sandbox/marketo/flow-step/install.ts'
 import { KEY, type Provider, startProvider } from './flow-step-provider.ts'
 
 async function installed(sandbox: Sandbox, provider: Provider, more: Partial<Installation> = {}) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { connectMarketo, resultOf } from './marketo-client.ts'
 
 /** Pieces of real requests, glued at random: closer to trouble than noise is. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startSandbox } from '../../src/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { connectMarketo, errorOf, get, requestToken, resultOf } from './marketo-client.ts'
 
 const PATH = '/rest/v1/leads/describe2.json'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WireActivity } from '../../src/sandbox/marketo/activity.ts'
-import { apiCause } from '../../src/sandbox/marketo/cause.ts'
-import type { FeedPage } from '../../src/sandbox/marketo/feed.ts'
-import { Subscription, type SubscriptionOptions } from '../../src/sandbox/marketo/subscription.ts'
+import type { WireActivity } from '../../sandbox/marketo/activity.ts'
+import { apiCause } from '../../sandbox/marketo/cause.ts'
+import type { FeedPage } from '../../sandbox/marketo/feed.ts'
+import { Subscription, type SubscriptionOptions } from '../../sandbox/marketo/subscription.ts'
 
 const START = Date.parse('2026-03-01T12:00:00.700Z')
 const DAY_MS = 86_400_000

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { hasDuplicateKey } from '../../src/sandbox/marketo/duplicate-key.ts'
-import { Subscription } from '../../src/sandbox/marketo/subscription.ts'
+import { hasDuplicateKey } from '../../sandbox/marketo/duplicate-key.ts'
+import { Subscription } from '../../sandbox/marketo/subscription.ts'
 
 const step = fc.oneof(
   fc.record({ kind: fc.constant('create' as const), email: fc.integer({ max: 4 }) }),

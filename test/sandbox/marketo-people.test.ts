@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import { seedStockPeople } from '../../src/sandbox/marketo/stock-people.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import { seedStockPeople } from '../../sandbox/marketo/stock-people.ts'
 
 test('people get ids from 1001 on, which are never given again', async () => {
   await using sandbox = await startSandbox()

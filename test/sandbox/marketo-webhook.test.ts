@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import type { MarketoSandbox } from '../../src/sandbox/marketo/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import type { MarketoSandbox } from '../../sandbox/marketo/index.ts'
 import { hear, type Reply } from './hear.ts'
 
 const OK: Reply = { status: 200, body: '{"outcome":"created"}' }

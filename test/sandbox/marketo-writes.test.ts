@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
-import type { BendHow } from '../../src/sandbox/marketo/bends.ts'
+import type { BendHow } from '../../sandbox/marketo/bends.ts'
 import { connectMarketo, errorOf, type MarketoClient, outcomes, post } from './marketo-client.ts'
 
 const LEADS = '/rest/v1/leads.json'

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { apiOf } from '../../src/sandbox/dataverse/api.ts'
-import { humanOf } from '../../src/sandbox/dataverse/human.ts'
-import { Journal } from '../../src/sandbox/dataverse/journal.ts'
-import { openOrganisation } from '../../src/sandbox/dataverse/organisation.ts'
-import { schemaOf } from '../../src/sandbox/dataverse/schema.ts'
+import { apiOf } from '../../sandbox/dataverse/api.ts'
+import { humanOf } from '../../sandbox/dataverse/human.ts'
+import { Journal } from '../../sandbox/dataverse/journal.ts'
+import { openOrganisation } from '../../sandbox/dataverse/organisation.ts'
+import { schemaOf } from '../../sandbox/dataverse/schema.ts'
 
 function open(now = () => 0) {
   const organisation = openOrganisation({ now })

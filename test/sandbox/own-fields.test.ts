@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startSandbox } from '../../src/sandbox/index.ts'
-import { makeOwnFields } from '../../src/sandbox/own-fields.ts'
+import { startSandbox } from '../../sandbox/index.ts'
+import { makeOwnFields } from '../../sandbox/own-fields.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url))
 const FILE = {
   add: [
     { marketo: 'tier', lead: 'new_tier', values: { Best: 1, Good: 2, Fine: 2 }, otherwise: 9 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { API_KEY, openPlayground } from '../../src/sandbox/playground.ts'
+import { API_KEY, openPlayground } from '../../sandbox/playground.ts'
 
 const LOOK_EVERY_MS = 100
 

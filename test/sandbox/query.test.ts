@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseFilter } from '../../src/sandbox/dataverse/filter.ts'
-import { matching } from '../../src/sandbox/dataverse/match.ts'
-import { Rows } from '../../src/sandbox/dataverse/rows.ts'
-import { requireTable, stockTables } from '../../src/sandbox/dataverse/table.ts'
+import { parseFilter } from '../../sandbox/dataverse/filter.ts'
+import { matching } from '../../sandbox/dataverse/match.ts'
+import { Rows } from '../../sandbox/dataverse/rows.ts'
+import { requireTable, stockTables } from '../../sandbox/dataverse/table.ts'
 import { type Client, connect, rowsOf } from './client.ts'
 
 async function withPeople(): Promise<Client> {

@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { person, type Step } from '../../src/sandbox/tour/step.ts'
-import { note, row } from '../../src/sandbox/tour/table.ts'
-import { runTour, TOUR } from '../../src/sandbox/tour.ts'
+import { person, type Step } from '../../sandbox/tour/step.ts'
+import { note, row } from '../../sandbox/tour/table.ts'
+import { runTour, TOUR } from '../../sandbox/tour.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url))
 const WIDTH_MAX = 100
 // Every test file that starts a sandbox has ports of its own: files run at the same time.
 const PORT = 8300

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import pino from 'pino'
-import { webhookAnswer } from '../../src/action/answer.ts'
-import { Attempts } from '../../src/action/attempts.ts'
-import { CompletePerson } from '../../src/action/complete-person.ts'
-import { FlowAction, type FlowActionCall } from '../../src/action/flow-action.ts'
-import { Heartbeat } from '../../src/action/heartbeat.ts'
-import { PrepareRecord } from '../../src/action/prepare-record.ts'
-import { SyncPerson } from '../../src/action/sync-person.ts'
-import { Worker } from '../../src/action/worker.ts'
 import type { Clock } from '../../src/clock.ts'
+import { webhookAnswer } from '../../src/flow-action/answer.ts'
+import { Attempts } from '../../src/flow-action/attempts.ts'
+import { CompletePerson } from '../../src/flow-action/complete-person.ts'
+import { FlowAction, type FlowActionCall } from '../../src/flow-action/flow-action.ts'
+import { Heartbeat } from '../../src/flow-action/heartbeat.ts'
+import { PrepareRecord } from '../../src/flow-action/prepare-record.ts'
+import { SyncPerson } from '../../src/flow-action/sync-person.ts'
+import { Worker } from '../../src/flow-action/worker.ts'
 import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { defaultSelection } from '../../src/person/selection.ts'
 import type { Answer, Store } from '../../src/store/port.ts'
@@ -302,7 +302,7 @@ export class World {
     const { key } = trigger
     const call: FlowActionCall = {
       requestId: `r${this.#requests}`,
-      door: 'webhook',
+      source: 'webhook',
       caller: 'campaign',
       person: trigger.person,
       recordType: trigger.recordType,

@@ -28,7 +28,7 @@ const LEASE_UNTIL = NOW + 60_000
 const WAITING: Waiting = { code: 'vendor-busy', advice: 'wait', attempts: 0, nextAttemptAt: NOW }
 const SETTLE = { kind: 'linked', recordType: 'lead', provenAt: NOW } as const
 
-/** What a door, or Marketo, knows of a person. */
+/** What an endpoint, or Marketo, knows of a person. */
 function identity({ marketoId, email }: { marketoId?: number; email?: string }): Identity {
   const identifiers: Identifier[] = []
   if (email !== undefined) identifiers.push({ kind: 'email', value: email })
@@ -39,7 +39,7 @@ function identity({ marketoId, email }: { marketoId?: number; email?: string }):
   return { identifiers, canonicalKey, ...(marketoId !== undefined && { marketoId }) }
 }
 
-/** A request as a door makes it; `who` is a Marketo id, an e-mail, or both. */
+/** A request as an endpoint makes it; `who` is a Marketo id, an e-mail, or both. */
 export function newRequest(
   who: { marketoId?: number; email?: string },
   more: Partial<NewRequest> = {},
@@ -47,7 +47,7 @@ export function newRequest(
   return {
     ...identity(who),
     requestId: randomUUID(),
-    door: 'rest',
+    source: 'rest',
     caller: 'tests',
     recordType: 'lead',
     payload: '{}',
@@ -494,12 +494,12 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       )
     })
 
-    test('what is unattended at the door is logged as queued and is the real-time lane’s at once', async ({
+    test('what is unattended at the endpoint is logged as queued and is the real-time lane’s at once', async ({
       store,
       jobs,
     }) => {
       const campaign = { id: '7', program: { id: '9', name: 'Fairs' }, trigger: 'Fills Out Form' }
-      const request = newRequest({ marketoId: 1 }, { door: 'flow-step', unattended: true, campaign })
+      const request = newRequest({ marketoId: 1 }, { source: 'flow-step', unattended: true, campaign })
       const { requestId, leased } = await accept(store, request)
       assert.equal(leased, false)
       const [{ source, outcome, campaign: of } = {}] = await store.readActivities(1, 1)
@@ -567,7 +567,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.deepEqual(await jobs.backlog(), { waiting: 0 })
     })
 
-    test("a request that its door works on has a job that is the door's", async ({ store, jobs }) => {
+    test("a request that its endpoint works on has a job that is the endpoint's", async ({ store, jobs }) => {
       await accept(store, newRequest({ email: 'a@x' }))
       assert.deepEqual(await jobs.claim('real-time', 9, NOW), [])
       assert.equal((await jobs.backlog()).waiting, 1)

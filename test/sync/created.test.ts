@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { FieldValue } from '../../src/person/person.ts'
 import type { SyncSchema } from '../../src/person/sync-schema.ts'
 import type { Replica } from '../../src/store/sync-port.ts'
-import { decide } from '../../src/sync/decide.ts'
+import { decide } from '../../src/sync/decide/decide.ts'
 import { column } from '../person/stock-tables.ts'
 
 const NOW = 1_700_000_000_000

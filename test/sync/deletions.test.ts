@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ACTIVITY_TYPES } from '../../src/marketo/changes.ts'
-import { observeLife } from '../../src/sync/see-life.ts'
+import { observeLife } from '../../src/sync/intake/see-life.ts'
 import { type SyncRig, startSyncRig } from './rig.ts'
 
 /** People who are deleted in Marketo come from a feed of their own. */

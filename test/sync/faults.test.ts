@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { resultActivity } from '../../src/sync/result-activity.ts'
+import { resultActivity } from '../../src/sync/write/result-activity.ts'
 import { type SyncRig, startSyncRig } from './rig.ts'
 
 /** A fault of the set-up is visible until it is over, whatever the cycles in between had to do. */

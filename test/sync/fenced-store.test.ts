@@ -6,7 +6,7 @@ import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { fencedStore } from '../../src/sync/fenced-store.ts'
 import { readNote, writeNote } from '../../src/sync/note.ts'
 import { LeaseLost, Tenure } from '../../src/sync/tenure.ts'
-import { counts } from './door-rig.ts'
+import { counts } from './endpoint-rig.ts'
 
 const LEASE_MS = 15_000
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { FieldValue } from '../../src/person/person.ts'
-import { isCutBeforeEmoji, isLikelyForm } from '../../src/sync/form.ts'
+import { isCutBeforeEmoji, isLikelyForm } from '../../src/sync/decide/form.ts'
 
 const LONG = 'x'.repeat(300)
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import type { FieldValue, RecordType, Values } from '../../src/person/person.ts'
-import { halfOf } from '../../src/sync/agreement.ts'
-import { landed, type PlannedField, plan } from '../../src/sync/plan.ts'
+import { halfOf } from '../../src/sync/decide/agreement.ts'
+import { landed, type PlannedField, plan } from '../../src/sync/decide/plan.ts'
 import { only, planned, system, written } from './planned.ts'
 
 type Value = FieldValue | undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FieldValue, RecordType, Values } from '../../src/person/person.ts'
-import { landed, type PlannedField, plan } from '../../src/sync/plan.ts'
+import { landed, type PlannedField, plan } from '../../src/sync/decide/plan.ts'
 import { only, planned, system } from './planned.ts'
 
 type Value = FieldValue | undefined

@@ -1,5 +1,5 @@
 import type { FieldValue, Values } from '../../src/person/person.ts'
-import type { Plan, PlannedField } from '../../src/sync/plan.ts'
+import type { Plan, PlannedField } from '../../src/sync/decide/plan.ts'
 import { column } from '../person/stock-tables.ts'
 
 const inDynamics = column('c', 'String')

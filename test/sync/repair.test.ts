@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FieldValue } from '../../src/person/person.ts'
-import { plan } from '../../src/sync/plan.ts'
-import { repairOf } from '../../src/sync/repair.ts'
+import { plan } from '../../src/sync/decide/plan.ts'
+import { repairOf } from '../../src/sync/decide/repair.ts'
 import { only, planned } from './planned.ts'
 
 describe('a write of ours that replaced an edit in Marketo that nobody had seen', () => {

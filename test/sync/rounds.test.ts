@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inParts } from '../../src/sync/pages.ts'
+import { inParts } from '../../src/sync/intake/pages.ts'
 import { startSyncRig } from './rig.ts'
 
 const PEOPLE = 20

@@ -8,7 +8,7 @@ import { defaultSelection } from '../../src/person/selection.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
-import { RowIntake } from '../../src/sync/row-intake.ts'
+import { RowIntake } from '../../src/sync/intake/row-intake.ts'
 
 import { defaultSyncSettings } from '../../src/sync/settings.ts'
 import { schemaOf } from '../person/live-schemas.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultSelection } from '../../src/person/selection.ts'
 import type { Replica } from '../../src/store/sync-port.ts'
-import { inherit, seeRow } from '../../src/sync/see-rows.ts'
+import { inherit, seeRow } from '../../src/sync/intake/see-rows.ts'
 import { schemaOf } from '../person/live-schemas.ts'
 
 const LEAD: Replica = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FieldValue } from '../../src/person/person.ts'
 import type { Replica } from '../../src/store/sync-port.ts'
-import { afterTravels, isContested, type Travel } from '../../src/sync/turns.ts'
+import { afterTravels, isContested, type Travel } from '../../src/sync/decide/turns.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { StoreUnavailable } from '../../errors.ts'
-import type { Learned, Quota, QuotaAsk, QuotaBlock } from '../../quota/port.ts'
+import type { Learned, Quota, QuotaAsk, QuotaBlock } from '../../limits/port.ts'
 import type { Postgres } from './postgres.ts'
 
 export interface PostgresQuotaOptions {

@@ -74,6 +74,7 @@ export class PostgresStore implements Store {
     const job = await jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended })
     const sent = toJson({
       ...request,
+      door: request.source,
       unattended,
       key: request.idempotency?.key,
       bodyHash: request.idempotency?.bodyHash,
@@ -94,7 +95,7 @@ export class PostgresStore implements Store {
         return { kind: 'seen', requestId: text(claimed.row, 'request_id'), ...stateOf(claimed.row) }
       case 'accepted': {
         const { link, leased } = claimed
-        const { door: source } = request
+        const { source } = request
         const work = { requestId, source, payload, acceptedAt: now, attempts: 0, link: toLink(link), leased }
         return { kind: 'accepted', work }
       }

@@ -254,7 +254,7 @@ export class SqliteStore implements Store {
     this.#sql.insertRequest.run({
       requestId,
       linkId: link.linkId,
-      door: request.door,
+      door: request.source,
       caller: request.caller,
       key: request.idempotency?.key ?? null,
       bodyHash: request.idempotency?.bodyHash ?? null,
@@ -266,7 +266,7 @@ export class SqliteStore implements Store {
     this.#jobs.enqueue({ requestId, lane: batch ? 'batch' : 'real-time', held: !unattended }, now)
     if (unattended) this.#endings.log(this.#requireRequest(requestId), 'queued', {}, now)
     const leased = !unattended && this.#takeLease(link, requestId, leaseUntil, now)
-    const { door: source } = request
+    const { source } = request
     return {
       kind: 'accepted',
       work: { requestId, source, payload, acceptedAt: now, attempts: 0, link, leased },

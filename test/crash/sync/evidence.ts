@@ -41,7 +41,7 @@ export interface Written {
   byService: boolean
 }
 
-/** What was seen from outside once all was at rest: the sandbox's own rows and logs, and the service's doors. */
+/** What was seen from outside once all was at rest: the sandbox's own rows and logs, and the service's endpoints. */
 export interface Evidence {
   subjects: readonly Subject[]
   edits: readonly Edit[]

@@ -1,5 +1,5 @@
+import type { Sandbox } from '../../../sandbox/index.ts'
 import { defaultSelection } from '../../../src/person/selection.ts'
-import type { Sandbox } from '../../../src/sandbox/index.ts'
 import type { Engine } from '../engine.ts'
 import type { Ending } from '../verdict.ts'
 import type { Evidence, HeldPerson, HeldRow, Value, Written } from './evidence.ts'

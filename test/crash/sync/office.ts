@@ -1,4 +1,4 @@
-import type { Sandbox } from '../../../src/sandbox/index.ts'
+import type { Sandbox } from '../../../sandbox/index.ts'
 import type { Draw } from '../draw.ts'
 import type { CampaignCall } from '../people.ts'
 import type { Edit, Side, Subject } from './evidence.ts'
@@ -98,7 +98,7 @@ export class Office {
     const person = { marketoId, email, firstName: tag, lastName: 'Sync', company: 'Sync AB' }
     this.#campaign({
       tag,
-      door: this.#draw.one(['rest', 'webhook']),
+      source: this.#draw.one(['rest', 'webhook']),
       body: JSON.stringify({
         person,
         campaign: { id: 7, type: 'trigger' },

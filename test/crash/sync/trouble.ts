@@ -1,4 +1,4 @@
-import type { Bend, Sandbox } from '../../../src/sandbox/index.ts'
+import type { Bend, Sandbox } from '../../../sandbox/index.ts'
 import type { Draw } from '../draw.ts'
 
 type MarketoBend = Parameters<Sandbox['marketo']['bend']>[0]

@@ -117,7 +117,7 @@ export class Campaign {
     this.#requests += 1
     return {
       requestId: `r${this.#requests}`,
-      door: 'webhook',
+      source: 'webhook',
       caller: 'campaign',
       identifiers: identifiersOf(person),
       canonicalKey: canonicalKeyOf(person) ?? '',
