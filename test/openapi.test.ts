@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describeApi } from '../openapi/document.ts'
 
 type Json = Record<string, unknown>
@@ -52,6 +53,29 @@ function contentsOf(holder: unknown): { type: string; schema: Json; example: unk
 test('openapi/openapi.json is what the endpoints say; after a change of a schema: npm run openapi', async () => {
   const kept = await readFile(new URL('../openapi/openapi.json', import.meta.url), 'utf8')
   assert(kept === text, 'openapi/openapi.json is stale. Run: npm run openapi')
+})
+
+test('every schema that it names is valid JSON Schema, and can be built', () => {
+  const ajv = new Ajv2020({ strictSchema: false, validateFormats: false })
+  ajv.addSchema({ $id: 'document', components: member(document, 'components') })
+  let built = 0
+  const visit = (value: unknown, pointer: string): void => {
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, child] of Object.entries(value)) {
+      const path = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      if (key !== 'schema') visit(child, path)
+      else {
+        const schema = JSON.parse(JSON.stringify(child).replaceAll('"#/components', '"document#/components'))
+        assert.doesNotThrow(() => ajv.compile(schema), path)
+        built += 1
+      }
+    }
+  }
+  visit(member(document, 'paths'), '/paths')
+  for (const name of Object.keys(object(member(document, 'components', 'schemas'), 'schemas'))) {
+    assert.doesNotThrow(() => ajv.compile({ $ref: `document#/components/schemas/${name}` }), name)
+  }
+  assert(built > 100, `${built}`)
 })
 
 test('the document is OpenAPI 3.1 with a title, a version, and pointers that lead somewhere', () => {
