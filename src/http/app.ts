@@ -23,16 +23,16 @@ import { buildSerializer } from './serialization.ts'
 import { continueExpected, refuseAmbiguousRequests } from './strict-http.ts'
 import { buildValidator } from './validation.ts'
 
-/** Bounds on what a caller may cost us before an endpoint has seen the request. */
+/** Bounds on what a request may cost before an endpoint sees it. */
 export interface HttpLimits extends ConnectionLimits {
-  /** For the whole request, headers and body, to arrive; the answer takes what its endpoint allows. */
+  /** For the whole request, headers and body, to arrive. Each endpoint bounds its answer. */
   requestTimeoutMs: number
   headersTimeoutMs: number
-  /** How often the two above are looked at. */
+  /** How often the two above are checked. */
   connectionsCheckingIntervalMs: number
   /** How long an idle connection stays open for the next request. */
   keepAliveTimeoutMs: number
-  /** For endpoints that name no bodyLimit of their own. */
+  /** For endpoints without a bodyLimit of their own. */
   bodyLimitBytes: number
   /** Of all large bodies together. */
   bodiesBytesMax: number
@@ -68,13 +68,13 @@ export interface AppOptions {
   docs: boolean
   health: () => Promise<readonly HealthCheck[]>
   metrics: Metrics
-  /** What routes refer to as `{ $ref: '<$id>#' }`; named by `$id` in the API description. */
+  /** Schemas that routes refer to as `{ $ref: '<$id>#' }`; the API description names them by `$id`. */
   schemas: readonly object[]
   /** Each registers its routes behind the API key, in a scope of its own. */
   endpoints: readonly FastifyPluginAsync[]
-  /** The same where a caller waits for the result: refused while the event loop is late. */
+  /** The same for endpoints whose caller waits for the result: refused while the event loop is delayed. */
   realTimeEndpoints: readonly FastifyPluginAsync[]
-  /** The same for whoever comes, without a key. */
+  /** The same without an API key. */
   openEndpoints: readonly FastifyPluginAsync[]
   clock: Clock
   random: Random
@@ -146,7 +146,7 @@ function acceptStrictJsonOnly(app: FastifyInstance, limits: HttpLimits): void {
 
 const HSTS_MAX_AGE_SECONDS = 31_536_000
 
-/** What every answer says, unless its route says otherwise. */
+/** Headers of every answer that its route does not override. */
 function headersOfAll({ publicUrl }: AppOptions): Record<string, string> {
   return {
     'x-content-type-options': 'nosniff',
@@ -157,7 +157,7 @@ function headersOfAll({ publicUrl }: AppOptions): Record<string, string> {
   }
 }
 
-/** A caller's own request id is echoed, never used as ours: ours must be unique in the log. */
+/** A caller's own request id is echoed but never used as ours, which must be unique in the log. */
 function nameRequests(app: FastifyInstance, headers: Record<string, string>): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...headers, 'x-request-id': request.id })
@@ -167,12 +167,12 @@ function nameRequests(app: FastifyInstance, headers: Record<string, string>): vo
   })
 }
 
-/** Asked every few seconds by orchestrators and Prometheus: what they see is logged where it happens. */
+/** Called every few seconds by orchestrators and Prometheus. */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics'])
 
 /**
- * One line an answer, of probes at level debug unless a key is refused. The route's pattern stands for the URL, which
- * may hold a person's data.
+ * Logs one line per answer; probes at level debug, unless their key is refused. The line has the route's pattern, since
+ * the URL may contain personal data.
  */
 function logAnswers(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {

@@ -15,7 +15,7 @@ export interface ApiKey {
 /** The request decorator that holds the caller's key name: `request.getDecorator<string>(API_KEY_NAME)`. */
 export const API_KEY_NAME = 'apiKeyName'
 
-/** The same bytes whatever was wrong, so that a prober learns nothing; the request id is in the header. */
+/** Always the same bytes, so that a prober learns nothing; the request id is in the header. */
 const UNAUTHORIZED_BODY = JSON.stringify({
   type: 'about:blank',
   title: STATUS_CODES[401],
@@ -53,7 +53,7 @@ const UNAVAILABLE = {
     'The database of this service cannot be used at the moment; Retry-After says when to retry.',
   ),
 }
-const CROSS_SITE = { 403: problemResponse('A browser sends it for a page of another site.') }
+const CROSS_SITE = { 403: problemResponse('A browser sent the request for a page of another site.') }
 const UNAUTHORIZED = { 401: problemResponse('The API key is missing or invalid.') }
 
 function declared(response: unknown): object {
@@ -67,7 +67,7 @@ function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** Gives the name of the key that a request carries, itself or as an access token. */
+/** Gives the name of the key that a request carries, as a secret or as an access token. */
 export function createIdentify(
   keys: readonly ApiKey[],
   clock: Clock,
@@ -79,7 +79,7 @@ export function createIdentify(
   }
 }
 
-/** Gives the key with this secret. Compares with every key, whichever matches. */
+/** Gives the key with this secret. Compares with every key, so that the time taken does not depend on the match. */
 export function createFindKey(keys: readonly ApiKey[]): (secret: string) => ApiKey | undefined {
   const hashed = keys.map(({ name, secret }) => ({ key: { name, secret }, hash: sha256(secret) }))
   return (secret) => {
@@ -96,7 +96,7 @@ function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** The empty string when there is none: it is compared like any other and matches no key. */
+/** The empty string when there is none: it is compared like any other secret and matches no key. */
 function secretOf(headers: Headers): string {
   const apiKey = headers['x-api-key']
   if (typeof apiKey === 'string') return apiKey

@@ -5,19 +5,19 @@ import type { Metrics } from './metrics.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads its body while it arrives, and bounds it itself. */
+    /** The route reads its body as a stream and bounds it itself. */
     streamsBody?: boolean
   }
 }
 
-/** What campaigns send is smaller, and never refused. How many of them there may be is bounded by the connections. */
+/** Bodies up to this size, which includes all that campaigns send, are never refused; the limit on connections bounds them. */
 const SMALL_BYTES = 16_384
-/** For a caller whose body found no room. */
+/** Retry-After of a refused body. */
 const RETRY_MS = 1_000
 
 /**
- * Bounds what large bodies hold together, from their first byte until their answer has left: callers who send many of
- * them, or do not end them, are refused with 503.
+ * Bounds the memory that all large bodies hold together, from the first byte until the answer was sent. A body beyond it
+ * is refused with 503.
  */
 export function boundBodies(app: FastifyInstance, bytesMax: number, metrics: Metrics): void {
   let heldBytes = 0
@@ -45,7 +45,7 @@ export function boundBodies(app: FastifyInstance, bytesMax: number, metrics: Met
 }
 
 function noRoom(): Refusal {
-  return new Refusal(503, 'too-many-uploads', 'Large bodies of other requests take up the memory for them.', {
+  return new Refusal(503, 'too-many-uploads', 'Other large requests are being received at the moment.', {
     advice: 'Nothing was stored: send it again after the time in Retry-After.',
     retryAfterMs: RETRY_MS,
   })

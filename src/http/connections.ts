@@ -10,12 +10,12 @@ import type { Clock } from '../clock.ts'
 import type { SeldomLog } from '../seldom-log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Bounds on what callers may keep open. Node bounds neither how many requests and answers, nor for how long. */
+/** Bounds that Node does not have: open connections, requests in flight on each, and the time to read an answer. */
 export interface ConnectionLimits {
   connectionsMax: number
-  /** Requests of one connection that have arrived and are not answered yet. */
+  /** Requests of one connection that are not answered yet. */
   connectionRequestsMax: number
-  /** Within which a complete answer must have been read. */
+  /** Time in which the caller must have read the whole answer. */
   writeTimeoutMs: number
 }
 
@@ -29,7 +29,7 @@ export interface ConnectionOptions {
 /** The requests of one connection. */
 interface Line {
   waiting: (() => void)[]
-  /** One is being handled, or its turn has not ended. */
+  /** A request is being handled. */
   isBusy: boolean
 }
 
@@ -92,7 +92,7 @@ export function createBoundedServer(
       line.isBusy = next !== undefined
       next?.()
     }
-    // Between two requests of one connection it is everybody else's turn; it stays busy until then.
+    // Between two requests of one connection the others get a turn of the event loop.
     line.waiting.push(() => serve(request, response, () => setImmediate(serveNext)))
     if (!line.isBusy) serveNext()
   }
@@ -117,8 +117,8 @@ export function createBoundedServer(
 const REQUEST_LINE_END = Buffer.from(' HTTP/1.1\r\n')
 
 /**
- * Node parses everything that arrives in one piece, though the socket was closed at its first request: 64 KB hold
- * 1,700 of them. The body of a request may hold the end of a request line, but JSON has no reason to hold many.
+ * Node parses everything that arrived in one piece even after the socket was closed: 64 KB can hold 1,700 requests. A
+ * body may contain the end of a request line, but no legitimate body contains many.
  */
 function guardParser(socket: Socket, requestsMax: number, refuse: () => void): void {
   const parsers = socket.listeners('data')

@@ -18,7 +18,7 @@ Every error is an RFC 9457 problem with a stable \`code\`. Every answer has the 
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; style-src 'self' 'unsafe-inline'"
 
-/** Collects the routes registered after it. `/docs` and `/openapi.json` need no key. */
+/** Documents the routes that are registered after it. `/docs` and `/openapi.json` need no key. */
 export async function registerDocs(app: FastifyInstance, options: DocsOptions): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -76,7 +76,7 @@ interface Page {
   bytes: Buffer
 }
 
-/** Everything is made once, when it is first asked for, and sent from the same bytes: nobody needs a key for it. */
+/** The pages need no key, so each is built once, on first use, and always sent from the same bytes. */
 function serveDocs(app: FastifyInstance): void {
   let document: Buffer | undefined
   let pages: Promise<ReadonlyMap<string, Page>> | undefined
@@ -106,7 +106,7 @@ function serveDocs(app: FastifyInstance): void {
   }
 }
 
-/** Asks the plugin in an app of its own: by itself it opens a file for every answer. */
+/** Renders the plugin's pages in a separate app: served directly, the plugin opens a file for every request. */
 async function renderPages(): Promise<ReadonlyMap<string, Page>> {
   const app = Fastify()
   await app.register(swagger)
@@ -125,7 +125,7 @@ async function renderPages(): Promise<ReadonlyMap<string, Page>> {
   return pages
 }
 
-/** An endpoint that reads its body by itself says in `documentedBody` what it takes; nothing is checked by it. */
+/** `documentedBody` documents the body of an endpoint that reads it by itself; Fastify checks nothing by it. */
 function withDocumentedBody(schema: FastifySchema & { documentedBody?: unknown }): FastifySchema {
   const { documentedBody, ...rest } = schema
   return documentedBody === undefined ? rest : { ...rest, body: documentedBody }

@@ -4,16 +4,16 @@ import { Refusal } from '../problem.ts'
 import type { HealthCheck } from './health.ts'
 import type { Metrics } from './metrics.ts'
 
-/** How often the delay is measured anew; also when a refused caller may come again. */
+/** Interval of the measurement, and Retry-After of a refused request. */
 const SAMPLE_MS = 1_000
 
 export interface EventLoop {
   check(): HealthCheck
-  /** Refuses requests while the loop is late, before anything is read or stored: later they would time out. */
+  /** Refuses requests while the loop is delayed, before anything is read or stored: later they would time out. */
   protect(endpoint: FastifyPluginAsync): FastifyPluginAsync
 }
 
-/** Watches how late the turns of the event loop are, on average over the last second. */
+/** Watches the mean delay of the event loop over the last second. */
 export async function watchEventLoop(
   app: FastifyInstance,
   delayMaxMs: number,
@@ -22,7 +22,7 @@ export async function watchEventLoop(
   await app.register(underPressure, { sampleInterval: SAMPLE_MS, eventLoopUtilizationMode: 'interval' })
   const delayMs = () => {
     const { eventLoopDelay } = app.memoryUsage()
-    // A start that takes a second leaves nothing that was measured, and the plugin says infinity.
+    // After a slow start the plugin has no measurement and reports infinity.
     return Number.isFinite(eventLoopDelay) ? eventLoopDelay : 0
   }
   const shed = metrics.counter('requests_shed_total', 'Requests refused because the event loop was delayed.')

@@ -26,7 +26,7 @@ const Readiness = Type.Object(
   },
 )
 
-/** Both without a key: an orchestrator has none. `health` reports `draining` as a check that is not ok. */
+/** Both need no key, since orchestrators have none. `health` reports `draining` as a check that is not ok. */
 export function registerHealth(app: FastifyInstance, health: () => Promise<readonly HealthCheck[]>): void {
   app.get(
     '/livez',

@@ -22,7 +22,7 @@ export interface Metrics {
   counter(name: string, help: string): Counter
   /** `buckets` are upper bounds in the metric's own unit, rising. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
-  /** `help` by name; `read` is asked at each scrape, and a gauge without a sample is left out of it. */
+  /** `help` by name; `read` is called at each scrape; a gauge without a sample is omitted. */
   gauges(help: Readonly<Record<string, string>>, read: () => Promise<readonly Sample[]>): void
   render(): Promise<string>
 }
@@ -123,7 +123,7 @@ function braced(key: string): string {
 
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 30]
 
-/** Counts and times every answer by route pattern; what no route matches shares one label. */
+/** Counts and times every answer by route pattern; unmatched paths share one label. */
 export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
   const requests = metrics.counter('http_requests_total', 'Answers by method, route and status.')
   const duration = metrics.histogram(
@@ -138,7 +138,7 @@ export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
   })
 }
 
-/** `GET /metrics`, for a scope that asks for the API key: the numbers tell how much a customer sends. */
+/** `GET /metrics`, in a scope that requires the API key: the numbers reveal a customer's volume. */
 export function registerMetrics(scope: FastifyInstance, metrics: Metrics): void {
   const schema = {
     summary: 'Metrics for Prometheus',

@@ -32,7 +32,7 @@ interface Answer {
   retryAfterMs?: number | undefined
 }
 
-/** The one place where an error becomes a status. Nothing that Dynamics said about us reaches the caller. */
+/** The one place where an error becomes a status. Dynamics' opinion of this service never reaches the caller. */
 function answerFor(error: unknown): Answer {
   if (error instanceof Refusal) {
     const { status, code, message, field, advice, retryAfterMs } = error
@@ -53,7 +53,7 @@ function answerFor(error: unknown): Answer {
     }
   }
   if (error instanceof Unavailable) {
-    const detail = 'Dynamics, Entra ID or Marketo gave no usable answer.'
+    const detail = 'Dynamics, Entra ID or Marketo did not give a usable answer.'
     return { status: 503, code: 'vendor-unavailable', detail, retryAfterMs: OUTAGE_RETRY_MS }
   }
   if (error instanceof StoreUnavailable) {
@@ -132,7 +132,7 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
 
 const NO_BODY = new Refusal(400, 'empty-body', 'The body is empty.')
 
-/** To the validator a body that was not sent is one of the wrong type. */
+/** The validator reports a missing body as one of the wrong type. */
 function lacksBody(error: unknown, request: FastifyRequest): boolean {
   return isFastifyError(error) && error.validationContext === 'body' && request.body === undefined
 }

@@ -3,8 +3,8 @@ import SerializerSelector from '@fastify/fast-json-stringify-compiler'
 const buildAtOnce = SerializerSelector()
 
 /**
- * As Fastify's own, but a serializer is built when its answer is first sent: a start need not wait for those of answers
- * that most processes never give.
+ * Like Fastify's own, but builds a serializer when its answer is first sent: most processes never send most of them, and
+ * start sooner.
  */
 export const buildSerializer: typeof buildAtOnce = (sharedSchemas, options) => {
   const build = buildAtOnce(sharedSchemas, options)

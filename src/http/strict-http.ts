@@ -1,19 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Refusal } from '../problem.ts'
 
-/** Of these a request may have one: which of two counts would be a proxy's guess, and then ours. */
+/** Headers that a request may carry only once: of two, a proxy and this service might each pick a different one. */
 const SINGLE: ReadonlySet<string> = new Set([
   ...['host', 'content-length', 'content-type', 'transfer-encoding', 'expect'],
   ...['authorization', 'x-api-key', 'idempotency-key'],
 ])
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Refuses what a proxy in front could understand in another way, and what a page of another site lets a browser send. */
+/** Refuses requests that a proxy could interpret differently, and writes that a browser sends for another site's page. */
 export function refuseAmbiguousRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     const flaw = flawOf(request)
     if (flaw !== undefined) {
-      // What follows on the connection may be a part of this request.
+      // The bytes that follow on the connection may belong to this request.
       reply.header('connection', 'close')
       throw new Refusal(400, 'malformed-request', flaw)
     }
@@ -29,7 +29,7 @@ function flawOf({ raw, headers }: FastifyRequest): string | undefined {
   const seen = new Set<string>()
   for (let index = 0; index < raw.rawHeaders.length; index += 2) {
     const name = raw.rawHeaders[index]?.toLowerCase() ?? ''
-    if (SINGLE.has(name) && seen.has(name)) return `The header ${name} is there twice.`
+    if (SINGLE.has(name) && seen.has(name)) return `The header ${name} appears twice.`
     seen.add(name)
   }
   if (headers.host === undefined && raw.httpVersion === '1.1') return 'The header host is missing.'
@@ -41,8 +41,8 @@ function flawOf({ raw, headers }: FastifyRequest): string | undefined {
 }
 
 /**
- * `Expect: 100-continue` is answered once the key has been checked: nobody else needs to send a body. Node closes the
- * connection of those who are refused before.
+ * `Expect: 100-continue` is answered after the key check, so that only callers with a valid key send a body. Node closes
+ * the connection of a request that is refused earlier.
  */
 export function continueExpected(app: FastifyInstance): void {
   app.addHook('preParsing', async ({ headers }, reply, payload) => {

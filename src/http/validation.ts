@@ -28,7 +28,7 @@ export function buildValidator(sharedSchemas: Readonly<Record<string, unknown>>)
   }
 }
 
-/** A start need not wait for the validators of requests that may never come. Of a function Fastify reads `errors`. */
+/** Builds a validator at its first request, so that the service starts sooner. Fastify reads `errors` off the function. */
 function builtAtFirstUse(build: () => ValidateFunction): ValidateFunction {
   let built: ValidateFunction | undefined
   const validate = ((value: unknown) => {
@@ -40,7 +40,7 @@ function builtAtFirstUse(build: () => ValidateFunction): ValidateFunction {
   return validate
 }
 
-/** Fastify hands over the part beside the schema; the declared type knows only the schema. */
+/** Fastify passes the part beside the schema; its declared type knows only the schema. */
 function isSchemaOfPart(part: AnySchema | SchemaOfPart): part is SchemaOfPart {
   return typeof part === 'object' && 'schema' in part
 }
