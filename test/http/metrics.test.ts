@@ -25,11 +25,11 @@ wait_seconds_bucket{le="1"} 3
 wait_seconds_bucket{le="+Inf"} 4
 wait_seconds_sum 7.65
 wait_seconds_count 4
-wait_seconds_bucket{endpoint="rest",le="0.1"} 0
-wait_seconds_bucket{endpoint="rest",le="1"} 0
-wait_seconds_bucket{endpoint="rest",le="+Inf"} 1
-wait_seconds_sum{endpoint="rest"} 2
-wait_seconds_count{endpoint="rest"} 1
+wait_seconds_bucket{source="rest",le="0.1"} 0
+wait_seconds_bucket{source="rest",le="1"} 0
+wait_seconds_bucket{source="rest",le="+Inf"} 1
+wait_seconds_sum{source="rest"} 2
+wait_seconds_count{source="rest"} 1
 `,
   )
 })
