@@ -33,7 +33,7 @@ test('each time the machine’s clock is set is logged once, and small correctio
   const { lines, log } = listening()
   const time = manualClock()
   const stop = new AbortController()
-  const metrics = createMetrics()
+  const metrics = createMetrics({ version: '0.0.0' })
   const running = watchClock({ clock: time.clock, log, metrics, intervalMs: 10_000 }, stop.signal)
   for (const byMs of [4_000, -HOUR_MS, 0, HOUR_MS]) {
     time.set(byMs)

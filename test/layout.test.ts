@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   http: [
     ...[...SHARED, 'fastify', '@fastify/swagger', '@fastify/swagger-ui', '@fastify/under-pressure'],
-    ...['@fastify/fast-json-stringify-compiler', 'ajv'],
+    ...['@fastify/fast-json-stringify-compiler', 'ajv', 'prom-client'],
   ],
   'flow-action': [...SHARED, 'person', 'type:dataverse', 'type:marketo', 'type:store', 'type:jobs'],
   // Makes a request of the flow action of each person, so it may know that room; never the other way round.

@@ -53,7 +53,11 @@ export function createBoundedServer(
   { limits, metrics, seldom, clock }: ConnectionOptions,
 ): Server {
   const lines = new WeakMap<Socket, Line>()
-  const closed = metrics.counter('http_connections_closed_total', 'Connections closed at a limit, by reason.')
+  const closed = metrics.counter(
+    'http_connections_closed_total',
+    'Connections closed at a limit, by reason.',
+    ['reason'],
+  )
   const report = (code: keyof typeof REASONS) => {
     closed.add({ reason: code })
     seldom.write('warn', { event: 'connection-closed', code }, REASONS[code])

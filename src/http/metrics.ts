@@ -1,135 +1,112 @@
 import type { FastifyInstance } from 'fastify'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Label names to values. Values come from our own small sets, never from a request's text. */
 type Labels = Readonly<Record<string, string | number>>
 
-interface Counter {
-  add(labels?: Labels, by?: number): void
-}
-interface Histogram {
-  observe(value: number, labels?: Labels): void
-}
-
 /** One value of a gauge at the moment of a scrape. */
-interface Sample {
+export interface Sample {
   name: string
   value: number
   labels?: Labels
 }
 
-/** Prometheus' text format, version 0.0.4. A name is registered once; asking again gives the same metric. */
+/** In Prometheus' text format, version 0.0.4. A name is registered once; registering it again gives the same metric. */
 export interface Metrics {
-  counter(name: string, help: string): Counter
+  /** Counts from 0. `labels` are the names that each `add` gives values for. */
+  counter(name: string, help: string, labels?: readonly string[]): { add(labels?: Labels, by?: number): void }
   /** `buckets` are upper bounds in the metric's own unit, rising. */
-  histogram(name: string, help: string, buckets: readonly number[]): Histogram
+  histogram(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labels?: readonly string[],
+  ): { observe(value: number, labels?: Labels): void }
   /** `help` by name; `read` is called at each scrape; a gauge without a sample is omitted. */
   gauges(help: Readonly<Record<string, string>>, read: () => Promise<readonly Sample[]>): void
   render(): Promise<string>
 }
 
-interface Metric {
-  render(): string[]
-}
-
-export function createMetrics(): Metrics {
-  const metrics = new Map<string, Metric & Partial<Counter & Histogram>>()
-  const gauges: (() => Promise<string[]>)[] = []
+export function createMetrics({ version }: { version: string }): Metrics {
+  const registry = new Registry()
+  const groups: { help: Readonly<Record<string, string>>; read: () => Promise<readonly Sample[]> }[] = []
+  new Gauge({
+    name: 'build_info',
+    help: 'Always 1; the labels name the versions that are running.',
+    labelNames: ['version', 'node_version'],
+    registers: [registry],
+  }).set({ version, node_version: process.versions.node }, 1)
   return {
-    counter(name, help) {
-      const made = metrics.get(name) ?? createCounter(name, help)
-      metrics.set(name, made)
-      const { add } = made
-      if (!add) throw new TypeError(`${name} is not a counter`)
-      return { add }
+    counter(name, help, labelNames = []) {
+      const made = registry.getSingleMetric(name) ?? counterOf({ name, help, labelNames, registry })
+      if (!(made instanceof Counter)) throw new TypeError(`${name} is not a counter`)
+      return { add: (labels = {}, by = 1) => made.inc(labels, by) }
     },
-    histogram(name, help, buckets) {
-      const made = metrics.get(name) ?? createHistogram(name, help, buckets)
-      metrics.set(name, made)
-      const { observe } = made
-      if (!observe) throw new TypeError(`${name} is not a histogram`)
-      return { observe }
+    histogram(name, help, buckets, labelNames = []) {
+      const registers = [registry]
+      const made =
+        registry.getSingleMetric(name) ??
+        new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers })
+      if (!(made instanceof Histogram)) throw new TypeError(`${name} is not a histogram`)
+      return { observe: (value, labels = {}) => made.observe(labels, value) }
     },
-    gauges(help, read) {
-      gauges.push(async () => renderGauges(help, await read()))
-    },
+    gauges: (help, read) => void groups.push({ help, read }),
     async render() {
-      const read = await Promise.all(gauges.map((gauge) => gauge()))
-      return `${[...[...metrics.values()].map((metric) => metric.render()), ...read].flat().join('\n')}\n`
+      const scrape = new Registry()
+      for (const { help, samples } of await Promise.all(
+        groups.map(async ({ help, read }) => ({ help, samples: await read() })),
+      )) {
+        for (const [name, what] of Object.entries(help)) setGauge(scrape, name, what, samples)
+      }
+      const texts = [registry, scrape, processMetrics()].map((one) => one.metrics())
+      return (await Promise.all(texts)).filter((text) => text.trim() !== '').join('')
     },
   }
 }
 
-function createCounter(name: string, help: string): Metric & Counter {
-  const totals = new Map<string, number>()
-  return {
-    add(labels = {}, by = 1) {
-      const key = labelText(labels)
-      totals.set(key, (totals.get(key) ?? 0) + by)
-    },
-    render: () => [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} counter`,
-      ...[...totals].map(([key, total]) => `${name}${braced(key)} ${total}`),
-    ],
-  }
+interface CounterOptions {
+  name: string
+  help: string
+  labelNames: readonly string[]
+  registry: Registry
 }
 
-function createHistogram(name: string, help: string, buckets: readonly number[]): Metric & Histogram {
-  const series = new Map<string, { counts: number[]; sum: number; count: number }>()
-  return {
-    observe(value, labels = {}) {
-      const key = labelText(labels)
-      const one = series.get(key) ?? { counts: buckets.map(() => 0), sum: 0, count: 0 }
-      series.set(key, one)
-      one.counts = one.counts.map((count, index) => (value <= (buckets[index] ?? 0) ? count + 1 : count))
-      one.sum += value
-      one.count += 1
-    },
-    render: () => [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} histogram`,
-      ...[...series].flatMap(([key, { counts, sum, count }]) => {
-        const within = (bound: string) => braced(key === '' ? `le="${bound}"` : `${key},le="${bound}"`)
-        return [
-          ...buckets.map((bound, index) => `${name}_bucket${within(String(bound))} ${counts[index]}`),
-          `${name}_bucket${within('+Inf')} ${count}`,
-          `${name}_sum${braced(key)} ${sum}`,
-          `${name}_count${braced(key)} ${count}`,
-        ]
-      }),
-    ],
-  }
+function counterOf({ name, help, labelNames, registry }: CounterOptions): Counter {
+  return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] })
 }
 
-function renderGauges(help: Readonly<Record<string, string>>, samples: readonly Sample[]): string[] {
-  return Object.entries(help).flatMap(([name, what]) => {
-    const own = samples.filter((sample) => sample.name === name)
-    if (own.length === 0) return []
-    const lines = own.map(({ value, labels = {} }) => `${name}${braced(labelText(labels))} ${value}`)
-    return [`# HELP ${name} ${what}`, `# TYPE ${name} gauge`, ...lines]
-  })
+function setGauge(scrape: Registry, name: string, help: string, samples: readonly Sample[]): void {
+  const own = samples.filter((sample) => sample.name === name)
+  if (own.length === 0) return
+  const labelNames = [...new Set(own.flatMap(({ labels = {} }) => Object.keys(labels)))]
+  const gauge = new Gauge({ name, help, labelNames, registers: [scrape] })
+  for (const { value, labels = {} } of own) gauge.set(labels, value)
 }
 
-function labelText(labels: Labels): string {
-  const escaped = (value: string) => value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(String(value))}"`)
-    .join(',')
-}
+let ofProcess: Registry | undefined
 
-function braced(key: string): string {
-  return key === '' ? '' : `{${key}}`
+/** Memory, CPU, handles, garbage collection: once a process, from the first scrape on. */
+function processMetrics(): Registry {
+  if (ofProcess) return ofProcess
+  ofProcess = new Registry()
+  collectDefaultMetrics({ register: ofProcess })
+  return ofProcess
 }
 
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 30]
 
 /** Counts and times every answer by route pattern; unmatched paths share one label. */
 export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
-  const requests = metrics.counter('http_requests_total', 'Answers by method, route and status.')
+  const requests = metrics.counter('http_requests_total', 'Answers by method, route and status.', [
+    'method',
+    'route',
+    'status',
+  ])
   const duration = metrics.histogram(
     'http_request_duration_seconds',
     'Time from the first byte of the request to the end of the answer.',
     DURATION_BUCKETS_SECONDS,
+    ['method', 'route'],
   )
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unmatched'

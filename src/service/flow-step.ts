@@ -42,6 +42,7 @@ export function buildFlowStep(parts: Parts, stores: Stores, joints: FlowStepJoin
   const ended = metrics.counter(
     'flow_step_chunks_total',
     'Chunks of the flow step by how their callback ended.',
+    ['result'],
   )
   const sender = createCallbackSender({
     hosts: config.callbackHosts,

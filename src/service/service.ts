@@ -79,7 +79,7 @@ export async function createService(
     random,
     log,
     selection: selectFields(config.fields, config.fieldPolicy),
-    metrics: createMetrics(),
+    metrics: createMetrics({ version: packageJson.version }),
   }
   for (const warning of config.warnings) log.warn({ event: 'configuration' }, warning)
 
@@ -253,7 +253,10 @@ function buildAction(
   recoveryIntervalSeconds: number,
 ) {
   const { config, clock, random, log, selection, metrics } = parts
-  const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.')
+  const outcomes = metrics.counter('flow_action_outcomes_total', 'Settled requests by outcome and code.', [
+    'outcome',
+    'code',
+  ])
   metrics.gauges(WAITING_GAUGES, () => readWaitingGauges(store, clock))
   return createAction({
     dataverse,

@@ -14,7 +14,7 @@ const SMALL = JSON.stringify({ text: 'x'.repeat(10_000) })
 
 /** An edge that answers a large body when it is told to, and `held` by its gauge. */
 async function openEdge(t: TestContext) {
-  const metrics = createMetrics()
+  const metrics = createMetrics({ version: '0.0.0' })
   const answers: (() => void)[] = []
   const endpoint: FastifyPluginAsync = async (scope) => {
     scope.post('/held', async () => {

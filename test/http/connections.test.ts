@@ -38,7 +38,7 @@ async function listen(t: TestContext, limits: Partial<typeof DEFAULT_HTTP_LIMITS
     })
     scope.get('/big', async (_request, reply) => reply.type('text/plain').send(BIG))
   }
-  const metrics = createMetrics()
+  const metrics = createMetrics({ version: '0.0.0' })
   const { app, log } = await createEdge(t, {
     openEndpoints: [endpoint],
     limits: { ...DEFAULT_HTTP_LIMITS, ...limits },

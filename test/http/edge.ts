@@ -25,7 +25,7 @@ export async function createEdge(
     version: '0.0.0-test',
     docs: true,
     health: async () => [],
-    metrics: createMetrics(),
+    metrics: createMetrics({ version: '0.0.0' }),
     schemas: [],
     endpoints: [],
     realTimeEndpoints: [],

@@ -30,7 +30,7 @@ test('while the event loop is late, real-time requests are refused and nothing e
       })
     }
   }
-  const metrics = createMetrics()
+  const metrics = createMetrics({ version: '0.0.0' })
   const { app } = await createEdge(t, {
     realTimeEndpoints: [endpoint('/real-time')],
     endpoints: [endpoint('/later')],
