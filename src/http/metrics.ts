@@ -5,7 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 type Labels = Readonly<Record<string, string | number>>
 
 /** One value of a gauge at the moment of a scrape. */
-export interface Sample {
+interface Sample {
   name: string
   value: number
   labels?: Labels
