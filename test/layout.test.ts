@@ -22,9 +22,24 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   backup: ['clock', 'config', 'store'],
   rebind: ['clock', 'config', 'jobs', 'log', 'store'],
   config: ['json', 'log', 'type:dataverse'],
+  doctor: [
+    ...[...SHARED, 'type:config', 'config', 'log', 'type:dataverse', 'dataverse', 'type:marketo', 'marketo'],
+    ...['person', 'sync'],
+  ],
   service: [
     ...[...SHARED, 'type:config', 'clock-watch', 'log', 'pairing', 'package.json', 'type:limits'],
-    ...['flow-action', 'flow-step', 'sync', 'http', 'person', 'dataverse', 'marketo', 'store', 'jobs'],
+    ...[
+      'flow-action',
+      'flow-step',
+      'sync',
+      'doctor',
+      'http',
+      'person',
+      'dataverse',
+      'marketo',
+      'store',
+      'jobs',
+    ],
   ],
   http: [
     ...[...SHARED, 'fastify', '@fastify/swagger', '@fastify/swagger-ui', '@fastify/under-pressure'],
@@ -129,6 +144,7 @@ test('every file is used by the service, by one of its commands or by the sandbo
   }
   reach('src/main.ts')
   reach('src/setup.ts')
+  reach('src/doctor.ts')
   reach('src/migrate-store.ts')
   reach('src/rebind.ts')
   reach('src/backup.ts')

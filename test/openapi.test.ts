@@ -93,6 +93,7 @@ test('the document has these endpoints', () => {
     'GET /livez',
     'GET /metrics',
     'GET /readyz',
+    'GET /v1/doctor',
     'GET /v1/flow-steps',
     'GET /v1/people/{marketoId}',
     'GET /v1/people/{marketoId}/activities',

@@ -76,6 +76,8 @@ export const CONTROLS: Readonly<Record<string, (sandbox: DataverseSandbox, body:
   'join-team': (sandbox, { teamId, userId }) => sandbox.joinTeam(text(teamId), text(userId)),
   'deny-privileges': (sandbox, { names }) =>
     sandbox.denyPrivileges(list(names).map((name) => checkPrivilegeName(text(name)))),
+  'limit-privileges': (sandbox, { names }) =>
+    sandbox.limitPrivileges(list(names).map((name) => checkPrivilegeName(text(name)))),
 }
 
 function toPlugIn({ rewrite, value, message, ...more }: Body): PlugIn {

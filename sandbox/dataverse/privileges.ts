@@ -6,6 +6,11 @@ import { isTableName, TABLE_NAMES, type Table, tableOfSet } from './table.ts'
 
 /** What privileges call a table where it is not its schema name. */
 const CALLED: Readonly<Record<string, string>> = { systemuser: 'User' }
+/** Of tables that the sandbox does not keep as rows: definitions, and currencies. */
+const OF_DEFINITIONS = [
+  ...['prvReadEntity', 'prvReadAttribute', 'prvReadRelationship', 'prvReadOptionSet'],
+  'prvReadTransactionCurrency',
+]
 const VERBS = ['Create', 'Read', 'Write', 'Delete', 'Append', 'AppendTo', 'Assign', 'Share'] as const
 type Verb = (typeof VERBS)[number]
 
@@ -29,18 +34,20 @@ export function checkPrivilege(
   )
 }
 
-/** "RetrieveUserPrivileges function": what the roles of a user give, all at organisation level here. */
+/** "RetrieveUserPrivileges function": what the roles of a user give. */
 export function userPrivileges(organisation: Organisation, userId: string): Reply {
   const { tables, security, ids, origin } = organisation
   const names = TABLE_NAMES.flatMap((name) => {
     const table = tables.get(name)
     return table ? VERBS.map((verb) => privilege(verb, table)) : []
   })
-  const held = names.filter((name) => userId !== ids.applicationUser || !security.denied.has(name))
+  const held = [...names, ...OF_DEFINITIONS].filter(
+    (name) => userId !== ids.applicationUser || !security.denied.has(name),
+  )
   return jsonReply(200, {
     '@odata.context': `${origin}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse`,
     RolePrivileges: held.map((name) => ({
-      Depth: 'Global',
+      Depth: userId === ids.applicationUser && security.ownOnly.has(name) ? 'Basic' : 'Global',
       PrivilegeId: idOf(name),
       BusinessUnitId: ids.businessUnit,
       PrivilegeName: name,
@@ -70,7 +77,7 @@ export function principalAccess(organisation: Organisation, request: Request, us
 export function checkPrivilegeName(name: string): string {
   const [, called = ''] =
     /^prv(?:Create|Read|Write|Delete|AppendTo|Append|Assign|Share)(\w+)$/.exec(name) ?? []
-  const known = called === 'User' || isTableName(called.toLowerCase())
+  const known = called === 'User' || isTableName(called.toLowerCase()) || OF_DEFINITIONS.includes(name)
   if (!known) throw new Error(`no such privilege: ${name}`)
   return name
 }

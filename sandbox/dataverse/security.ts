@@ -19,10 +19,18 @@ export interface Security {
   teamUsers: Map<string, Set<string>>
   /** Names such as prvReadFieldPermission that the application user does not have. */
   denied: Set<string>
+  /** Privileges that the application user's role gives for the user's own records only. */
+  ownOnly: Set<string>
 }
 
 export function freshSecurity(): Security {
-  return { profileUsers: new Map(), profileTeams: new Map(), teamUsers: new Map(), denied: new Set() }
+  return {
+    profileUsers: new Map(),
+    profileTeams: new Map(),
+    teamUsers: new Map(),
+    denied: new Set(),
+    ownOnly: new Set(),
+  }
 }
 
 /** What an administrator does about secured columns and privileges. */
@@ -41,6 +49,8 @@ export interface SecurityControls {
   joinTeam(teamId: string, userId: string): void
   /** What the application user's role lacks from now on, by privilege name. */
   denyPrivileges(names: readonly string[]): void
+  /** What it gives at user level from now on, instead of organization level; RetrieveUserPrivileges says so. */
+  limitPrivileges(names: readonly string[]): void
 }
 
 export interface Permission {
@@ -118,6 +128,9 @@ export function securityOf(organisation: Organisation): SecurityControls {
     },
     denyPrivileges(names) {
       organisation.security.denied = new Set(names)
+    },
+    limitPrivileges(names) {
+      organisation.security.ownOnly = new Set(names)
     },
   }
 }

@@ -17,6 +17,7 @@ import {
   WHO_AM_I,
 } from './organisation-check.ts'
 import { createOwners } from './owners.ts'
+import { type PrivilegeLevel, readPrivileges } from './privileges.ts'
 import type { Owners, Records } from './records.ts'
 import { createRecords } from './records-over-http.ts'
 import type { Rows } from './rows.ts'
@@ -66,6 +67,8 @@ export interface Dataverse extends AsyncDisposable {
   metadata: Metadata
   /** Who our application user is. Source: Microsoft Learn, "WhoAmI function". */
   whoAmI(call: CallContext): Promise<Identity>
+  /** What the roles of a user give, by the privilege's name. */
+  privileges(userId: string, call: CallContext): Promise<ReadonlyMap<string, PrivilegeLevel>>
   stats(): DataverseStats
   /** Ends every call as Unavailable and closes the connections. Idempotent. */
   close(): Promise<void>
@@ -117,6 +120,7 @@ export function createDataverse(options: DataverseOptions): Dataverse {
       await check?.accept(reply)
       return identityIn(reply)
     },
+    privileges: (userId, call) => readPrivileges(direct, userId, call),
     stats: () => ({
       ...sender.stats,
       inFlight: limiter.inFlight,

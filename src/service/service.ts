@@ -7,6 +7,8 @@ import { reportStoreAhead, watchClock } from '../clock-watch.ts'
 import type { Config } from '../config/config.ts'
 import { createDataverse, type Dataverse } from '../dataverse/dataverse.ts'
 import type { DataverseSettings } from '../dataverse/settings.ts'
+import { diagnose } from '../doctor/checks.ts'
+import { doctorEndpoint } from '../doctor/endpoint.ts'
 import { Unauthorized } from '../errors.ts'
 import { createAction } from '../flow-action/action.ts'
 import { answerSchemas } from '../flow-action/answer-schemas.ts'
@@ -355,6 +357,13 @@ function buildApp(
       peopleEndpoint({ store, replicas: syncStore, organisation }),
       ...sync.endpoints,
       backupEndpoint({ backup }),
+      doctorEndpoint({
+        diagnose: diagnose.bind(undefined, {
+          ...{ config, dataverse: stores.dataverse, marketo: stores.marketo, selection, clock },
+          running: { storeFault, pairingFault: () => stores.pairing.fault },
+        }),
+        ...{ keptMs: config.statusCacheSeconds * 1_000, clock, stopping },
+      }),
     ],
     openEndpoints: flowStep.openEndpoints,
     clock,
