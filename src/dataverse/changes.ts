@@ -35,8 +35,9 @@ export interface Changes {
   /** Every row that there is, and the beginning of the changes after it. Only the named columns are read. */
   start(table: Table, columns: readonly string[], call: CallContext): Promise<ChangePage>
   /**
-   * The page at a `next`. `expired`: the token is too old or the table was changed, so start again.
-   * Throws Rejected `foreign-link` for an address outside the organisation, without a call.
+   * The page at a `next`. `expired`: the token is too old, the table was changed, or the organisation has another
+   * address than when the link was given; so start again. No call goes to another address.
+   * Throws Rejected `foreign-link` for a path that is not the table's, without a call.
    */
   follow(table: Table, next: string, call: CallContext): Promise<ChangePage | { kind: 'expired' }>
 }

@@ -50,6 +50,8 @@ export function createChanges(options: {
       return pageOf(await ask(table, tracking, { path }, call), table)
     },
     async follow(table, next, call) {
+      // The organisation has another address now; its token of the old one is not sent there.
+      if (URL.parse(next, origin)?.origin !== origin) return { kind: 'expired' }
       const url = checkedLink(next, origin, table)
       const request = { path: pathBelowRoot(url), understands: isExpired }
       const reply = await ask(table, isDeltaLink(url) ? pageSize : tracking, request, call)
