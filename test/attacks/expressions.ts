@@ -10,7 +10,7 @@ export interface Expression {
 }
 
 /**
- * Every regular expression in src, each once: literals, and what schemas call a pattern. `made` are those whose
+ * Every regular expression in src and sandbox, each once: literals, and what schemas call a pattern. `made` are those whose
  * source is put together at run time, as they are written.
  */
 export function findExpressions(): { expressions: Expression[]; made: { place: string; code: string }[] } {
@@ -21,7 +21,7 @@ export function findExpressions(): { expressions: Expression[]; made: { place: s
     const add = (node: AnyNode, source: string, flags: string) => {
       const key = `/${source}/${flags}`
       const known = expressions.get(key) ?? { places: [], source, flags }
-      known.places.push(`src/${path}:${node.loc?.start.line}`)
+      known.places.push(`${path}:${node.loc?.start.line}`)
       expressions.set(key, known)
     }
     for (const node of nodesOf(
@@ -31,7 +31,7 @@ export function findExpressions(): { expressions: Expression[]; made: { place: s
       const pattern = patternOf(node)
       // As the validator compiles it.
       if (pattern !== undefined) add(node, pattern, 'u')
-      if (isMade(node)) made.push({ place: `src/${path}`, code: code.slice(node.start, node.end) })
+      if (isMade(node)) made.push({ place: path, code: code.slice(node.start, node.end) })
     }
   }
   return { expressions: [...expressions.values()], made }
