@@ -57,6 +57,14 @@ export const keeping: readonly Mutant[] = [
     tests: ['test/store/sqlite-file.test.ts'],
   },
   {
+    name: 'copy that meets a transaction',
+    why: 'no backup can be made of a service that is busy',
+    file: 'src/store/sqlite/database.ts',
+    text: 'if (!metTransaction(error) || tries',
+    replacement: 'if (metTransaction(error) || tries',
+    tests: ['test/backup.test.ts'],
+  },
+  {
     name: 'time to put a file back',
     why: 'a file that is moved and put back is taken for another one, and what came meanwhile is lost',
     file: 'src/store/sqlite/maintenance.ts',

@@ -1,9 +1,10 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import { StoreUnavailable } from '../../errors.ts'
 import { fileIn, makeDirectory, prepareFile, syncDirectory } from './data-directory.ts'
-import { asUnavailable, isDamage } from './lost.ts'
+import { asUnavailable, isDamage, metTransaction } from './lost.ts'
 import { migrate } from './migrations.ts'
 import { OpenedFile, type Whereabouts } from './opened-file.ts'
 import { Statement } from './statement.ts'
@@ -14,6 +15,10 @@ export function openExisting(directory: string): Database {
   if (!existsSync(path)) throw new Error(`There is no store at ${path}: DATA_DIR names its directory.`)
   return new Database({ path })
 }
+
+/** Together 10 s: a transaction takes milliseconds. */
+const COPY_TRIES_MAX = 1_000
+const COPY_PAUSE_MS = 10
 
 interface Pending {
   /** Whether it must outlive a power cut and not only the process. */
@@ -265,8 +270,17 @@ export class Database implements Disposable {
 }
 
 async function copyTo(db: DatabaseSync, path: string): Promise<void> {
-  closeSync(openSync(path, 'wx', 0o600))
-  await backup(db, path)
+  for (let tries = 1; ; tries += 1) {
+    closeSync(openSync(path, 'wx', 0o600))
+    try {
+      await backup(db, path)
+      return
+    } catch (error) {
+      if (!metTransaction(error) || tries === COPY_TRIES_MAX) throw error
+      rmSync(path)
+      await setTimeout(COPY_PAUSE_MS)
+    }
+  }
 }
 
 function openExclusively(path: string, busyTimeoutMs: number): DatabaseSync {

@@ -35,6 +35,14 @@ export function isDamage(error: unknown): boolean {
   return DAMAGE.has((codeOf(error) ?? 0) & PRIMARY)
 }
 
+/**
+ * Whether a copy found the database locked: it is made in another thread, and its first step may fall into a
+ * transaction of ours. node:sqlite then rejects with SQLITE_OK; it repeats every later step by itself.
+ */
+export function metTransaction(error: unknown): boolean {
+  return codeOf(error) === 0
+}
+
 function codeOf(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined
 }
