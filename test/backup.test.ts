@@ -9,7 +9,6 @@ import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { fileIn } from '../src/store/sqlite/data-directory.ts'
-import { Database } from '../src/store/sqlite/database.ts'
 import { checkFile } from '../src/store/sqlite/soundness.ts'
 import { API_KEY, type Rig, startRig } from './journeys/rig.ts'
 import { withoutPostgres } from './postgres/cluster.ts'
@@ -20,7 +19,6 @@ import { openPostgres } from './store/postgres-rig.ts'
 const MAIN = fileURLToPath(new URL('../src/backup.ts', import.meta.url))
 const OPERATIONS = fileURLToPath(new URL('../docs/operations.md', import.meta.url))
 const PAGE_BYTES = 4_096
-const TRANSACTION_MS = 100
 
 async function run(command: string, args: readonly string[], environment: Record<string, string>) {
   const child = spawn(command, args, {
@@ -86,21 +84,6 @@ describe('npm run backup', () => {
       ['exists', lost.recordId],
       'what is lost makes no duplicate',
     )
-  })
-
-  it('is made although its first step meets a transaction', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'sync-person-copy-'))
-    using database = new Database({ path: fileIn(directory) })
-    const copy = join(directory, 'copy.sqlite')
-    const copied = await database.write(() => {
-      const copying = database.copyTo(copy)
-      // The copy begins in another thread meanwhile.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRANSACTION_MS)
-      return { copying }
-    })
-    await copied.copying
-    assert.equal(await checkFile(copy, 'integrity_check', 10_000), 'sound')
-    await rm(directory, { recursive: true })
   })
 
   it('copies the store of a service that is stopped, and keeps the latest few', async () => {

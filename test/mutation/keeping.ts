@@ -62,7 +62,7 @@ export const keeping: readonly Mutant[] = [
     file: 'src/store/sqlite/database.ts',
     text: 'if (!metTransaction(error) || tries',
     replacement: 'if (metTransaction(error) || tries',
-    tests: ['test/backup.test.ts'],
+    tests: ['test/store/sqlite.test.ts'],
   },
   {
     name: 'time to put a file back',

@@ -10,6 +10,7 @@ import { SqliteJobs } from '../../src/jobs/sqlite.ts'
 import { SqliteChunkStore } from '../../src/store/sqlite/chunk-store.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
+import { checkFile } from '../../src/store/sqlite/soundness.ts'
 import { SqliteStore } from '../../src/store/sqlite/store.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { aliasContract } from './alias-contract.ts'
@@ -20,6 +21,8 @@ import { replicaOf, syncContract } from './sync-contract.ts'
 
 /** SQLite keeps the first 64 KB of what it may have to undo in memory in any case. */
 const PAGES = 200
+const TRANSACTION_MS = 100
+const CHECK_MS = 10_000
 const WANTED = { batch: false, limit: 1, except: [] }
 
 function openAt(path: string) {
@@ -240,4 +243,18 @@ describe('the SQLite file', () => {
     assert.equal(await database.write(() => 2), 2)
     database[Symbol.dispose]()
   })
+})
+
+it('copies a database although the first step of the copy meets a transaction', async () => {
+  await using directory = await temporaryDirectory()
+  using database = new Database({ path: join(directory.path, 'store.sqlite') })
+  const copy = join(directory.path, 'copy.sqlite')
+  const { copying } = await database.write(() => {
+    const copying = database.copyTo(copy)
+    // The copy begins in another thread meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRANSACTION_MS)
+    return { copying }
+  })
+  await copying
+  assert.equal(await checkFile(copy, 'integrity_check', CHECK_MS), 'sound')
 })

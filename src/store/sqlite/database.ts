@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { StoreUnavailable } from '../../errors.ts'
 import { fileIn, makeDirectory, prepareFile, syncDirectory } from './data-directory.ts'
 import { asUnavailable, isDamage, metTransaction } from './lost.ts'
@@ -16,9 +16,8 @@ export function openExisting(directory: string): Database {
   return new Database({ path })
 }
 
-/** Together 10 s: a transaction takes milliseconds. */
+/** A transaction takes milliseconds, and there are pauses between them. */
 const COPY_TRIES_MAX = 1_000
-const COPY_PAUSE_MS = 10
 
 interface Pending {
   /** Whether it must outlive a power cut and not only the process. */
@@ -278,7 +277,7 @@ async function copyTo(db: DatabaseSync, path: string): Promise<void> {
     } catch (error) {
       if (!metTransaction(error) || tries === COPY_TRIES_MAX) throw error
       rmSync(path)
-      await setTimeout(COPY_PAUSE_MS)
+      await turn()
     }
   }
 }
