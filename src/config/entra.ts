@@ -1,4 +1,4 @@
-import type { Credential } from '../dataverse/msal.ts'
+import type { Credential } from '../dataverse/entra.ts'
 import { type NamedFile, type Problems, readOrigin } from './setting.ts'
 
 export interface EntraConfig {

@@ -3,12 +3,12 @@ import type { Clock, Random } from '../clock.ts'
 import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
 import type { Quota } from '../limits/port.ts'
-import type { Changes } from './changes.ts'
-import { createClient } from './client.ts'
+import { type Changes, createChanges } from './changes.ts'
+import { createClient, createSender, type SenderStats } from './client.ts'
+import { createMsal, type EntraOptions } from './entra.ts'
 import { gatherRecords } from './gathered-records.ts'
 import { Limiter } from './limiter.ts'
-import type { Metadata } from './metadata.ts'
-import { createMsal, type EntraOptions } from './msal.ts'
+import { createMetadata, type Metadata } from './metadata.ts'
 import {
   type Identity,
   identityIn,
@@ -16,18 +16,18 @@ import {
   type Recognise,
   WHO_AM_I,
 } from './organisation-check.ts'
-import { createOwners } from './owners.ts'
-import { type PrivilegeLevel, readPrivileges } from './privileges.ts'
-import type { Owners, Records } from './records.ts'
-import { createRecords } from './records-over-http.ts'
-import type { Rows } from './rows.ts'
-import { createRows } from './rows-over-http.ts'
-import { createSender, type SenderStats } from './sender.ts'
+import { createRecords, type Records } from './records.ts'
+import { createRows, type Rows } from './rows.ts'
 import { type DataverseSettings, defaultSettings } from './settings.ts'
-import { createMetadata } from './table-metadata.ts'
 import { createTokens } from './token.ts'
-import { createChanges } from './tracked-changes.ts'
-import { createUsers, type Users } from './users.ts'
+import {
+  createOwners,
+  createUsers,
+  type Owners,
+  type PrivilegeLevel,
+  readPrivileges,
+  type Users,
+} from './users.ts'
 import type { Reply } from './verdict.ts'
 
 export interface DataverseOptions {

@@ -1,5 +1,3 @@
-import { isVague, normalCode } from './codes.ts'
-
 /** Why Dynamics refuses a row, in our words. `code` is one of the stable failure codes. */
 export interface Refusal {
   code: RefusalCode
@@ -336,4 +334,24 @@ function columnName(message: string, pattern: RegExp): string | undefined {
   const found = pattern.exec(message)
   const name = found?.slice(1).find((group) => group !== undefined)
   return name !== undefined && /^[A-Za-z][A-Za-z0-9_]{0,127}$/.test(name) ? name : undefined
+}
+
+/**
+ * The code as `0x` and lower-case digits. Replies also carry it in upper case, without `0x`, as a number or as the
+ * signed decimal of the .NET HRESULT. undefined for an empty one, which Microsoft Learn warns of.
+ */
+export function normalCode(given: unknown): string | undefined {
+  const code = typeof given === 'number' ? String(given) : given
+  if (typeof code !== 'string') return undefined
+  const text = code.trim().toLowerCase()
+  const hex = /^(?:0x)?(800[0-9a-f]{5})$/.exec(text)?.[1] ?? /^0x([0-9a-f]{1,8})$/.exec(text)?.[1]
+  if (hex !== undefined) return `0x${Number.parseInt(hex, 16).toString(16)}`
+  return /^-?\d{1,10}$/.test(text) ? `0x${(Number(text) >>> 0).toString(16)}` : text || undefined
+}
+
+/** Codes that say nothing: older organisations, the Web API's own failures, plug-ins. */
+const VAGUE: ReadonlySet<string | undefined> = new Set([undefined, '0x0', '0x8006088a'])
+
+export function isVague(code: string | undefined): boolean {
+  return VAGUE.has(code)
 }

@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import { cleanEmail } from './identity.ts'
 import { readDay, readInstant } from './instant.ts'
 import { elementsOf, optionsMeant, writeChoices } from './option.ts'

@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import type { Columns } from '../dataverse/records.ts'
 import { flawOf } from './flaw.ts'
 import { isLookup } from './pair.ts'

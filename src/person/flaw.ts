@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import { isDateOnly } from './coercion.ts'
 import { isPlausibleEmail } from './identity.ts'
 import { dayOf, readInstant } from './instant.ts'

@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../dataverse/metadata.ts'
+import type { TableDefinition } from '../dataverse/columns.ts'
 import type { Columns } from '../dataverse/records.ts'
 import { isLookup, targetOf } from './pair.ts'
 import type { FieldValue, Person, RecordType } from './person.ts'

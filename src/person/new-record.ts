@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../dataverse/metadata.ts'
+import type { TableDefinition } from '../dataverse/columns.ts'
 import type { Columns } from '../dataverse/records.ts'
 import { toColumns } from './mapping.ts'
 import { isLookup } from './pair.ts'

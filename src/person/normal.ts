@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import { coerce, isDateOnly } from './coercion.ts'
 import type { MarketoType } from './fields.ts'
 import { readDay, readInstant } from './instant.ts'

@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 
 type Options = NonNullable<Column['options']>
 

@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import { isDateOnly } from './coercion.ts'
 import { type MarketoType, marketoTypes } from './fields.ts'
 import { isMappable, type ValueMap } from './value-map.ts'

@@ -1,4 +1,4 @@
-import type { Column, TableDefinition } from '../dataverse/metadata.ts'
+import type { Column, TableDefinition } from '../dataverse/columns.ts'
 import type { RecordType } from './person.ts'
 
 /**

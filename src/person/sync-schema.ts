@@ -1,4 +1,4 @@
-import type { Column, TableDefinition } from '../dataverse/metadata.ts'
+import type { Column, TableDefinition } from '../dataverse/columns.ts'
 import type { MarketoField } from '../marketo/schema.ts'
 import type { Direction } from './fields.ts'
 import { isLookup, isReversible, typesFor } from './pair.ts'

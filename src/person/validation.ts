@@ -1,4 +1,4 @@
-import type { Column, TableDefinition } from '../dataverse/metadata.ts'
+import type { Column, TableDefinition } from '../dataverse/columns.ts'
 import type { Columns } from '../dataverse/records.ts'
 import { type Flaw, flawOf } from './flaw.ts'
 import type { RecordType } from './person.ts'

@@ -1,4 +1,4 @@
-import type { Column } from '../dataverse/metadata.ts'
+import type { Column } from '../dataverse/columns.ts'
 import { type Coerced, coerce, wrong } from './coercion.ts'
 import { elementsOf, readChoices, textOfOption, wordKey, writeChoices } from './option.ts'
 import type { FieldValue } from './person.ts'

@@ -1,5 +1,6 @@
 import type { CallContext } from '../abort.ts'
-import type { Metadata, TableDefinition } from '../dataverse/metadata.ts'
+import type { TableDefinition } from '../dataverse/columns.ts'
+import type { Metadata } from '../dataverse/metadata.ts'
 import { isVendorError, type VendorError } from '../errors.ts'
 import type { MarketoField, Schema } from '../marketo/schema.ts'
 import type { Direction } from '../person/fields.ts'

@@ -1,4 +1,4 @@
-import { createRows } from '../../src/dataverse/rows-over-http.ts'
+import { createRows } from '../../src/dataverse/rows.ts'
 import type { DataverseSettings } from '../../src/dataverse/settings.ts'
 import { type Answer, bareClient, scriptedServer } from './rig.ts'
 

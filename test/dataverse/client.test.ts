@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import test from 'node:test'
-import type { ApiRequest } from '../../src/dataverse/sender.ts'
+import type { ApiRequest } from '../../src/dataverse/client.ts'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { type Answer, bareClient, call, inTurn, json, refusal, scriptedServer } from './rig.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { nextPace, type Pace, type PaceEvent, startingPace } from '../../src/dataverse/pace.ts'
+import { nextPace, type Pace, type PaceEvent, startingPace } from '../../src/dataverse/limiter.ts'
 import { defaultSettings } from '../../src/dataverse/settings.ts'
 
 const now = 1_000_000

@@ -1,7 +1,7 @@
 import { type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
 import { systemClock } from '../../src/clock.ts'
 import { createDataverse } from '../../src/dataverse/dataverse.ts'
-import type { Credential } from '../../src/dataverse/msal.ts'
+import type { Credential } from '../../src/dataverse/entra.ts'
 import type { DataverseSettings } from '../../src/dataverse/settings.ts'
 import { countingRandom } from './manual-clock.ts'
 import { listeningLog } from './rig.ts'

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { Update } from '../../src/dataverse/rows.ts'
-import { updateResult } from '../../src/dataverse/update-result.ts'
+import { type Update, updateResult } from '../../src/dataverse/rows.ts'
 import type { Reply } from '../../src/dataverse/verdict.ts'
 import { Busy, Rejected, Unavailable } from '../../src/errors.ts'
 import { guid } from './batch-rig.ts'

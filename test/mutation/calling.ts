@@ -61,7 +61,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'the longest Retry-After holds',
     why: 'a shorter one that comes later ends the wait',
-    file: 'src/dataverse/pace.ts',
+    file: 'src/dataverse/limiter.ts',
     text: 'pausedUntilMs: Math.max(pace.pausedUntilMs, nowMs + retryAfterMs)',
     replacement: 'pausedUntilMs: nowMs + retryAfterMs',
     tests: ['test/dataverse/pace.test.ts'],

@@ -55,7 +55,7 @@ export const leading: readonly Mutant[] = [
   {
     name: 'check before a call to Dynamics',
     why: 'the timers of a process that wakes up run after what it was about to send',
-    file: 'src/dataverse/sender.ts',
+    file: 'src/dataverse/client.ts',
     text: 'beforeCall?.()',
     replacement: '',
     tests: ['test/dataverse/client.test.ts'],

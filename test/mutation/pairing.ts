@@ -10,7 +10,7 @@ export const pairing: readonly Mutant[] = [
   {
     name: 'secured columns are set aside',
     why: 'null or a mask of a column that we may not read counts as a value',
-    file: 'src/dataverse/column-security.ts',
+    file: 'src/dataverse/columns.ts',
     text: "const read = may('canread') && masked?.has(name) === false",
     replacement: 'const read = true',
     tests: [SECURITY],

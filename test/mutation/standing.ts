@@ -241,7 +241,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'way back after a 429',
     why: 'callers wait for most of a minute after Dynamics has let us go on',
-    file: 'src/dataverse/pace.ts',
+    file: 'src/dataverse/limiter.ts',
     text: 'if (!isBack) return climb(pace, nowMs)',
     replacement: '',
     tests: ['test/dataverse/pace.test.ts'],

@@ -137,7 +137,7 @@ export const takingIn: readonly Mutant[] = [
   {
     name: 'host of a link',
     why: 'our token is sent to whoever a reply names',
-    file: 'src/dataverse/change-link.ts',
+    file: 'src/dataverse/changes.ts',
     text: '|| url.origin !== origin',
     replacement: '',
     tests: ['test/dataverse/changes.test.ts'],

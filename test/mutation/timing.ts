@@ -93,7 +93,7 @@ export const timing: readonly Mutant[] = [
   {
     name: 'the life of a token from Entra',
     why: 'a token is used for an hour after its end, or asked for at every call',
-    file: 'src/dataverse/msal.ts',
+    file: 'src/dataverse/entra.ts',
     text: 'clock.now() + (expiresAtMs - clock.wall())',
     replacement: 'expiresAtMs',
     tests: ['test/dataverse/msal.test.ts'],

@@ -7,7 +7,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'If-Match of a PATCH',
     why: 'an edit that was made in Dynamics since the row was read is overwritten',
-    file: 'src/dataverse/update-rows.ts',
+    file: 'src/dataverse/rows.ts',
     text: "'if-match': etag,",
     replacement: "'if-match': '*',",
     tests: ['test/dataverse/update-rows.test.ts'],
@@ -15,7 +15,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'improper etags',
     why: 'without a tag the PATCH is unconditional',
-    file: 'src/dataverse/update-rows.ts',
+    file: 'src/dataverse/rows.ts',
     text: "if (!isEtag(etag)) return { kind: 'stale' }",
     replacement: '',
     tests: ['test/dataverse/update-rows.test.ts'],

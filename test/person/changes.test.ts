@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import { toColumnChanges } from '../../src/person/column-changes.ts'
 import type { MarketoType } from '../../src/person/fields.ts'
 import { toMarketoFields } from '../../src/person/marketo-fields.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Column, ColumnType } from '../../src/dataverse/metadata.ts'
+import type { Column, ColumnType } from '../../src/dataverse/columns.ts'
 import { coerce } from '../../src/person/coercion.ts'
 import { readInstant } from '../../src/person/instant.ts'
 import { textOfOption } from '../../src/person/option.ts'

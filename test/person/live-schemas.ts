@@ -1,4 +1,4 @@
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import type { MarketoField } from '../../src/marketo/schema.ts'
 import type { MarketoType } from '../../src/person/fields.ts'
 import type { FieldSelection, SelectedField } from '../../src/person/selection.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import type { Columns } from '../../src/dataverse/records.ts'
 import { toColumnChanges } from '../../src/person/column-changes.ts'
 import { type MarketoType, marketoTypes } from '../../src/person/fields.ts'

@@ -1,4 +1,4 @@
-import type { Column, ColumnType, TableDefinition } from '../../src/dataverse/metadata.ts'
+import type { Column, ColumnType, TableDefinition } from '../../src/dataverse/columns.ts'
 import type { RecordType } from '../../src/person/person.ts'
 
 type Facts = Partial<Omit<Column, 'logicalName' | 'type'>>

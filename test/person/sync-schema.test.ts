@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import type { MarketoField } from '../../src/marketo/schema.ts'
 import { defaultFields } from '../../src/person/fields.ts'
 import { defaultSelection, parseSelection } from '../../src/person/selection.ts'

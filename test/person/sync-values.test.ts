@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import type { MarketoType } from '../../src/person/fields.ts'
 import type { FieldValue } from '../../src/person/person.ts'
 import { defaultSelection } from '../../src/person/selection.ts'

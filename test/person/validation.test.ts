@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Column } from '../../src/dataverse/metadata.ts'
+import type { Column } from '../../src/dataverse/columns.ts'
 import type { Columns } from '../../src/dataverse/records.ts'
 import { toColumns } from '../../src/person/mapping.ts'
 import type { FieldValue } from '../../src/person/person.ts'

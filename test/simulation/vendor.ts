@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../../src/dataverse/metadata.ts'
+import type { TableDefinition } from '../../src/dataverse/columns.ts'
 import type { Columns, CreateResult, FoundRecord, RecordRef, Records } from '../../src/dataverse/records.ts'
 import { Busy, Rejected, Unavailable } from '../../src/errors.ts'
 import type { People } from '../../src/marketo/people.ts'

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
-import type { ChangePage, SeenRow } from '../../src/dataverse/changes.ts'
-import type { Rows } from '../../src/dataverse/rows.ts'
+import type { ChangePage } from '../../src/dataverse/changes.ts'
+import type { Rows, SeenRow } from '../../src/dataverse/rows.ts'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
 import { defaultSelection } from '../../src/person/selection.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { SqliteLeases } from '../../src/store/sqlite/leases.ts'
 import { SqliteSyncStore } from '../../src/store/sqlite/sync-store.ts'
 import { RowIntake } from '../../src/sync/intake/row-intake.ts'
-
 import { defaultSyncSettings } from '../../src/sync/settings.ts'
 import { schemaOf } from '../person/live-schemas.ts'
 

@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import type { SeenRow } from '../../dataverse/changes.ts'
-import type { RefusedRows, Rows } from '../../dataverse/rows.ts'
+import type { RefusedRows, Rows, SeenRow } from '../../dataverse/rows.ts'
 import type { FailureDetail } from '../../errors.ts'
 import type { MarketoFields, People, RefusedReads } from '../../marketo/people.ts'
 import type { PersonUpdate, SyncLeads } from '../../marketo/sync-leads.ts'

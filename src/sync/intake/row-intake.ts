@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import type { ChangePage, SeenRow } from '../../dataverse/changes.ts'
-import type { RefusedRows, Rows } from '../../dataverse/rows.ts'
+import type { ChangePage } from '../../dataverse/changes.ts'
+import type { RefusedRows, Rows, SeenRow } from '../../dataverse/rows.ts'
 import { Rejected } from '../../errors.ts'
 import type { RecordType } from '../../person/person.ts'
 import type {

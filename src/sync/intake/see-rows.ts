@@ -1,4 +1,4 @@
-import type { SeenRow } from '../../dataverse/changes.ts'
+import type { SeenRow } from '../../dataverse/rows.ts'
 import { identifiersOf } from '../../person/identity.ts'
 import type { FieldValue, RecordType } from '../../person/person.ts'
 import type { SyncSchema } from '../../person/sync-schema.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Changes as TableChanges } from '../../../src/dataverse/changes.ts'
-import type { Metadata, TableDefinition } from '../../../src/dataverse/metadata.ts'
+import type { TableDefinition } from '../../../src/dataverse/columns.ts'
+import type { Metadata } from '../../../src/dataverse/metadata.ts'
 import type { Rows } from '../../../src/dataverse/rows.ts'
 import type { ActivityLog } from '../../../src/marketo/activity-log.ts'
 import type { Changes as FeedChanges } from '../../../src/marketo/changes.ts'

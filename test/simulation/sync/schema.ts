@@ -1,4 +1,4 @@
-import type { Column, ColumnType, TableDefinition } from '../../../src/dataverse/metadata.ts'
+import type { Column, ColumnType, TableDefinition } from '../../../src/dataverse/columns.ts'
 import type { MarketoField } from '../../../src/marketo/schema.ts'
 import type { Direction, MarketoType } from '../../../src/person/fields.ts'
 import type { FieldSelection } from '../../../src/person/selection.ts'
