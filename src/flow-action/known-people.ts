@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { type CallContext, untilAborted, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { isVendorError } from '../errors.ts'
-import type { ReadPerson } from '../marketo/gathered-people.ts'
+import type { ReadPerson } from '../marketo/people.ts'
 
 export interface KnownPeopleOptions {
   readPerson: ReadPerson

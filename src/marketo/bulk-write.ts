@@ -1,16 +1,158 @@
-import type { CallContext } from '../abort.ts'
-import { Busy, Unauthorized, Unavailable } from '../errors.ts'
+import { type CallContext, untilAborted } from '../abort.ts'
+import { Busy, type FailureDetail, Unauthorized, Unavailable } from '../errors.ts'
 import { asObject, type JsonObject } from '../shape.ts'
-import type { Client } from './client.ts'
+import type { Client, WriteRequest } from './client.ts'
+import type { MarketoFields } from './people.ts'
 import { explainRecord, isPassing, tooLarge, unusableFields } from './refusal.ts'
-import type { RefusedCalls } from './refused-calls.ts'
-import type { WriteRequest } from './sender.ts'
+import { RefusedCalls } from './refused-calls.ts'
 import type { MarketoSettings } from './settings.ts'
-import type { WriteResult } from './sync-leads.ts'
-import { type Answer, firstReason } from './verdict.ts'
-import { readId } from './wire-values.ts'
+import { type Answer, firstReason, readId, writeDate } from './verdict.ts'
 
-export interface BulkWrite<Input> {
+export interface PersonUpdate {
+  marketoId: number
+  fields: MarketoFields
+}
+
+/** What became of one record of a bulk write. */
+export type WriteResult =
+  | { kind: 'created' | 'updated'; marketoId: number }
+  /** Marketo has no such person (any more). */
+  | { kind: 'missing' }
+  /** Sending the same again cannot help. `fields`: all those of its fields that Marketo does not take. */
+  | { kind: 'refused'; detail: FailureDetail; fields?: readonly string[] }
+  /** Certainly not executed; try again after this time. */
+  | { kind: 'unsent'; retryAfterMs: number }
+  /**
+   * No usable answer: it may or may not have been executed, now or later. `detail`: there was an answer, and it is
+   * none that we know.
+   */
+  | { kind: 'unknown'; detail?: FailureDetail }
+
+/**
+ * Bulk writes of people, at most 300 or 1 MB a call; a verb's calls go out one after the other, those of other
+ * callers included, since concurrent upserts of one key make two people. Throws Unauthorized only when nothing
+ * was sent; once something was, the rest is `unsent`. Source: Adobe, "Leads" (Sync Leads).
+ */
+export interface SyncLeads {
+  /** Sync Leads, updateOnly by id. One result each, in order; throws only Unauthorized. null empties a field. */
+  update(updates: readonly PersonUpdate[], call: CallContext): Promise<WriteResult[]>
+  /**
+   * Sync Leads, createOrUpdate by `lookupField`, which every person in `people` has and no two share.
+   * One result each, in order; throws only Unauthorized.
+   */
+  upsert(people: readonly MarketoFields[], lookupField: string, call: CallContext): Promise<WriteResult[]>
+}
+
+export function createSyncLeads({
+  client,
+  settings,
+}: {
+  client: Client
+  settings: MarketoSettings
+}): SyncLeads {
+  const updates = { turns: createTurns(), refusedCalls: new RefusedCalls(settings) }
+  const upserts = { turns: createTurns(), refusedCalls: new RefusedCalls(settings) }
+
+  const sync = <Input>(
+    { turns, refusedCalls }: typeof updates,
+    write: Pick<BulkWrite<Input>, 'frame' | 'inputs' | 'encode' | 'fieldsOf' | 'idOf'>,
+    call: CallContext,
+  ): Promise<WriteResult[]> => {
+    const bulk: BulkWrite<Input> = {
+      ...write,
+      request: { path: 'leads.json', name: 'write people', permission: 'Read-Write Person' },
+      reasons: 'reasons',
+      read({ id, status }, input) {
+        const marketoId = readId(id) ?? write.idOf?.(input)
+        if (marketoId === undefined || (status !== 'created' && status !== 'updated')) return undefined
+        return { kind: status, marketoId }
+      },
+    }
+    const unsent = write.inputs.map((): WriteResult => {
+      return { kind: 'unsent', retryAfterMs: settings.unsentRetryMs }
+    })
+    const room = { client, settings, refusedCalls }
+    return turns(call.signal, () => writeInBatches(room, bulk, call), unsent)
+  }
+
+  return {
+    update: (people, call) =>
+      sync(
+        updates,
+        {
+          frame: { action: 'updateOnly', lookupField: 'id' },
+          inputs: people,
+          encode: ({ marketoId, fields }) => ({ ...fields, id: marketoId }),
+          fieldsOf: ({ fields }) => Object.keys(fields),
+          idOf: ({ marketoId }) => marketoId,
+        },
+        call,
+      ),
+    upsert: (people, lookupField, call) =>
+      sync(
+        upserts,
+        {
+          frame: { action: 'createOrUpdate', lookupField },
+          inputs: people,
+          encode: (fields) => fields,
+          fieldsOf: Object.keys,
+        },
+        call,
+      ),
+  }
+}
+
+/** One custom activity on one person. */
+export interface CustomActivity {
+  marketoId: number
+  /** Epoch ms. */
+  at: number
+  typeId: number
+  primaryAttributeValue: string
+  /** By apiName; without empty ones. */
+  attributes: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface ActivityLog {
+  /**
+   * At most 300 or 1 MB a call; one result each, in order, `created` with the person's id. Throws Unauthorized
+   * only when nothing was sent. Marketo keeps no key of them: what is `unknown` may come twice when sent again.
+   * Source: Adobe, "Activities" (add custom activities).
+   */
+  add(activities: readonly CustomActivity[], call: CallContext): Promise<WriteResult[]>
+}
+
+export function createActivityLog(options: { client: Client; settings: MarketoSettings }): ActivityLog {
+  const { client, settings } = options
+  const room = { client, settings, refusedCalls: new RefusedCalls(settings) }
+  return {
+    add(activities, call) {
+      const write: BulkWrite<CustomActivity> = {
+        request: {
+          path: 'activities/external.json',
+          name: 'add activities',
+          permission: 'Read-Write Activity',
+        },
+        frame: {},
+        inputs: activities,
+        encode: ({ marketoId, at, typeId, primaryAttributeValue, attributes }) => ({
+          leadId: marketoId,
+          activityDate: writeDate(at),
+          activityTypeId: typeId,
+          primaryAttributeValue,
+          attributes: Object.entries(attributes).map(([apiName, value]) => ({ apiName, value })),
+        }),
+        // Here Marketo says `errors` where Sync Leads says `reasons`, and `id` is the activity's.
+        reasons: 'errors',
+        read: ({ status }, { marketoId }) =>
+          status === 'added' ? { kind: 'created', marketoId } : undefined,
+      }
+      return writeInBatches(room, write, call)
+    },
+  }
+}
+
+interface BulkWrite<Input> {
   request: Omit<WriteRequest, 'json' | 'timeoutMs'>
   /** Members of the body beside `input`. */
   frame: Readonly<Record<string, string>>
@@ -38,7 +180,7 @@ interface Entry<Input> {
  * refuses as a whole is divided. After a call without any usable answer the rest is not sent: what Marketo did is to
  * be found out first. Throws Unauthorized, and only when nothing was sent before.
  */
-export async function writeInBatches<Input>(
+async function writeInBatches<Input>(
   room: { client: Client; settings: MarketoSettings; refusedCalls: RefusedCalls },
   write: BulkWrite<Input>,
   call: CallContext,
@@ -172,4 +314,27 @@ function batchesOf<Input>(
 function bodyOf(frame: Readonly<Record<string, string>>, entries: readonly { text: string }[]): string {
   const members = Object.entries(frame).map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
   return `{${[...members, `"input":[${entries.map(({ text }) => text).join()}]`].join()}}`
+}
+
+/**
+ * Runs one piece of work after the other, first come first served. Who aborts while waiting gets `instead`, and
+ * its place is given up.
+ */
+function createTurns() {
+  let last: Promise<void> = Promise.resolve()
+
+  return async <T>(signal: AbortSignal, work: () => Promise<T>, instead: T): Promise<T> => {
+    const before = last
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>()
+    last = before.then(() => done)
+    try {
+      const waited = await untilAborted(before, signal).then(
+        () => true,
+        () => false,
+      )
+      return waited ? await work() : instead
+    } finally {
+      finish()
+    }
+  }
 }

@@ -1,11 +1,12 @@
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
+import { BlockList, isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { causeCode, type Log } from '../event-log.ts'
-import { createAgent, exchangeHead, type WireRequest } from '../exchange.ts'
+import { createAgent, exchangeHead, type Resolve, type WireRequest } from '../exchange.ts'
 import { retryAfterMs } from '../retry-after.ts'
-import { type CallbackAddress, readCallbackAddress } from './callback-address.ts'
-import { AddressRefused, createResolver, type Lookup, systemLookup } from './callback-resolver.ts'
 
 export interface Callback {
   url: string
@@ -154,4 +155,129 @@ function troubleOf(error: unknown): { kind: 'again' | 'final'; reason: CallbackT
   const code = causeCode(error)
   if (code === 'UND_ERR_INVALID_ARG') return { kind: 'final', reason: 'not-sendable' }
   return { kind: 'again', reason: DNS_CODE.test(code) ? 'name-not-resolved' : 'no-answer' }
+}
+
+export interface CallbackRules {
+  /** Host names that may be called, with all below them: `adobe.io` stands for `x.adobe.io` too. */
+  hosts: readonly string[]
+  /** Plain http to this machine, any port: how the sandbox is reached. */
+  allowLoopback: boolean
+  urlLengthMax: number
+}
+
+/** Where a callback goes, or a sentence why it does not. The sentence repeats nothing of the address. */
+export type CallbackAddress =
+  | { kind: 'allowed'; origin: string; path: string }
+  | { kind: 'refused'; why: string }
+
+/** Scheme, host, port and rest, in the one spelling that no two parsers read differently. */
+const SHAPE =
+  /^(https?):\/\/(\[::1\]|[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*)(?::(\d{1,5}))?(?:[/?][!"$-[\]-~]*)?$/i
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]'])
+const HOST_LENGTH_MAX = 253
+
+/** Decides by the text alone, without asking anybody. */
+export function readCallbackAddress(text: string, rules: CallbackRules): CallbackAddress {
+  const [, scheme = '', spelled = '', port] = (text.length <= rules.urlLengthMax && SHAPE.exec(text)) || []
+  const host = spelled.toLowerCase()
+  const url = URL.parse(text)
+  // The parser turns 127.1, 0x7f000001 and their like into dotted decimals: then it is not what was written.
+  if (!url || host === '' || url.hostname !== host) return refused('is not a plain https address')
+  const allowed = { kind: 'allowed', origin: url.origin, path: url.pathname + url.search } as const
+  if (scheme.toLowerCase() === 'http') {
+    return rules.allowLoopback && LOOPBACK.has(host) ? allowed : refused('is not an https address')
+  }
+  if (isIP(host) !== 0 || host.startsWith('[')) return refused('names an IP address instead of a host')
+  if (port !== undefined && port !== '443') return refused('names another port than 443')
+  if (host.length > HOST_LENGTH_MAX || !rules.hosts.some((suffix) => isBelow(host, suffix.toLowerCase()))) {
+    return refused('names a host that CALLBACK_HOSTS does not allow')
+  }
+  return allowed
+}
+
+/** Label by label: evil-adobe.io is not below adobe.io. */
+function isBelow(host: string, suffix: string): boolean {
+  return host === suffix || host.endsWith(`.${suffix}`)
+}
+
+function refused(what: string): CallbackAddress {
+  return { kind: 'refused', why: `The callback address ${what}.` }
+}
+
+/** All addresses of a host name, as node:dns gives them. */
+type Lookup = (hostname: string) => Promise<readonly LookupAddress[]>
+
+const systemLookup: Lookup = (hostname) => lookup(hostname, { all: true })
+
+/** A host that may be called by its name has an address that may not. */
+class AddressRefused extends Error {
+  override readonly name = 'AddressRefused'
+}
+
+/**
+ * One answer for the check and for the connection, so that no second look-up can give another one. One bad
+ * address refuses them all: whoever mixes them is trying something.
+ */
+function createResolver(lookup: Lookup, isLoopback: boolean): Resolve {
+  const isAllowed = isLoopback ? isLoopbackAddress : isPublicAddress
+  return async (hostname) => {
+    const family = isIP(hostname)
+    const addresses = family === 0 ? await lookup(hostname) : [{ address: hostname, family }]
+    if (addresses.length === 0)
+      throw Object.assign(new Error('the host has no address'), { code: 'ENOTFOUND' })
+    if (!addresses.every(({ address }) => isAllowed(address))) {
+      throw new AddressRefused('the host has an address that may not be called')
+    }
+    return addresses
+  }
+}
+
+/** Source: IANA, "IPv4 Special-Purpose Address Registry" and "IPv4 Multicast Address Space". */
+const specialIpv4 = blockList('ipv4', [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.0.0.0/24', '192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24'],
+  ...['192.168.0.0/16', '192.175.48.0/24', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24'],
+  ...['224.0.0.0/4', '240.0.0.0/4'],
+  // Azure's platform answers here on every virtual machine, although the range is a public one.
+  '168.63.129.16/32',
+])
+
+/** All that is routed in public lies in here: no mapped, translated, local or multicast address does. */
+const globalIpv6 = blockList('ipv6', ['2000::/3'])
+
+/** Source: IANA, "IPv6 Special-Purpose Address Registry": protocol assignments (Teredo), documentation, 6to4. */
+const specialIpv6 = blockList('ipv6', [
+  ...['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20'],
+])
+
+const loopbackIpv4 = blockList('ipv4', ['127.0.0.0/8'])
+
+/** Whether an IP address can only be a host of the public Internet. false for a text that is no address. */
+export function isPublicAddress(address: string): boolean {
+  switch (familyOf(address)) {
+    case 4:
+      return !specialIpv4.check(address, 'ipv4')
+    case 6:
+      return globalIpv6.check(address, 'ipv6') && !specialIpv6.check(address, 'ipv6')
+    default:
+      return false
+  }
+}
+
+export function isLoopbackAddress(address: string): boolean {
+  return address === '::1' || (familyOf(address) === 4 && loopbackIpv4.check(address, 'ipv4'))
+}
+
+/** An address with a zone (fe80::1%eth0) belongs to one link and counts as none. */
+function familyOf(address: string): number {
+  return address.includes('%') ? 0 : isIP(address)
+}
+
+function blockList(family: 'ipv4' | 'ipv6', subnets: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const subnet of subnets) {
+    const [net = '', prefix = ''] = subnet.split('/')
+    list.addSubnet(net, Number(prefix), family)
+  }
+  return list
 }

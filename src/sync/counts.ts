@@ -1,5 +1,5 @@
 import type { UpdateResult } from '../dataverse/rows.ts'
-import type { WriteResult } from '../marketo/sync-leads.ts'
+import type { WriteResult } from '../marketo/bulk-write.ts'
 import type { Counts, PerWay } from './control.ts'
 import type { Decision } from './decide/decide.ts'
 

@@ -1,6 +1,6 @@
 import type { UpdateResult } from '../dataverse/rows.ts'
 import { Rejected, Unauthorized } from '../errors.ts'
-import type { WriteResult } from '../marketo/sync-leads.ts'
+import type { WriteResult } from '../marketo/bulk-write.ts'
 import type { FaultSide, Faults } from './faults.ts'
 import type { SyncOptions } from './sync.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { CustomActivity } from '../../src/marketo/activity-log.ts'
+import type { CustomActivity } from '../../src/marketo/bulk-write.ts'
 import { type Answer, call, inTurn } from '../dataverse/rig.ts'
 import { failure, found, openRoom } from './rig.ts'
 

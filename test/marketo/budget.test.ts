@@ -8,7 +8,7 @@ import {
   fullBudget,
   nextBudget,
   quotaResetMs,
-} from '../../src/marketo/budget.ts'
+} from '../../src/marketo/limiter.ts'
 import { defaultSettings, type MarketoSettings } from '../../src/marketo/settings.ts'
 
 const noon = Date.parse('2026-07-15T12:00:00-05:00')

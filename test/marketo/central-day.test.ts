@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { nextCentralMidnightMs } from '../../src/marketo/central-day.ts'
+import { nextCentralMidnightMs } from '../../src/marketo/limiter.ts'
 
 const days: [what: string, now: string, midnight: string][] = [
   ['a winter evening', '2026-01-15T23:00:00-06:00', '2026-01-16T00:00:00-06:00'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { isLoopbackAddress, isPublicAddress } from '../../src/marketo/public-address.ts'
+import { isLoopbackAddress, isPublicAddress } from '../../src/marketo/callback.ts'
 
 const notPublic: [string, string][] = [
   ['unspecified', '0.0.0.0'],

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Unauthorized, Unavailable } from '../../src/errors.ts'
-import type { AskIdentity } from '../../src/marketo/identity.ts'
 import { defaultSettings, type MarketoSettings } from '../../src/marketo/settings.ts'
-import { createTokens } from '../../src/marketo/token.ts'
+import { type AskIdentity, createTokens } from '../../src/marketo/token.ts'
 import { manualClock, settled } from '../dataverse/manual-clock.ts'
 import { call, listeningLog } from '../dataverse/rig.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Busy, Rejected, Unauthorized, Unavailable } from '../../src/errors.ts'
-import { type CodeClass, classify } from '../../src/marketo/codes.ts'
+import { type CodeClass, classify } from '../../src/marketo/refusal.ts'
 import { errorOf, judge, rowsOf } from '../../src/marketo/verdict.ts'
 
 const documented: Record<CodeClass, string> = {

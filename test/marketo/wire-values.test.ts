@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { readDate, readId, readText, writeDate } from '../../src/marketo/wire-values.ts'
+import { readDate, readId, readText, writeDate } from '../../src/marketo/verdict.ts'
 
 const spellings: [string, string | undefined][] = [
   ['2023-01-16T23:32:19Z', '2023-01-16T23:32:19Z'],

@@ -13,7 +13,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'lanes of Marketo',
     why: 'the background uses up what campaigns need',
-    file: 'src/marketo/budget.ts',
+    file: 'src/marketo/limiter.ts',
     text: 'if (lane === undefined) return { windowCallsMax',
     replacement: 'if (true) return { windowCallsMax',
     tests: ['test/marketo/lanes.test.ts'],
@@ -29,7 +29,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'window of calls',
     why: 'Marketo refuses everybody with 606',
-    file: 'src/marketo/budget.ts',
+    file: 'src/marketo/limiter.ts',
     text: 'return Math.max(nowMs, budget.pausedUntilMs, windowFreeAtMs, dayIsUsed ? endsAtMs : nowMs)',
     replacement: 'return Math.max(nowMs, budget.pausedUntilMs, dayIsUsed ? endsAtMs : nowMs)',
     tests: ['test/marketo/budget.test.ts'],
@@ -37,7 +37,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'calls of a day',
     why: "other integrations' calls are used up",
-    file: 'src/marketo/budget.ts',
+    file: 'src/marketo/limiter.ts',
     text: 'const dayIsUsed = nowMs < endsAtMs && calls + ahead >= share.dailyCallsMax',
     replacement: 'const dayIsUsed = false',
     tests: ['test/marketo/budget.test.ts'],
@@ -45,7 +45,7 @@ export const calling: readonly Mutant[] = [
   {
     name: 'calls at a time',
     why: 'Marketo refuses with 615',
-    file: 'src/marketo/budget.ts',
+    file: 'src/marketo/limiter.ts',
     text: 'return inFlight >= Math.max(1, concurrency - share.reservedConcurrency)',
     replacement: 'return false',
     tests: ['test/marketo/limiter.test.ts'],

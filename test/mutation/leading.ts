@@ -47,7 +47,7 @@ export const leading: readonly Mutant[] = [
   {
     name: 'check before a call to Marketo',
     why: 'the timers of a process that wakes up run after what it was about to send',
-    file: 'src/marketo/sender.ts',
+    file: 'src/marketo/client.ts',
     text: 'call.beforeCall?.()',
     replacement: '',
     tests: ['test/marketo/client.test.ts'],

@@ -81,7 +81,7 @@ export const writing: readonly Mutant[] = [
   {
     name: 'one upsert at a time',
     why: 'concurrent upserts of one key make two people',
-    file: 'src/marketo/turns.ts',
+    file: 'src/marketo/bulk-write.ts',
     text: 'await untilAborted(before, signal)',
     replacement: 'await untilAborted(Promise.resolve(), signal)',
     tests: ['test/marketo/sync-leads.test.ts'],

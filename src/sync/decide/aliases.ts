@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import type { RefusedRows, Rows, SeenRow } from '../../dataverse/rows.ts'
 import type { FailureDetail } from '../../errors.ts'
+import type { PersonUpdate, SyncLeads } from '../../marketo/bulk-write.ts'
 import type { MarketoFields, People, RefusedReads } from '../../marketo/people.ts'
-import type { PersonUpdate, SyncLeads } from '../../marketo/sync-leads.ts'
 import type { SyncSchema } from '../../person/sync-schema.ts'
 import { dynamicsValues, recordLife } from '../../person/sync-values.ts'
 import type {

@@ -1,5 +1,5 @@
 import type { UpdateResult } from '../../dataverse/rows.ts'
-import type { WriteResult } from '../../marketo/sync-leads.ts'
+import type { WriteResult } from '../../marketo/bulk-write.ts'
 import { toColumnChanges } from '../../person/column-changes.ts'
 import { isAboutTable } from '../../person/problem.ts'
 import type { SyncSchema } from '../../person/sync-schema.ts'

@@ -1,6 +1,6 @@
 import type { FailureDetail } from '../../errors.ts'
+import type { PersonUpdate } from '../../marketo/bulk-write.ts'
 import type { MarketoFields, People, RefusedReads } from '../../marketo/people.ts'
-import type { PersonUpdate } from '../../marketo/sync-leads.ts'
 import { identifiersOf, normaliseEmail } from '../../person/identity.ts'
 import type { LinkMove, NewFailure, Replica, SyncStore } from '../../store/sync-port.ts'
 import { RECORD_ID } from '../decide/refused.ts'

@@ -1,5 +1,5 @@
 import type { UpdateResult } from '../../dataverse/rows.ts'
-import type { WriteResult } from '../../marketo/sync-leads.ts'
+import type { WriteResult } from '../../marketo/bulk-write.ts'
 import { identifiersOf } from '../../person/identity.ts'
 import type { SyncSchema } from '../../person/sync-schema.ts'
 import { dynamicsValues, marketoValues } from '../../person/sync-values.ts'

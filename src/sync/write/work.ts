@@ -1,5 +1,5 @@
 import type { Unauthorized } from '../../errors.ts'
-import type { SyncLeads } from '../../marketo/sync-leads.ts'
+import type { SyncLeads } from '../../marketo/bulk-write.ts'
 import { waitMs } from '../../retry.ts'
 import type { FailureSet, LinkMove, NewConflict, Replica } from '../../store/sync-port.ts'
 import type { Tally } from '../counts.ts'

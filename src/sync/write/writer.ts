@@ -1,5 +1,5 @@
 import type { Rows, Update, UpdateResult } from '../../dataverse/rows.ts'
-import type { SyncLeads, WriteResult } from '../../marketo/sync-leads.ts'
+import type { SyncLeads, WriteResult } from '../../marketo/bulk-write.ts'
 import type { Replica } from '../../store/sync-port.ts'
 import type { Decision } from '../decide/decide.ts'
 import { isDrift, leaveOutRefused, RECORD_ID } from '../decide/refused.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import type { WriteResult } from '../../../src/marketo/bulk-write.ts'
 import type { LeadActivity, LeadChange } from '../../../src/marketo/changes.ts'
 import type { MarketoFields } from '../../../src/marketo/people.ts'
-import type { WriteResult } from '../../../src/marketo/sync-leads.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { ChangeLog, Tokens } from './change-log.ts'
 import { byMarketoName, FIELDS, SYSTEM_FIELDS, type Value } from './schema.ts'
