@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
-import type { Clock } from './clock.ts'
-import { CLOCK_TOLERANCE_MS } from './dated-ahead.ts'
+import { CLOCK_TOLERANCE_MS, type Clock } from './clock.ts'
 import type { Metrics } from './http/metrics.ts'
 
 export interface ClockWatchOptions {

@@ -1,4 +1,6 @@
 import pino, { type ChildLoggerOptions, type DestinationStream, type LogFn, type Logger } from 'pino'
+import type { Clock } from './clock.ts'
+import { StoreUnavailable } from './errors.ts'
 
 /** Members whose value never reaches the log, wherever they are, whatever their case and punctuation. */
 const SECRET_MEMBERS: ReadonlySet<string> = new Set([
@@ -114,4 +116,84 @@ type Known = 'err' | 'method' | 'route' | 'routeOptions' | 'url' | 'status' | 's
 
 function asMembers(value: unknown): Partial<Record<Known, unknown>> {
   return typeof value === 'object' && value !== null ? value : {}
+}
+
+const WINDOW_MS = 60_000
+
+export interface SeldomEvent {
+  event: string
+  /** Lines of one event with different codes are lines of different kinds. */
+  code?: string
+  [member: string]: unknown
+}
+
+interface Window {
+  level: 'warn' | 'error'
+  since: number
+  leftOut: number
+  event: SeldomEvent
+}
+
+/** For what repeats while something is down: the first line of a kind at once, then one a minute with a count. */
+export class SeldomLog {
+  readonly #log: Pick<Logger, Window['level']>
+  readonly #clock: Clock
+  readonly #windows = new Map<string, Window>()
+
+  constructor(log: Pick<Logger, Window['level']>, clock: Clock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  write(level: Window['level'], event: SeldomEvent, message: string): void {
+    const kind = `${event.event} ${event.code}`
+    const window = this.#windows.get(kind)
+    if (window && !this.#isOver(window)) {
+      window.leftOut += 1
+      return
+    }
+    this.#windows.set(kind, { level, since: this.#clock.now(), leftOut: 0, event })
+    this.#log[level]({ ...event, ...(window?.leftOut && { leftOut: window.leftOut }) }, message)
+  }
+
+  /** Reports what was left out and has not come again since. `all`: also of minutes that are not over. */
+  flush(all = false): void {
+    for (const [kind, window] of this.#windows) {
+      if (!all && !this.#isOver(window)) continue
+      this.#windows.delete(kind)
+      const { level, leftOut, event } = window
+      const { event: name, code } = event
+      if (leftOut === 0) continue
+      this.#log[level]({ event: name, ...(code && { code }), leftOut }, 'Similar lines were left out')
+    }
+  }
+
+  #isOver({ since }: Window): boolean {
+    const age = this.#clock.now() - since
+    return age >= WINDOW_MS || age < 0
+  }
+}
+
+/** An error as members of a line: a database that is away needs no stack, a fault of ours does. */
+export function faultOf(error: unknown): { code?: string; reason?: string; err?: unknown } {
+  return error instanceof StoreUnavailable
+    ? { code: 'store-unavailable', reason: error.message }
+    : { err: error }
+}
+
+export interface LogEvent {
+  event: string
+  [name: string]: string | number | undefined
+}
+
+/** Where a vendor room's events go; pino fits. Fields never hold a URL, an address or a person's data. */
+export interface Log {
+  debug(event: LogEvent): void
+  warn(event: LogEvent): void
+}
+
+/** The library's code, such as UND_ERR_SOCKET; never the message, which may hold an address. */
+export function causeCode(cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
+  return cause instanceof Error ? cause.name : 'unknown'
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { askSeldom } from '../src/ask-seldom.ts'
+import { askSeldom } from '../src/abort.ts'
 import { manualClock } from './dataverse/manual-clock.ts'
 
 const open = { signal: new AbortController().signal }

@@ -5,9 +5,8 @@ import { byPath, IMPORT, type Import, none, roomOf, sources } from './source.ts'
 
 /** Nouns that every room shares, save those that are pure; each is a file at the root of src. */
 const SHARED = [
-  ...['abort', 'ask-seldom', 'clock', 'dated-ahead', 'divide', 'errors', 'event-log', 'exchange'],
-  ...['gathering', 'json', 'problem', 'retry', 'retry-after', 'seldom-log', 'shape', 'vendor-words'],
-  ...['waiting', 'typebox', 'type:fastify', 'type:pino'],
+  ...['abort', 'clock', 'errors', 'exchange', 'gathering', 'json', 'log', 'problem', 'retry', 'vendor-words'],
+  ...['typebox', 'type:fastify', 'type:pino'],
 ]
 
 /**
@@ -23,11 +22,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rebind: ['clock', 'config', 'jobs', 'log', 'store'],
   config: ['json', 'log', 'type:dataverse'],
   doctor: [
-    ...[...SHARED, 'type:config', 'config', 'log', 'type:dataverse', 'dataverse', 'type:marketo', 'marketo'],
+    ...[...SHARED, 'type:config', 'config', 'type:dataverse', 'dataverse', 'type:marketo', 'marketo'],
     ...['person', 'sync'],
   ],
   service: [
-    ...[...SHARED, 'type:config', 'clock-watch', 'log', 'pairing', 'package.json', 'type:limits'],
+    ...[...SHARED, 'type:config', 'clock-watch', 'pairing', 'package.json', 'type:limits'],
     ...[
       'flow-action',
       'flow-step',
@@ -60,27 +59,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   jobs: [...SHARED, 'type:store', 'pg-boss'],
   limits: SHARED,
   sandbox: [],
-  log: ['pino'],
+  log: ['type:clock', 'errors', 'pino'],
   'clock-watch': [...SHARED, 'type:http'],
   // Which organisation and subscription the store is about.
   pairing: [...SHARED, 'type:store'],
   abort: ['type:clock'],
-  'ask-seldom': ['abort', 'type:clock'],
   clock: [],
-  'dated-ahead': [],
-  divide: [],
   errors: [],
-  'event-log': [],
   exchange: ['abort', 'undici'],
   gathering: ['abort', 'type:clock', 'errors'],
   json: [],
   problem: ['typebox'],
-  'seldom-log': ['type:clock', 'errors', 'type:pino'],
   retry: ['type:clock', 'errors'],
-  'retry-after': [],
-  shape: [],
   'vendor-words': [],
-  waiting: ['type:errors'],
 }
 
 /** What an import is called in the table. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { retryAfterMs } from '../src/retry-after.ts'
+import { retryAfterMs } from '../src/retry.ts'
 
 const now = Date.parse('2026-03-01T10:00:00Z')
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoreUnavailable } from '../src/errors.ts'
-import { createLog } from '../src/log.ts'
-import { faultOf, SeldomLog } from '../src/seldom-log.ts'
+import { createLog, faultOf, SeldomLog } from '../src/log.ts'
 import { manualClock } from './dataverse/manual-clock.ts'
 
 function rig() {

@@ -1,6 +1,6 @@
 import type { CallContext } from '../abort.ts'
 import { Rejected } from '../errors.ts'
-import { asObject, asString, type JsonObject, parseObject } from '../shape.ts'
+import { asObject, asString, type JsonObject, parseObject } from '../json.ts'
 import { type ApiRequest, type Client, SERVICE_ROOT } from './client.ts'
 import { entitySets, isGuid, selectOf } from './odata.ts'
 import type { Table } from './records.ts'

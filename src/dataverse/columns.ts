@@ -1,5 +1,5 @@
 import type { CallContext } from '../abort.ts'
-import { asNumber, asObject, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
+import { asNumber, asObject, asObjects, asString, type JsonObject, parseObject } from '../json.ts'
 import type { Client } from './client.ts'
 import { guidLiteral } from './odata.ts'
 import type { Table } from './records.ts'

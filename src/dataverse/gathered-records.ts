@@ -1,7 +1,7 @@
 import type { CallContext } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Rejected } from '../errors.ts'
-import { type Caller, createGathering, halvesOf, whileAnybodyWaits } from '../gathering.ts'
+import { type Caller, createGathering, halves, whileAnybodyWaits } from '../gathering.ts'
 import type { BatchPart } from './batch.ts'
 import { type Client, isUnreadable, type PartOutcome } from './client.ts'
 import type { Limiter } from './limiter.ts'
@@ -87,7 +87,7 @@ async function sendAll(
     if (outcomes.some(isUnreadable)) room.limiter.learn({ kind: 'slow', operations: parts.length })
     if (!isSplittable || !outcomes.every(isRefusedUnread)) return serveEach(present, outcomes)
   }
-  await Promise.all(halvesOf(present).map((some) => sendAll(room, some, lane)))
+  await Promise.all(halves(present).map((some) => sendAll(room, some, lane)))
 }
 
 function serveEach(callers: readonly PartsCaller[], outcomes: readonly PartOutcome[]): void {

@@ -1,8 +1,8 @@
 import { type CallContext, createSingleFlight, untilAborted } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
-import type { Log } from '../event-log.ts'
-import { asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
+import { asObjects, asString, type JsonObject, parseObject } from '../json.ts'
+import type { Log } from '../log.ts'
 import type { Client } from './client.ts'
 import {
   accessIn,

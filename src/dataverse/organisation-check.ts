@@ -1,7 +1,7 @@
 import { type CallContext, createSingleFlight } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { isVendorError, Unauthorized, Unavailable, type VendorError } from '../errors.ts'
-import { asString, parseObject } from '../shape.ts'
+import { asString, parseObject } from '../json.ts'
 import type { Client } from './client.ts'
 import { isGuid } from './odata.ts'
 import { type Reply, unavailable } from './verdict.ts'

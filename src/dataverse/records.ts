@@ -1,6 +1,6 @@
 import type { CallContext } from '../abort.ts'
 import { Rejected, Unauthorized } from '../errors.ts'
-import { asNumber, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
+import { asNumber, asObjects, asString, type JsonObject, parseObject } from '../json.ts'
 import type { BatchPart } from './batch.ts'
 import type { Client } from './client.ts'
 import {

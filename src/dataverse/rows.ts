@@ -1,5 +1,4 @@
 import type { CallContext } from '../abort.ts'
-import { halves, type Sent, sendDivided } from '../divide.ts'
 import {
   Busy,
   type FailureDetail,
@@ -9,7 +8,8 @@ import {
   Unavailable,
   type VendorError,
 } from '../errors.ts'
-import { asString, type JsonObject, parseObject } from '../shape.ts'
+import { halves, type Sent, sendDivided } from '../gathering.ts'
+import { asString, type JsonObject, parseObject } from '../json.ts'
 import type { BatchPart } from './batch.ts'
 import { type Client, isUnreadable, type PartOutcome } from './client.ts'
 import type { Limiter } from './limiter.ts'

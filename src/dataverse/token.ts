@@ -1,7 +1,7 @@
 import { type CallContext, createSingleFlight } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Busy, Unauthorized, Unavailable } from '../errors.ts'
-import type { Log } from '../event-log.ts'
+import type { Log } from '../log.ts'
 import type { DataverseSettings } from './settings.ts'
 
 interface Token {

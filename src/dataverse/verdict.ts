@@ -1,5 +1,5 @@
 import { Busy, Rejected, Unauthorized, Unavailable } from '../errors.ts'
-import { asObject, asString, parseObject } from '../shape.ts'
+import { asObject, asString, parseObject } from '../json.ts'
 import { wordsOf } from '../vendor-words.ts'
 import { explainRefusal, isMissingTable, isVague, normalCode } from './refusal.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
-import { askSeldom } from '../ask-seldom.ts'
+import { askSeldom } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { problemResponse } from '../problem.ts'
 import { type Finding, STATUSES } from './examination.ts'

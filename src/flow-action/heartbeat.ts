@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { Jobs } from '../jobs/port.ts'
-import { faultOf, SeldomLog } from '../seldom-log.ts'
+import { faultOf, SeldomLog } from '../log.ts'
 
 export interface HeartbeatOptions {
   jobs: Pick<Jobs, 'heartbeat'>

@@ -1,7 +1,6 @@
 import type { CallContext } from '../abort.ts'
-import type { Clock, Random } from '../clock.ts'
+import { type Clock, isDatedAhead, type Random } from '../clock.ts'
 import type { Columns, CreateResult, RecordRef, Records } from '../dataverse/records.ts'
-import { isDatedAhead } from '../dated-ahead.ts'
 import { type FailureDetail, Rejected, Unavailable } from '../errors.ts'
 import { canonicalKeyOf, emailOfKey, identifiersOf } from '../person/identity.ts'
 import type { RecordType } from '../person/person.ts'

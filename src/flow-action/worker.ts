@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { Job, JobLane, Jobs } from '../jobs/port.ts'
-import { faultOf, SeldomLog } from '../seldom-log.ts'
+import { faultOf, SeldomLog } from '../log.ts'
 import type { Store, Work } from '../store/port.ts'
 import type { Attempts } from './attempts.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { countWaiting } from '../errors.ts'
 import type { Chunk, ChunkStore } from '../store/chunk-port.ts'
-import { countWaiting } from '../waiting.ts'
 import type { AnswerChunk } from './answer-chunk.ts'
 import type { Expansion } from './expansion.ts'
 

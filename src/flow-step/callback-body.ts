@@ -1,8 +1,7 @@
-import type { FailureDetail } from '../errors.ts'
+import { adviceWhileWaiting, type FailureDetail, IN_PROGRESS } from '../errors.ts'
 import { summaryOf } from '../person/problem.ts'
 import type { ChunkCounts, ChunkPerson } from '../store/chunk-port.ts'
 import type { Outcome, Waiting } from '../store/port.ts'
-import { adviceWhileWaiting, IN_PROGRESS } from '../waiting.ts'
 
 /** As the background sync writes them. */
 const TYPES = { lead: 'Lead', contact: 'Contact' } as const

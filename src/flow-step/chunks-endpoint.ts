@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../clock.ts'
+import { countWaiting } from '../errors.ts'
 import { problemResponse, Refusal } from '../problem.ts'
 import type { Chunk, ChunkState, ChunkStore } from '../store/chunk-port.ts'
-import { countWaiting } from '../waiting.ts'
 import { ChunkId, ChunksQuery } from './chunk-schemas.ts'
 
 export interface ChunksEndpointOptions {

@@ -1,4 +1,4 @@
-import { askSeldom } from '../ask-seldom.ts'
+import { askSeldom } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { Dataverse } from '../dataverse/dataverse.ts'
 import type { Jobs } from '../jobs/port.ts'

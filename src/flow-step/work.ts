@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { faultOf, SeldomLog } from '../seldom-log.ts'
+import { faultOf, SeldomLog } from '../log.ts'
 import type { Chunk, ChunkStore } from '../store/chunk-port.ts'
 import type { Advance } from './advance.ts'
 import { chunkPages } from './chunk-body.ts'

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { CLOCK_TOLERANCE_MS } from '../dated-ahead.ts'
+import { CLOCK_TOLERANCE_MS } from '../clock.ts'
 import type { ApiKey } from './auth.ts'
 
 export const ACCESS_TOKEN_LIFE_SECONDS = 3_600

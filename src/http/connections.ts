@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
-import type { SeldomLog } from '../seldom-log.ts'
+import type { SeldomLog } from '../log.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Bounds that Node does not have: open connections, requests in flight on each, and the time to read an answer. */

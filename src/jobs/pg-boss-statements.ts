@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MS } from '../dated-ahead.ts'
+import { CLOCK_TOLERANCE_MS } from '../clock.ts'
 import { HOLD_MS } from './port.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { faultOf, SeldomLog } from '../seldom-log.ts'
+import { faultOf, SeldomLog } from '../log.ts'
 import type { Postgres } from '../store/postgres/postgres.ts'
 import {
   BACKLOG,

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { Busy } from '../errors.ts'
-import { causeCode, type Log } from '../event-log.ts'
+import { causeCode, type Log } from '../log.ts'
 import { askAgainAtMs, type Block, close, openBlock, permits, spend, total } from './block.ts'
 import type { Lanes, Learned, Quota, QuotaBlock, QuotaLimits } from './port.ts'
 import type { Lane } from './waiting-line.ts'

@@ -1,6 +1,6 @@
 import { type CallContext, untilAborted } from '../abort.ts'
 import { Busy, type FailureDetail, Unauthorized, Unavailable } from '../errors.ts'
-import { asObject, type JsonObject } from '../shape.ts'
+import { asObject, type JsonObject } from '../json.ts'
 import type { Client, WriteRequest } from './client.ts'
 import type { MarketoFields } from './people.ts'
 import { explainRecord, isPassing, tooLarge, unusableFields } from './refusal.ts'

@@ -4,9 +4,9 @@ import { BlockList, isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
-import { causeCode, type Log } from '../event-log.ts'
 import { createAgent, exchangeHead, type Resolve, type WireRequest } from '../exchange.ts'
-import { retryAfterMs } from '../retry-after.ts'
+import { causeCode, type Log } from '../log.ts'
+import { retryAfterMs } from '../retry.ts'
 
 export interface Callback {
   url: string

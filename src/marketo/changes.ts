@@ -1,6 +1,6 @@
 import type { CallContext } from '../abort.ts'
-import type { Log } from '../event-log.ts'
-import { asObject, asObjects, asString, type JsonObject } from '../shape.ts'
+import { asObject, asObjects, asString, type JsonObject } from '../json.ts'
+import type { Log } from '../log.ts'
 import type { Client } from './client.ts'
 import { CallRefused } from './refusal.ts'
 import type { MarketoSettings } from './settings.ts'

@@ -1,7 +1,7 @@
 import { type CallContext, createSingleFlight } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { isVendorError, Unavailable } from '../errors.ts'
-import type { Log } from '../event-log.ts'
+import type { Log } from '../log.ts'
 import type { MarketoSettings } from './settings.ts'
 
 /** Something that changes rarely: asked for once for all callers, the old copy while Marketo cannot be asked. */

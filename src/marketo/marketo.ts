@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
-import type { Log } from '../event-log.ts'
 import { createAgent } from '../exchange.ts'
 import type { Quota } from '../limits/port.ts'
+import type { Log } from '../log.ts'
 import { type ActivityLog, createActivityLog, createSyncLeads, type SyncLeads } from './bulk-write.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { createClient, createSender } from './client.ts'

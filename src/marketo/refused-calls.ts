@@ -1,4 +1,4 @@
-import { halves, type Sent, sendDivided } from '../divide.ts'
+import { halves, type Sent, sendDivided } from '../gathering.ts'
 import { CallRefused } from './refusal.ts'
 
 export interface DividedCalls<Item> {

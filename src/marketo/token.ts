@@ -2,9 +2,9 @@ import type { Dispatcher } from 'undici'
 import { type CallContext, createSingleFlight, withDeadline } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import { Unauthorized, Unavailable } from '../errors.ts'
-import { causeCode, type Log } from '../event-log.ts'
 import { exchange, type WireReply } from '../exchange.ts'
-import { asNumber, asString, parseObject } from '../shape.ts'
+import { asNumber, asString, parseObject } from '../json.ts'
+import { causeCode, type Log } from '../log.ts'
 import type { MarketoSettings } from './settings.ts'
 
 export interface Tokens {

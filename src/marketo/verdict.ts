@@ -1,5 +1,5 @@
 import { Busy, type Rejected, Unauthorized, Unavailable } from '../errors.ts'
-import { asObject, asObjects, asString, type JsonObject, parseObject } from '../shape.ts'
+import { asObject, asObjects, asString, type JsonObject, parseObject } from '../json.ts'
 import { wordsOf } from '../vendor-words.ts'
 import { CallRefused, type CodeClass, classify, explainRequest, type Reason, tooLarge } from './refusal.ts'
 

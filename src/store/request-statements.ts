@@ -1,4 +1,4 @@
-import { IN_PROGRESS } from '../waiting.ts'
+import { IN_PROGRESS } from '../errors.ts'
 
 /** Of a queued activity joined with its request, for `toQueued`. */
 export const WAITING_OF_ACTIVITY = 'accepted_at, settled_at, attempts, next_attempt_at, waiting'

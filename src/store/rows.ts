@@ -1,5 +1,4 @@
-import type { FailureDetail } from '../errors.ts'
-import { IN_PROGRESS } from '../waiting.ts'
+import { type FailureDetail, IN_PROGRESS } from '../errors.ts'
 import type {
   Activity,
   Answer,

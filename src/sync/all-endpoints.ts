@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { askSeldom } from '../ask-seldom.ts'
+import { askSeldom } from '../abort.ts'
 import type { Clock } from '../clock.ts'
 import type { Metadata } from '../dataverse/metadata.ts'
 import type { Schema } from '../marketo/schema.ts'

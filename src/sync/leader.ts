@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { faultOf, SeldomLog } from '../seldom-log.ts'
+import { faultOf, SeldomLog } from '../log.ts'
 import type { Leases } from '../store/lease-port.ts'
 import type { SyncStore } from '../store/sync-port.ts'
 import type { CycleReport } from './control.ts'

@@ -15,7 +15,7 @@ import { identifiersOf } from '../../src/person/identity.ts'
 import { toPerson } from '../../src/person/read-person.ts'
 import { defaultSelection } from '../../src/person/selection.ts'
 import { readSelectionFile } from '../../src/person/selection-file.ts'
-import { retryAfterMs } from '../../src/retry-after.ts'
+import { retryAfterMs } from '../../src/retry.ts'
 import { isLikelyForm } from '../../src/sync/decide/form.ts'
 import { wordsOf } from '../../src/vendor-words.ts'
 

@@ -5,8 +5,8 @@ import { createClient, createSender } from '../../src/dataverse/client.ts'
 import { Limiter } from '../../src/dataverse/limiter.ts'
 import { type DataverseSettings, defaultSettings } from '../../src/dataverse/settings.ts'
 import type { Tokens } from '../../src/dataverse/token.ts'
-import type { Log } from '../../src/event-log.ts'
 import { createAgent } from '../../src/exchange.ts'
+import type { Log } from '../../src/log.ts'
 import { countingRandom } from './manual-clock.ts'
 
 export interface Seen {

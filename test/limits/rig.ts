@@ -1,7 +1,7 @@
 import { type Clock, systemClock, systemRandom } from '../../src/clock.ts'
 import { Limiter as DataverseLimiter } from '../../src/dataverse/limiter.ts'
 import { type DataverseSettings, defaultSettings as dataverseDefaults } from '../../src/dataverse/settings.ts'
-import type { LogEvent } from '../../src/event-log.ts'
+import type { LogEvent } from '../../src/log.ts'
 import { Limiter as MarketoLimiter } from '../../src/marketo/limiter.ts'
 import { type MarketoSettings, defaultSettings as marketoDefaults } from '../../src/marketo/settings.ts'
 import { migrate } from '../../src/store/postgres/migrations.ts'

@@ -209,7 +209,7 @@ export const standing: readonly Mutant[] = [
   {
     name: 'answers that are kept',
     why: "each look of a monitor is a call of the vendors' quota",
-    file: 'src/ask-seldom.ts',
+    file: 'src/abort.ts',
     text: 'asked === undefined || now - asked.atMs >= keptMs',
     replacement: 'true',
     tests: [SELDOM, STATUS],

@@ -101,7 +101,7 @@ export const timing: readonly Mutant[] = [
   {
     name: 'the date of a Retry-After',
     why: 'a clock that is wrong makes a pause of seconds one of hours',
-    file: 'src/retry-after.ts',
+    file: 'src/retry.ts',
     text: 'Number.isNaN(from) ? wallMs : from',
     replacement: 'wallMs',
     tests: ['test/retry-after.test.ts'],

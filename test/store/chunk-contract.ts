@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { IN_PROGRESS } from '../../src/errors.ts'
 import type { Chunk, ChunkPerson, ChunkStore, NewChunk } from '../../src/store/chunk-port.ts'
 import type { Store } from '../../src/store/port.ts'
-import { IN_PROGRESS } from '../../src/waiting.ts'
 import { accept, newRequest } from './contract.ts'
 
 export interface ChunkStoreUnderTest extends AsyncDisposable {

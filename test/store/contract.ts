@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { IN_PROGRESS } from '../../src/errors.ts'
 import type { Jobs } from '../../src/jobs/port.ts'
 import { recordIdOf } from '../../src/person/identity.ts'
 import type {
@@ -13,7 +14,6 @@ import type {
   Waiting,
   Work,
 } from '../../src/store/port.ts'
-import { IN_PROGRESS } from '../../src/waiting.ts'
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: Store

@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MS } from '../../dated-ahead.ts'
+import { CLOCK_TOLERANCE_MS } from '../../clock.ts'
 import type { JobStatements } from '../../jobs/port.ts'
 import { CLOCK_SQL } from '../clock-statements.ts'
 import type {

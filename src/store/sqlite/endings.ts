@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MS } from '../../dated-ahead.ts'
+import { CLOCK_TOLERANCE_MS } from '../../clock.ts'
 import type { Activity, Link, Outcome, Settlement } from '../port.ts'
 import type { Row } from '../rows.ts'
 import { integer, optionalInteger, optionalText, text } from '../rows.ts'

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { faultOf, SeldomLog } from '../../seldom-log.ts'
+import { faultOf, SeldomLog } from '../../log.ts'
 import type { Database } from './database.ts'
 
 const EVERY_MS = 1_000
