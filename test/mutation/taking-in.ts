@@ -37,6 +37,14 @@ export const takingIn: readonly Mutant[] = [
     tests: [GUARDS],
   },
   {
+    name: 'form in a column that is open again',
+    why: 'what Dynamics made of our write, unread while the column was secured, travels back over the original',
+    file: 'src/sync/intake/see-rows.ts',
+    text: "if (!isKnown && isLikelyForm(own, of)) forms = withForm(forms, 'dynamics', { field, of, own })",
+    replacement: '',
+    tests: ['test/simulation/sync/securing.test.ts'],
+  },
+  {
     name: 'cursor of Dynamics after its effects',
     why: 'a kill in between loses a page',
     file: 'src/sync/intake/dynamics-stream.ts',

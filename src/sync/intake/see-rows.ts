@@ -2,9 +2,9 @@ import type { SeenRow } from '../../dataverse/rows.ts'
 import { identifiersOf } from '../../person/identity.ts'
 import type { FieldValue, RecordType } from '../../person/person.ts'
 import type { SyncSchema } from '../../person/sync-schema.ts'
-import { dynamicsValues, type RecordLife, recordLife, stampOf } from '../../person/sync-values.ts'
+import { dynamicsValues, type RecordLife, recordLife, stampOf, valueIn } from '../../person/sync-values.ts'
 import type { LinkMove, NewReplica, Replica, Values } from '../../store/sync-port.ts'
-import { halfOf, withForm, withoutForm } from '../decide/agreement.ts'
+import { formOf, halfOf, withForm, withoutForm } from '../decide/agreement.ts'
 import { isLikelyForm } from '../decide/form.ts'
 import { differs, touch, withoutDynamics, withoutMarketo } from '../decide/replica.ts'
 
@@ -70,8 +70,9 @@ export function seeRow(known: Replica, row: SeenRow, context: RowsContext): Repl
   const { stopped } = recordLife(row.columns, recordType)
   const stamp = stampOf(row.columns, recordType, schema)
   const isStamped = schema.stamps[recordType] !== undefined
+  const stored = reopened(landed(replica, dynamics, isStamped ? (stamp ?? null) : undefined), dynamics)
   const after = {
-    ...withoutForeign(landed(replica, dynamics, isStamped ? (stamp ?? null) : undefined), schema),
+    ...withoutForeign(stored, schema),
     dynamics,
     etag: row.etag,
     stopped,
@@ -148,6 +149,23 @@ function landed(replica: Replica, row: Values, stamp: string | null | undefined)
       : withoutForm(forms, 'dynamics', field, value)
   }
   return { ...after, ...(forms && { forms }) }
+}
+
+/**
+ * A column can be read again that could not be when our write landed: what looks like a form of the value that was
+ * written is what Dynamics made of it then, and no edit.
+ */
+function reopened(replica: Replica, row: Values): Replica {
+  const { shadow = {}, dynamics: before } = replica
+  if (before === undefined) return replica
+  let { forms } = replica
+  for (const [field, own] of Object.entries(row)) {
+    const of = valueIn(shadow, field)
+    if (field in before || of === undefined) continue
+    const isKnown = formOf(field, of, forms)?.dynamics !== undefined
+    if (!isKnown && isLikelyForm(own, of)) forms = withForm(forms, 'dynamics', { field, of, own })
+  }
+  return forms === replica.forms ? replica : { ...replica, ...(forms && { forms }) }
 }
 
 /** A record that nobody has linked; undefined when it is none of our business. */

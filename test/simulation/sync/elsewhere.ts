@@ -45,7 +45,7 @@ export class Elsewhere {
   refusedStarts = 0
   refusedCalls = 0
 
-  readonly reach = (owner: Owner, lab: Lab): Pick<SyncOptions, 'dataverse' | 'marketo' | 'fault'> => {
+  #reach(owner: Owner, lab: Lab): Pick<SyncOptions, 'dataverse' | 'marketo' | 'fault'> {
     const pairing = new Pairing({
       bindings: this.#bindings,
       munchkinId: SUBSCRIPTIONS[this.#subscription],
@@ -83,7 +83,8 @@ export class Elsewhere {
 
   readonly trait: Trait = {
     name: 'elsewhere',
-    share: 1,
+    share: 0.2,
+    reach: (owner, lab) => this.#reach(owner, lab),
     begin: (lab) => {
       const marketo = this.#otherMarketo(lab)
       for (let id = 1; id <= STRANGERS; id += 1) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cut } from './altering.ts'
 import { Oracle, type OracleOptions } from './oracle.ts'
 
 /** Nothing moved and nothing was logged: what the oracle makes of edits alone. */
@@ -140,6 +141,23 @@ test('a value that a merge brought to another person, who replaced it, is not lo
   oracle.wrote('contact:b', 'title', 't2', ['marketo:1'])
   assert.deepEqual(oracle.judge([]).unlogged, [])
 })
+
+for (const [name, value, lost] of [
+  ['keeps nothing of it, has seen it', '😀 t1', 0],
+  ['would keep some of it, has not', 't1 😀', 1],
+] as const) {
+  test(`who gives a value to a person without one, whose side ${name}`, () => {
+    const kept: OracleOptions['kept'] = (side, field, given) =>
+      side === 'marketo' ? cut(field, given) : given
+    const { oracle, later } = started({ kept })
+    oracle.entered('contact:a', 'dynamics', 'title', value)
+    later(3_600_000)
+    oracle.entered('marketo:1', 'marketo', 'title', 't2')
+    later()
+    oracle.wrote('contact:a', 'title', 't2', ['marketo:1'])
+    assert.equal(oracle.judge([]).unlogged.length, lost)
+  })
+}
 
 const REPLACED: readonly [string, { shared: readonly string[]; laterMs: number; lost: number }][] = [
   [

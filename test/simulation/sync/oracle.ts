@@ -72,6 +72,7 @@ export class Oracle {
     const parent = this.holds(home, field)
     this.edits += 1
     if (parent) this.#replace(parent, home)
+    else this.#replaceNothing(home, field)
     const edit: Edit = {
       id: this.edits,
       field,
@@ -142,6 +143,7 @@ export class Oracle {
     const kept = this.holds(survivor, field)
     if (takesOver) {
       if (kept) this.#replace(kept, survivor)
+      else this.#replaceNothing(survivor, field)
       // The side across from the survivor has not heard of it, whoever heard of it from the loser.
       const { copiedAt, parent, ...untold } = lost
       const parents = kept ? { parent: kept, ...(parent && { parentBefore: parent }) } : parent && { parent }
@@ -294,8 +296,16 @@ export class Oracle {
   #replace(edit: Edit, home: string): void {
     this.#supersede(edit)
     const twin = this.holds(this.#counterpartOf(home) ?? home, edit.field)
-    const seen = this.#kept(home.startsWith('marketo') ? 'marketo' : 'dynamics', edit.field, edit.value)
+    const seen = this.#keptBy({ ...edit, home }, edit.value)
     if (twin && (twin.value === edit.value || twin.value === seen)) this.#supersede(twin)
+  }
+
+  /** An object without a value holds all that its side keeps of such a one: it is agreed on without a write. */
+  #replaceNothing(home: string, field: string): void {
+    const twin = this.holds(this.#counterpartOf(home) ?? home, field)
+    if (twin && !isEmpty(twin.value) && isEmpty(this.#keptBy({ ...twin, home }, twin.value))) {
+      this.#supersede(twin)
+    }
   }
 
   #supersede(edit: Edit): void {

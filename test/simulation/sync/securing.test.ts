@@ -4,6 +4,7 @@ import type { RowRef } from './humans.ts'
 import { Lab } from './lab.ts'
 import { columnOf, linkedPair, SETTLED_CYCLES, verdictsOf } from './pairs.ts'
 import { HARD_SYNC_WORLD } from './play.ts'
+import type { Table } from './schema.ts'
 import { securing } from './securing.ts'
 import { World } from './world.ts'
 
@@ -99,6 +100,39 @@ test('the answer to a write shows a column empty that was secured just then: nob
   await lab.cycles(SETTLED_CYCLES)
   assert.deepEqual([person.fields.title, columnOf(lab, row, TITLE)], ['d1', 'd1'])
 })
+
+/** A plug-in writes titles in capitals; at the n-th verb after an edit of one the column is secured for a while, and the process ends. */
+async function securedAt(verb: number, table: Table) {
+  using lab = new Lab({ seed: 1, stamped: true })
+  lab.dynamics.alters = (column, value) =>
+    column === TITLE && typeof value === 'string' ? value.toUpperCase() : value
+  const { row, person } = await linkedPair(lab, table)
+  let verbs = 0
+  lab.diesHere = () => {
+    verbs += 1
+    if (verbs === verb) lab.dynamics.secure(TITLE, true)
+    return verbs === verb
+  }
+  lab.humans.editPerson(person.id, 'title', 'Chief')
+  await lab.cycles(2)
+  if (!lab.dynamics.secured.has(TITLE)) return undefined
+  lab.diesHere = () => false
+  await lab.cycles(SETTLED_CYCLES)
+  await secured(lab, row, false)
+  return [person.fields.title, columnOf(lab, row, TITLE), lab.records.failureCodes()]
+}
+
+for (const table of ['lead', 'contact'] as const) {
+  test(`S17 what a plug-in made of our write to a ${table} is no edit, at whatever moment the column was secured`, async () => {
+    let verb = 1
+    for (; ; verb += 1) {
+      const found = await securedAt(verb, table)
+      if (found === undefined) break
+      assert.deepEqual(found, ['Chief', 'CHIEF', { 'altered-by-dynamics': 1 }], `secured at verb ${verb}`)
+    }
+    assert.ok(verb > 40, `${verb} verbs`)
+  })
+}
 
 test('a record that comes back from the recycle bin gets what Marketo was given while a column was secured', async () => {
   using lab = new Lab({ seed: 1 })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { LoggedConflict } from './edits.ts'
-import { INTERVAL_MS, Lab, type LabOptions } from './lab.ts'
+import { INTERVAL_MS, Lab } from './lab.ts'
 import { Storm, type StormOptions } from './storm.ts'
 import type { Trait } from './traits.ts'
 import { NO_TROUBLE, type Trouble } from './wire.ts'
 
-export interface WorldOptions extends StormOptions, Pick<LabOptions, 'reach'> {
+export interface WorldOptions extends StormOptions {
   seed: number
   stamped: boolean
   /** Virtual hours of storm, and how many storms they are split into. */
@@ -70,7 +70,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options
-    this.lab = new Lab(options)
+    const reach = this.#traits.find((trait) => trait.reach)?.reach
+    this.lab = new Lab({ ...options, ...(reach && { reach }) })
     this.#storm = new Storm(this.lab, options)
   }
 
